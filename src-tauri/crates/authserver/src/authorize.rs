@@ -1,0 +1,307 @@
+//! The authorization endpoint (RFC 6749 section 4.1.1 with PKCE, RFC 8707, RFC 9207).
+//!
+//! Nothing a client sends here goes on to the identity provider. An error goes to the client only when client and
+//! redirect URI are known good; otherwise the person reads it.
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use model::client::{Client, ClientKind};
+use model::event::{About, EventKind};
+use model::grant::{Grant, Stage};
+use model::ids::{ClientId, GrantId};
+use model::origin::Site;
+use model::pkce::PkceChallenge;
+use model::ports::StoreError;
+use model::redirect::RedirectUri;
+
+use crate::attempts::user_agent;
+use crate::clients::UnknownClient;
+use crate::flow::{Flow, about_grant};
+use crate::pages::{self, Refusal};
+use crate::params::{Form, ParamError, Params};
+use crate::site::Here;
+
+/// What keeps a sign-in from starting.
+#[derive(Debug, thiserror::Error)]
+enum AuthorizeError {
+    #[error("the request cannot be read: {0}")]
+    Params(#[from] ParamError),
+    #[error("the request names no client (client_id)")]
+    NoClient,
+    #[error("{0}")]
+    Client(#[source] UnknownClient),
+    #[error("the redirect URI is not one this client registered")]
+    Redirect,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{}", .1.description())]
+    ToClient(Box<Return>, Fault),
+}
+
+/// Where an error may be sent once client and redirect URI are known good.
+#[derive(Debug)]
+struct Return {
+    client: Client,
+    redirect_uri: RedirectUri,
+    state: Option<String>,
+}
+
+/// What is wrong with an otherwise well-addressed request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    ResponseType,
+    RequestObject,
+    ResponseMode,
+    NoPkce,
+    PlainPkce,
+    ForeignResource,
+}
+
+pub(crate) async fn get(
+    flow: State<Flow>,
+    here: Here,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    authorize(flow, here, &headers, query.unwrap_or_default().as_bytes()).await
+}
+
+pub(crate) async fn post(flow: State<Flow>, here: Here, headers: HeaderMap, Form(body): Form) -> Response {
+    authorize(flow, here, &headers, &body).await
+}
+
+async fn authorize(
+    State(flow): State<Flow>,
+    Here(site): Here,
+    headers: &HeaderMap,
+    encoded: &[u8],
+) -> Response {
+    match start(&flow, &site, encoded).await {
+        Ok((grant, client)) => {
+            let about = About {
+                client_name: client.name.clone(),
+                user_agent: user_agent(headers),
+                ..about_grant(&grant)
+            };
+            if client.kind == ClientKind::Document {
+                let destinations = vec![grant.redirect_uri.destination()];
+                flow.event(about.clone(), EventKind::ClientRegistered { kind: client.kind, destinations });
+            }
+            flow.event(about, EventKind::AuthorizeStarted { scope: grant.scope.to_string() });
+            let consent = flow.sign_in_site(&site).base.join(&format!("/consent?grant={}", grant.id));
+            Redirect::to(&consent).into_response()
+        }
+        Err(refused) => refuse(&flow, &site, headers, &refused),
+    }
+}
+
+async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Client), AuthorizeError> {
+    let params = Params::parse(encoded)?;
+    let id = params.get("client_id").and_then(ClientId::parse).ok_or(AuthorizeError::NoClient)?;
+    let client = flow.client(&id).await.map_err(|unknown| match unknown {
+        UnknownClient::Store(error) => AuthorizeError::Store(error),
+        unknown => AuthorizeError::Client(unknown),
+    })?;
+    let given = params.get("redirect_uri");
+    let redirect_uri = match given {
+        Some(text) => RedirectUri::parse(text).ok().filter(|uri| client.allows_redirect(uri)),
+        None => client.only_redirect().cloned(),
+    }
+    .ok_or(AuthorizeError::Redirect)?;
+    let state = params.get("state").map(str::to_owned);
+
+    let checked = check(flow, site, &params);
+    let (challenge, resource) = checked.map_err(|fault| {
+        let back =
+            Return { client: client.clone(), redirect_uri: redirect_uri.clone(), state: state.clone() };
+        AuthorizeError::ToClient(Box::new(back), fault)
+    })?;
+
+    let now = flow.now();
+    let grant = Grant {
+        id: GrantId::generate(flow.entropy.as_ref()),
+        revision: 0,
+        attempt: flow.attempts.of_sign_in(&client, site, now, flow.entropy.as_ref()),
+        client: client.id.clone(),
+        redirect_uri,
+        redirect_uri_given: given.is_some(),
+        scope: flow.granted_scope(params.get("scope")),
+        state,
+        challenge,
+        resource,
+        site: site.clone(),
+        created_at: now,
+        stage: Stage::AwaitingConsent,
+        renders: Vec::new(),
+    };
+    flow.store.add_grant(&grant).await?;
+    Ok((grant, client))
+}
+
+/// What RFC 6749, OAuth 2.1 and RFC 8707 ask of the request itself. Unknown parameters are ignored.
+fn check(flow: &Flow, site: &Site, params: &Params) -> Result<(PkceChallenge, String), Fault> {
+    if params.get("response_type") != Some("code") {
+        return Err(Fault::ResponseType);
+    }
+    if params.get("request").is_some() || params.get("request_uri").is_some() {
+        return Err(Fault::RequestObject);
+    }
+    if params.get("response_mode").is_some_and(|mode| mode != "query") {
+        return Err(Fault::ResponseMode);
+    }
+    let challenge = params.get("code_challenge").ok_or(Fault::NoPkce)?;
+    // Absent means `plain` (RFC 7636 section 4.3), which protects nothing.
+    if params.get("code_challenge_method") != Some("S256") {
+        return Err(Fault::PlainPkce);
+    }
+    let challenge = PkceChallenge::parse(challenge).ok_or(Fault::PlainPkce)?;
+    let mut resource = site.mcp_url();
+    for asked in params.all("resource") {
+        if !flow.policy.origins.is_our_resource(asked, site.origin) {
+            return Err(Fault::ForeignResource);
+        }
+        if asked.ends_with("/mcp") || asked.ends_with("/mcp/") {
+            asked.clone_into(&mut resource);
+        }
+    }
+    Ok((challenge, resource))
+}
+
+fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeError) -> Response {
+    let about = flow.attempts.of_request(site, headers, flow.now(), flow.entropy.as_ref());
+    let event = |about: About, error: &str| {
+        flow.event(about, EventKind::AuthorizeRefused { error: error.into(), reason: refused.to_string() });
+    };
+    match refused {
+        AuthorizeError::ToClient(back, fault) => {
+            let about = About {
+                client: Some(back.client.id.clone()),
+                client_name: back.client.name.clone(),
+                ..about
+            };
+            event(about, fault.code());
+            let answer =
+                ClientAnswer { redirect_uri: &back.redirect_uri, state: back.state.as_deref(), site };
+            if back.is_trusted() {
+                return answer.error(fault.code(), fault.description());
+            }
+            let page = Refusal {
+                title: "The client's request cannot be served",
+                what: &pages::sentence(fault.description()),
+                hint: "Nothing was sent anywhere. You can go back to the client if you have just connected it yourself.",
+                back: Some(&answer.error_url(fault.code(), fault.description())),
+                ..Refusal::default()
+            };
+            pages::refusal(flow, StatusCode::BAD_REQUEST, &page)
+        }
+        AuthorizeError::Store(store) => pages::trouble(flow, store),
+        AuthorizeError::Params(_) | AuthorizeError::NoClient => {
+            event(about, "invalid_request");
+            let hint = "Start again from your client; if this page comes back, update the client.";
+            page(flow, StatusCode::BAD_REQUEST, "This sign-in link is not complete", refused, hint)
+        }
+        AuthorizeError::Client(UnknownClient::Document(document)) if document.is_transient() => {
+            event(about, "temporarily_unavailable");
+            let hint = "Wait a moment, then start again from your client.";
+            page(
+                flow,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The client could not be identified just now",
+                refused,
+                hint,
+            )
+        }
+        AuthorizeError::Client(_) => {
+            event(about, "invalid_client");
+            let hint = "Your client remembers a registration this server does not have. Remove the server in your client \
+                        (or clear its sign-in data), add it again, and connect.";
+            page(flow, StatusCode::BAD_REQUEST, "This server does not know the client", refused, hint)
+        }
+        AuthorizeError::Redirect => {
+            event(about, "invalid_redirect_uri");
+            let hint = "To protect you, nothing was sent there. Remove the server in your client and add it again, so that \
+                        it registers anew.";
+            page(
+                flow,
+                StatusCode::BAD_REQUEST,
+                "The client asked to be answered somewhere it never registered",
+                refused,
+                hint,
+            )
+        }
+    }
+}
+
+fn page(flow: &Flow, status: StatusCode, title: &str, refused: &AuthorizeError, hint: &str) -> Response {
+    pages::refusal(
+        flow,
+        status,
+        &Refusal { title, what: &pages::sentence(&refused.to_string()), hint, ..Refusal::default() },
+    )
+}
+
+impl Return {
+    /// Whether a browser may be sent there without anybody having looked: this computer, or a client somebody approved,
+    /// configured, or can be held to its published document. Anybody can register, so anything else would make us an
+    /// open redirector (RFC 9700 section 4.11.2).
+    fn is_trusted(&self) -> bool {
+        self.redirect_uri.is_loopback()
+            || self.client.kind != ClientKind::Dynamic
+            || self.client.approved_at.is_some()
+    }
+}
+
+/// How the outcome of a sign-in is brought to the client.
+pub(crate) struct ClientAnswer<'a> {
+    pub(crate) redirect_uri: &'a RedirectUri,
+    pub(crate) state: Option<&'a str>,
+    pub(crate) site: &'a Site,
+}
+
+impl<'a> ClientAnswer<'a> {
+    pub(crate) fn of(grant: &'a Grant) -> Self {
+        Self { redirect_uri: &grant.redirect_uri, state: grant.state.as_deref(), site: &grant.site }
+    }
+
+    /// RFC 6749 section 4.1.2.1, with `iss` (RFC 9207).
+    pub(crate) fn error_url(&self, code: &str, description: &str) -> String {
+        self.url(&[("error", code), ("error_description", description)])
+    }
+
+    pub(crate) fn error(&self, code: &str, description: &str) -> Response {
+        pages::to_client(&self.error_url(code, description))
+    }
+
+    /// RFC 6749 section 4.1.2, with `iss` (RFC 9207).
+    pub(crate) fn code(&self, code: &str) -> Response {
+        pages::to_client(&self.url(&[("code", code)]))
+    }
+
+    fn url(&self, params: &[(&str, &str)]) -> String {
+        let tail = self.state.map(|state| ("state", state)).into_iter().chain([("iss", self.site.issuer())]);
+        self.redirect_uri.with_params(params.iter().copied().chain(tail))
+    }
+}
+
+impl Fault {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::ResponseType => "unsupported_response_type",
+            Self::RequestObject => "request_not_supported",
+            Self::ResponseMode | Self::NoPkce | Self::PlainPkce => "invalid_request",
+            Self::ForeignResource => "invalid_target",
+        }
+    }
+
+    const fn description(self) -> &'static str {
+        match self {
+            Self::ResponseType => "response_type must be code",
+            Self::RequestObject => "request objects are not supported; send plain parameters",
+            Self::ResponseMode => "response_mode must be query",
+            Self::NoPkce => "code_challenge is missing; PKCE is required",
+            Self::PlainPkce => "code_challenge must be a SHA-256 with code_challenge_method=S256",
+            Self::ForeignResource => "resource is not the URL of this MCP server",
+        }
+    }
+}

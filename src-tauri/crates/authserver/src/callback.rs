@@ -1,0 +1,219 @@
+//! Where the identity provider sends the browser back to. Here the sign-in is verified, so that whoever may not come
+//! in reads why on a page, and not later as a 401 in some client.
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use model::event::{About, EventKind};
+use model::grant::{Closed, Grant, Stage};
+use model::ids::{GrantId, TokenHash};
+use model::origin::Site;
+use model::ports::{StoreError, Swap};
+use model::upstream::{SignedIn, UpstreamError};
+use model::{ExposeSecret as _, Secret};
+
+use crate::authorize::ClientAnswer;
+use crate::cookies;
+use crate::flow::{Flow, Shared, about_grant, to_the_end};
+use crate::pages::{self, Refusal};
+use crate::params::{ParamError, Params};
+use crate::site::Here;
+
+#[derive(Debug, thiserror::Error)]
+enum CallbackError {
+    #[error("the answer of the sign-in service cannot be read: {0}")]
+    Params(#[from] ParamError),
+    #[error("the answer belongs to no sign-in of this server")]
+    UnknownState,
+    #[error("this sign-in was already finished")]
+    Finished,
+    #[error("this sign-in waited longer than 15 minutes")]
+    Expired,
+    #[error("the sign-in was started in another browser")]
+    OtherBrowser,
+    #[error("the sign-in service sent neither a code nor an error")]
+    Empty,
+    #[error("the person cancelled at the sign-in service")]
+    Cancelled(Box<Grant>),
+    #[error("{1}")]
+    Upstream(Box<Grant>, UpstreamError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Where a callback finds its grant.
+enum Found {
+    /// The person is back, and nothing has been asked of the provider yet.
+    Waiting(Box<Grant>),
+    /// This browser was answered before and comes again, because it lost the answer or asked twice.
+    Answered(Box<Grant>),
+}
+
+pub(crate) async fn get(
+    State(flow): State<Flow>,
+    Here(site): Here,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    to_the_end(async move {
+        match receive(&flow, &site, &headers, query.unwrap_or_default().as_bytes()).await {
+            Ok(response) => response,
+            Err(refused) => refuse(&flow, &refused).await,
+        }
+    })
+    .await
+}
+
+async fn receive(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    query: &[u8],
+) -> Result<Response, CallbackError> {
+    let params = Params::parse(query)?;
+    let state = params.get("state").ok_or(CallbackError::UnknownState)?;
+    let id = Shared::grant_of_state(state).ok_or(CallbackError::UnknownState)?;
+    // A provider's code is good once, so of two identical callbacks the second waits and gets the first one's answer.
+    let _turn = flow.sessions.turn(id.as_str()).await;
+    let grant = match find(flow, site, headers, &id, state).await? {
+        Found::Waiting(grant) => grant,
+        Found::Answered(grant) => return Ok(answer(flow, &grant)),
+    };
+    if let Some(error) = params.get("error") {
+        let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
+        // 65004: declined at Entra's own consent. It is a decision, not a fault.
+        if error == "access_denied" && matches!(refusal.code, None | Some(65004)) {
+            return Err(CallbackError::Cancelled(grant));
+        }
+        return Err(CallbackError::Upstream(grant, UpstreamError::Refused(Box::new(refusal))));
+    }
+    let code = params.get("code").map(Secret::from).ok_or(CallbackError::Empty)?;
+    let signed_in = match flow.upstream.redeem(code, &flow.leg(&grant)).await {
+        Ok(signed_in) => signed_in,
+        Err(error) => return Err(CallbackError::Upstream(grant, error)),
+    };
+    let grant = approve(flow, *grant, signed_in).await?;
+    Ok(answer(flow, &grant))
+}
+
+fn answer(flow: &Flow, grant: &Grant) -> Response {
+    ClientAnswer::of(grant).code(flow.code(&grant.id).expose_secret())
+}
+
+/// The grant that `state` names: authentic, open, not too old, and started in this very browser.
+async fn find(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    id: &GrantId,
+    state: &str,
+) -> Result<Found, CallbackError> {
+    let grant = flow.store.lookup_grant(id).await?.ok_or(CallbackError::UnknownState)?;
+    let authentic = TokenHash::of(&flow.leg(&grant).state).matches(state);
+    if !authentic || *site != flow.sign_in_site(&grant.site) {
+        return Err(CallbackError::UnknownState);
+    }
+    let has = |browser: &TokenHash| cookies::render_named(headers, site, browser).is_some();
+    let (started_here, answered) = match &grant.stage {
+        Stage::AtUpstream { browser, .. } => (has(browser), false),
+        Stage::Approved { .. } => (grant.renders.iter().any(|render| has(&render.browser)), true),
+        _ => return Err(CallbackError::Finished),
+    };
+    if !started_here {
+        return Err(CallbackError::OtherBrowser);
+    }
+    if grant.is_expired(flow.now()) {
+        return Err(CallbackError::Expired);
+    }
+    let grant = Box::new(grant);
+    Ok(if answered { Found::Answered(grant) } else { Found::Waiting(grant) })
+}
+
+/// Writes the sign-in down. A consent page rendered meanwhile changes the grant, so losing the swap is no verdict.
+async fn approve(flow: &Flow, mut grant: Grant, signed_in: SignedIn) -> Result<Grant, CallbackError> {
+    let SignedIn { person, issuer, tokens } = signed_in;
+    let code = TokenHash::of(flow.code(&grant.id).expose_secret());
+    let sealed = flow.seal(Shared::grant_place(&grant.id), &tokens.to_plain_json());
+    let now = flow.now();
+    let approved = loop {
+        let next = grant
+            .approved(code, person.clone(), sealed.clone(), issuer.clone(), now)
+            .map_err(|_| CallbackError::Finished)?;
+        if flow.store.advance_grant(&next).await? == Swap::Done {
+            break next;
+        }
+        grant = flow.store.lookup_grant(&next.id).await?.ok_or(CallbackError::Finished)?;
+    };
+    // The person is in; a client that is not yet marked is only evicted sooner.
+    if let Err(error) = flow.store.approve_client(&approved.client, now).await {
+        tracing::warn!(%error, "an approved client could not be marked as such");
+    }
+    flow.event(About { person: Some(person), ..about_grant(&approved) }, EventKind::SignedIn);
+    Ok(approved)
+}
+
+async fn refuse(flow: &Flow, refused: &CallbackError) -> Response {
+    let what = pages::sentence(&refused.to_string());
+    let (title, hint) = match refused {
+        CallbackError::Store(store) => return pages::trouble(flow, store),
+        CallbackError::Cancelled(grant) => {
+            close(flow, grant, Closed::Declined, EventKind::ConsentDeclined).await;
+            return ClientAnswer::of(grant).error("access_denied", "the person cancelled the sign-in");
+        }
+        CallbackError::Upstream(grant, UpstreamError::Refused(refusal)) => {
+            let event = EventKind::UpstreamRefused { refusal: (**refusal).clone() };
+            close(flow, grant, Closed::UpstreamRefused, event).await;
+            let back = ClientAnswer::of(grant).error_url("access_denied", &refusal.what);
+            return pages::upstream_refused(flow, refusal, Some(&back));
+        }
+        CallbackError::Upstream(grant, UpstreamError::Unavailable { detail, retry_after }) => {
+            // The grant stays open: its consent page can be used again.
+            flow.event(about_grant(grant), EventKind::UpstreamUnavailable { detail: detail.clone() });
+            let again = flow.sign_in_site(&grant.site).base.join(&format!("/consent?grant={}", grant.id));
+            let page = Refusal {
+                title: "The sign-in service does not answer",
+                what: &what,
+                hint: "Nothing is lost: wait a moment, then try again.",
+                link: Some((&again, "Try again")),
+                ..Refusal::default()
+            };
+            return pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after);
+        }
+        CallbackError::Finished => {
+            ("This sign-in is already done", "Go back to your client; this tab can be closed.")
+        }
+        CallbackError::OtherBrowser => (
+            "Finish in the browser you started in",
+            "Start the sign-in again from your client and stay in one browser; cookies must be allowed for this address.",
+        ),
+        CallbackError::Params(_)
+        | CallbackError::UnknownState
+        | CallbackError::Expired
+        | CallbackError::Empty => {
+            ("This sign-in cannot be finished", "Start the sign-in again from your client.")
+        }
+    };
+    flow.event(About::default(), EventKind::CallbackRefused { reason: refused.to_string() });
+    pages::refusal(flow, StatusCode::BAD_REQUEST, &Refusal { title, what: &what, hint, ..Refusal::default() })
+}
+
+/// Closes the grant if it still waits. A failure to write is logged and changes nothing: the grant runs out by itself.
+async fn close(flow: &Flow, grant: &Grant, why: Closed, event: EventKind) {
+    flow.event(about_grant(grant), event);
+    let mut grant = grant.clone();
+    while let Ok(closed) = grant.closed(why, flow.now()) {
+        let newer = match flow.store.advance_grant(&closed).await {
+            Ok(Swap::Done) => return,
+            Ok(Swap::Lost) => flow.store.lookup_grant(&closed.id).await,
+            Err(error) => Err(error),
+        };
+        grant = match newer {
+            Ok(Some(newer)) => newer,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, grant = %closed.id, "a refused sign-in could not be closed");
+                return;
+            }
+        };
+    }
+}

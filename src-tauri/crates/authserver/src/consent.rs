@@ -1,0 +1,334 @@
+//! Our own page between the client and the identity provider: the person sees who asks, where they will be sent, and
+//! for what, and decides (MCP authorization, "confused deputy").
+//!
+//! Each rendering has a CSRF token in the form and a cookie of its own, so pages shown twice, side by side or by a
+//! prefetch do not spoil each other. The same cookie ties the callback to the browser that approved.
+
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use model::client::Client;
+use model::consent::Consent;
+use model::event::{About, EventKind};
+use model::grant::{Closed, Grant, Render, Stage};
+use model::ids::{CredentialKind, GrantId, TokenHash, random_text};
+use model::origin::Site;
+use model::ports::{StoreError, Swap};
+use model::upstream::UpstreamError;
+use model::{ExposeSecret as _, Secret};
+
+use crate::authorize::ClientAnswer;
+use crate::clients::UnknownClient;
+use crate::cookies;
+use crate::flow::{Flow, about_grant, to_the_end};
+use crate::pages::{self, Refusal};
+use crate::params::{Form, ParamError, Params};
+use crate::site::{self, Here};
+
+/// How long "do not ask again in this browser" lasts.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Why the page is not shown or its form not taken.
+#[derive(Debug, thiserror::Error)]
+enum ConsentError {
+    #[error("the request cannot be read: {0}")]
+    Params(#[from] ParamError),
+    #[error("this sign-in does not exist, was finished, or waited longer than 15 minutes")]
+    Gone,
+    #[error("this sign-in must be confirmed on the computer that runs the server")]
+    OtherComputer,
+    #[error("the form was not sent by the page this browser was shown")]
+    NotThisBrowser,
+    #[error("the client of this sign-in is no longer known")]
+    Client(#[source] UnknownClient),
+    #[error(transparent)]
+    Upstream(UpstreamError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub(crate) async fn get(
+    State(flow): State<Flow>,
+    Here(site): Here,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    show(&flow, &site, &headers, query.unwrap_or_default().as_bytes())
+        .await
+        .unwrap_or_else(|refused| refuse(&flow, &refused, None))
+}
+
+async fn show(flow: &Flow, site: &Site, headers: &HeaderMap, query: &[u8]) -> Result<Response, ConsentError> {
+    let params = Params::parse(query)?;
+    let grant = open_grant(flow, site, &params).await?;
+    let client = flow.client(&grant.client).await.map_err(|unknown| match unknown {
+        UnknownClient::Store(error) => ConsentError::Store(error),
+        unknown => ConsentError::Client(unknown),
+    })?;
+
+    let remembered = remembered(flow, site, headers, &grant).await?;
+
+    let form = CredentialKind::Browser.mint(flow.entropy.as_ref());
+    let browser = CredentialKind::Browser.mint(flow.entropy.as_ref());
+    let render =
+        Render { form: TokenHash::of(form.expose_secret()), browser: TokenHash::of(browser.expose_secret()) };
+    let grant = advance(flow, grant, |grant| grant.shown(render.clone()).ok()).await?;
+    let set =
+        cookies::set_render(headers, site, &browser, flow.now(), &random_text::<4>(flow.entropy.as_ref()));
+
+    let about = About { client_name: client.name.clone(), ..about_grant(&grant) };
+    let mut response = if remembered {
+        flow.event(about, EventKind::ConsentRemembered);
+        go_upstream(flow, grant, &render).await?
+    } else {
+        flow.event(about, EventKind::ConsentShown);
+        page(flow, &grant, &client, &form)
+    };
+    cookies::attach(&mut response, set);
+    Ok(response)
+}
+
+/// Whether this browser approved the same before. Only a page of ours or the person may lead here silently (Fetch
+/// Metadata; whoever does not say is asked), and only to this computer: a link in a mail can start a sign-in too, and
+/// then the answer must not go to a stranger's account at a hosted client.
+async fn remembered(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    grant: &Grant,
+) -> Result<bool, ConsentError> {
+    let silent = headers.get("sec-fetch-site").is_some_and(|from| from == "none" || from == "same-origin");
+    let Some(cookie) = cookies::browser(headers, site).filter(|_| silent && may_remember(grant)) else {
+        return Ok(false);
+    };
+    let given =
+        flow.store.find_consent(&TokenHash::of(cookie), &grant.client, grant.redirect_uri.as_str()).await?;
+    Ok(given
+        .is_some_and(|consent| flow.now() < consent.expires_at && consent.scope.contains_all(&grant.scope)))
+}
+
+fn may_remember(grant: &Grant) -> bool {
+    grant.redirect_uri.is_loopback()
+}
+
+fn page(flow: &Flow, grant: &Grant, client: &Client, form: &Secret) -> Response {
+    pages::render(
+        StatusCode::OK,
+        &pages::Consent {
+            notice: flow.policy.notice.as_deref(),
+            client: client.display(),
+            verified_host: client.verified_host(),
+            destination: grant.redirect_uri.destination(),
+            scopes: grant.scope.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            server: &grant.site.mcp_url(),
+            may_remember: may_remember(grant),
+            grant: grant.id.as_str(),
+            form: form.expose_secret(),
+        },
+    )
+}
+
+pub(crate) async fn post(
+    State(flow): State<Flow>,
+    Here(site): Here,
+    headers: HeaderMap,
+    Form(body): Form,
+) -> Response {
+    let params = match Params::parse(&body) {
+        Ok(params) => params,
+        Err(error) => return refuse(&flow, &error.into(), None),
+    };
+    to_the_end(async move {
+        match decide(&flow, &site, &headers, &params).await {
+            Ok(response) => response,
+            Err(refused) => refuse(&flow, &refused, params.get("grant").and_then(GrantId::parse)),
+        }
+    })
+    .await
+}
+
+async fn decide(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<Response, ConsentError> {
+    let grant = open_grant(flow, site, params).await?;
+    let form = params.get("form").unwrap_or_default();
+    let shown = grant.renders.iter().find(|render| render.form.matches(form)).cloned();
+    let render = shown
+        .filter(|render| {
+            site::is_own_form(site, headers)
+                && cookies::render_named(headers, site, &render.browser).is_some()
+        })
+        .ok_or(ConsentError::NotThisBrowser)?;
+    match params.get("decision") {
+        Some("approve") => {
+            approve(flow, site, headers, grant, &render, params.get("remember").is_some()).await
+        }
+        _ => decline(flow, site, headers, grant, &render).await,
+    }
+}
+
+async fn approve(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    grant: Grant,
+    render: &Render,
+    remember: bool,
+) -> Result<Response, ConsentError> {
+    let remember = remember && may_remember(&grant);
+    flow.event(about_grant(&grant), EventKind::ConsentApproved { remembered: remember });
+    let (client, redirect_uri, scope) =
+        (grant.client.clone(), grant.redirect_uri.to_string(), grant.scope.clone());
+    let mut response = go_upstream(flow, grant, render).await?;
+    if remember {
+        let known =
+            cookies::browser(headers, site).filter(|value| CredentialKind::Browser.looks_right(value));
+        let value = known.map_or_else(|| CredentialKind::Browser.mint(flow.entropy.as_ref()), Secret::from);
+        let now = flow.now();
+        let consent = Consent {
+            browser: TokenHash::of(value.expose_secret()),
+            client,
+            redirect_uri,
+            scope,
+            given_at: now,
+            expires_at: now.plus(REMEMBERED),
+        };
+        flow.store.put_consent(&consent).await?;
+        cookies::attach(
+            &mut response,
+            cookies::set_browser(value.expose_secret(), REMEMBERED.as_secs(), site),
+        );
+    }
+    Ok(response)
+}
+
+/// A refusal also takes back what was approved and remembered before.
+async fn decline(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    grant: Grant,
+    render: &Render,
+) -> Result<Response, ConsentError> {
+    if let Some(cookie) = cookies::browser(headers, site) {
+        flow.store.forget_consent(&TokenHash::of(cookie), &grant.client).await?;
+    }
+    let now = flow.now();
+    let grant = advance(flow, grant, |grant| grant.closed(Closed::Declined, now).ok()).await?;
+    flow.event(about_grant(&grant), EventKind::ConsentDeclined);
+    let mut response =
+        ClientAnswer::of(&grant).error("access_denied", "the person declined on the consent page");
+    let used =
+        cookies::render_named(headers, site, &render.browser).and_then(|name| cookies::expire(&name, site));
+    cookies::attach(&mut response, used);
+    Ok(response)
+}
+
+/// The provider is asked for its address first: if it does not answer, the page can be used again.
+async fn go_upstream(flow: &Flow, grant: Grant, render: &Render) -> Result<Response, ConsentError> {
+    let url = match flow.upstream.authorize_url(&flow.leg(&grant)).await {
+        Ok(url) => url,
+        Err(error) => {
+            let kind = match &error {
+                UpstreamError::Refused(refusal) => {
+                    EventKind::UpstreamRefused { refusal: (**refusal).clone() }
+                }
+                UpstreamError::Unavailable { detail, .. } => {
+                    EventKind::UpstreamUnavailable { detail: detail.clone() }
+                }
+            };
+            flow.event(about_grant(&grant), kind);
+            return Err(ConsentError::Upstream(error));
+        }
+    };
+    let now = flow.now();
+    let grant = advance(flow, grant, |grant| grant.sent_upstream(render.browser, now).ok()).await?;
+    flow.event(about_grant(&grant), EventKind::SentToUpstream);
+    let mut response = Redirect::to(&url).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(response)
+}
+
+/// The grant a page or form names, if its sign-in is still open and this is the place to confirm it.
+async fn open_grant(flow: &Flow, site: &Site, params: &Params) -> Result<Grant, ConsentError> {
+    let id = params.get("grant").and_then(GrantId::parse).ok_or(ConsentError::Gone)?;
+    let grant = flow.store.lookup_grant(&id).await?.ok_or(ConsentError::Gone)?;
+    if *site != flow.sign_in_site(&grant.site) {
+        return Err(ConsentError::OtherComputer);
+    }
+    let open = matches!(grant.stage, Stage::AwaitingConsent | Stage::AtUpstream { .. });
+    if open && !grant.is_expired(flow.now()) { Ok(grant) } else { Err(ConsentError::Gone) }
+}
+
+/// Compare and swap until it holds or the grant has moved to where the step no longer applies.
+async fn advance(
+    flow: &Flow,
+    mut grant: Grant,
+    step: impl Fn(Grant) -> Option<Grant>,
+) -> Result<Grant, ConsentError> {
+    loop {
+        let next = step(grant.clone()).ok_or(ConsentError::Gone)?;
+        if flow.store.advance_grant(&next).await? == Swap::Done {
+            return Ok(next);
+        }
+        grant = flow.store.lookup_grant(&grant.id).await?.ok_or(ConsentError::Gone)?;
+    }
+}
+
+fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Response {
+    let about = About { grant, ..About::default() };
+    let log = || flow.event(about, EventKind::ConsentRefused { reason: refused.to_string() });
+    let what = pages::sentence(&refused.to_string());
+    let (status, title, hint) = match refused {
+        ConsentError::Store(store) => return pages::trouble(flow, store),
+        ConsentError::Upstream(UpstreamError::Refused(refusal)) => {
+            return pages::upstream_refused(flow, refusal, None);
+        }
+        ConsentError::Upstream(UpstreamError::Unavailable { retry_after, .. }) => {
+            let page = Refusal {
+                title: "The sign-in service does not answer",
+                what: &what,
+                hint: "Nothing is lost: go back, wait a moment, and press Allow again.",
+                ..Refusal::default()
+            };
+            return pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after);
+        }
+        ConsentError::Client(UnknownClient::Document(document)) if document.is_transient() => {
+            let hint = "Nothing is lost: wait a moment and reload this page.";
+            let title = "The client could not be identified just now";
+            let page = Refusal { title, what: &what, hint, ..Refusal::default() };
+            return pages::busy(
+                pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page),
+                document.retry_after(),
+            );
+        }
+        ConsentError::Params(_) | ConsentError::Gone => (
+            StatusCode::BAD_REQUEST,
+            "This page is no longer valid",
+            "Start the sign-in again from your client.",
+        ),
+        ConsentError::OtherComputer => (
+            StatusCode::FORBIDDEN,
+            "Sign in on the computer that runs this server",
+            "Start the sign-in from a browser on that computer, or let its owner set sign-in to \"from anywhere\".",
+        ),
+        ConsentError::NotThisBrowser => (
+            StatusCode::FORBIDDEN,
+            "That did not come from this page",
+            "Go back, reload the page and decide again; cookies must be allowed for this address.",
+        ),
+        ConsentError::Client(_) => (
+            StatusCode::BAD_REQUEST,
+            "This server does not know the client",
+            "Connect again from your client.",
+        ),
+    };
+    log();
+    pages::refusal(flow, status, &Refusal { title, what: &what, hint, ..Refusal::default() })
+}

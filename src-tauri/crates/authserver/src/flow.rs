@@ -1,0 +1,197 @@
+//! What every step of a sign-in needs, gathered once: time, randomness, storage, the identity provider, keys, policy.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use model::Secret;
+use model::caller::Caller;
+use model::client::Client;
+use model::event::{About, AuthEvent, EventKind};
+use model::grant::Grant;
+use model::ids::{CredentialKind, GrantId, SessionId};
+use model::keys::{MasterKey, NotOpened, Place, Purpose, Sealed, Sealer};
+use model::origin::{Origin, Origins, Site};
+use model::ports::{Clock, Entropy, EventSink, Store};
+use model::scope::ScopeSet;
+use model::settings::SignInFrom;
+use model::time::Timestamp;
+use model::upstream::{Leg, Upstream, UpstreamTokens};
+
+use crate::access_token::Mint;
+use crate::attempts::Attempts;
+use crate::documents::Documents;
+use crate::sessions::Sessions;
+
+/// The parts the authorization server is composed of.
+pub struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub store: Arc<dyn Store>,
+    pub upstream: Arc<dyn Upstream>,
+    pub events: Arc<dyn EventSink>,
+    pub documents: Documents,
+    pub master: Arc<MasterKey>,
+}
+
+/// What the settings decide about the authorization server.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub origins: Origins,
+    pub sign_in: SignInFrom,
+    pub callback_path: String,
+    /// Short names of the scopes a call to `/mcp` needs.
+    pub scopes: ScopeSet,
+    pub cors_origins: Vec<String>,
+    pub static_clients: Vec<Client>,
+    /// A line that every page shows a person, such as which directory this is not.
+    pub notice: Option<String>,
+}
+
+/// Cheap to clone; shared by every request.
+#[derive(Clone)]
+pub struct Flow(Arc<Shared>);
+
+pub struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) upstream: Arc<dyn Upstream>,
+    events: Arc<dyn EventSink>,
+    pub(crate) documents: Documents,
+    master: Arc<MasterKey>,
+    sealer: Sealer,
+    pub(crate) mint: Mint,
+    pub(crate) attempts: Attempts,
+    pub(crate) sessions: Sessions,
+    pub(crate) policy: Policy,
+}
+
+impl Flow {
+    pub fn new(parts: Parts, policy: Policy) -> Self {
+        let Parts { clock, entropy, store, upstream, events, documents, master } = parts;
+        Self(Arc::new(Shared {
+            sessions: Sessions::default(),
+            sealer: Sealer::new(&master),
+            mint: Mint::new(&master),
+            attempts: Attempts::default(),
+            clock,
+            entropy,
+            store,
+            upstream,
+            events,
+            documents,
+            master,
+            policy,
+        }))
+    }
+}
+
+impl Shared {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn event(&self, about: About, kind: EventKind) {
+        self.events.record(AuthEvent { seq: 0, at: self.now(), about, kind });
+    }
+
+    /// Where consent and callback of a grant happen: always one host, because a cookie ties the two together.
+    pub(crate) fn sign_in_site(&self, grant_site: &Site) -> Site {
+        match (grant_site.origin, self.policy.sign_in) {
+            (Origin::Public, SignInFrom::Anywhere) => grant_site.clone(),
+            _ => self.policy.origins.local(),
+        }
+    }
+
+    /// What travels to the identity provider. It is computed from the grant, not stored: any replica can, nobody else can,
+    /// and approving twice asks the same thing twice.
+    pub(crate) fn leg(&self, grant: &Grant) -> Leg {
+        let secret = |what: &str| {
+            let mac = self.master.mac(Purpose::UpstreamLeg, &format!("{what} {}", grant.id));
+            base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, mac.as_ref())
+        };
+        Leg {
+            redirect_uri: self.sign_in_site(&grant.site).base.join(&self.policy.callback_path),
+            state: format!("{}.{}", grant.id, secret("state")),
+            nonce: secret("nonce"),
+            verifier: secret("verifier").into(),
+        }
+    }
+
+    /// The authorization code of a grant. Computed, so that a browser whose answer got lost can be given it again.
+    pub(crate) fn code(&self, grant: &GrantId) -> Secret {
+        CredentialKind::Code.of_bytes(&self.master.mac(Purpose::Codes, grant.as_str()))
+    }
+
+    /// The grant a `state` of ours names; its authenticity is checked against [`Self::leg`] once the grant is read.
+    pub(crate) fn grant_of_state(state: &str) -> Option<GrantId> {
+        GrantId::parse(state.split_once('.')?.0)
+    }
+
+    pub(crate) fn seal(&self, place: Place<'_>, plain: &[u8]) -> Sealed {
+        self.sealer.seal(place, plain, self.entropy.as_ref())
+    }
+
+    pub(crate) fn open(
+        &self,
+        place: Place<'_>,
+        sealed: &Sealed,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, NotOpened> {
+        self.sealer.open(place, sealed)
+    }
+
+    /// The identity provider's tokens of a session, for replaying them or showing their claims.
+    pub fn open_upstream(&self, place: Place<'_>, sealed: &Sealed) -> Option<UpstreamTokens> {
+        UpstreamTokens::from_plain_json(&self.open(place, sealed).ok()?)
+    }
+
+    /// Where a session's tokens of the identity provider are sealed.
+    pub fn session_place(id: &SessionId) -> Place<'_> {
+        Place { table: "sessions", row: id.as_str(), column: "upstream" }
+    }
+
+    pub(crate) fn grant_place(id: &GrantId) -> Place<'_> {
+        Place { table: "grants", row: id.as_str(), column: "upstream" }
+    }
+}
+
+impl Deref for Flow {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// Runs to the end even if whoever asked has hung up: what the identity provider or the store was told must not stay
+/// half done.
+pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    }
+}
+
+/// What an event about a grant's progress belongs to.
+pub(crate) fn about_grant(grant: &Grant) -> About {
+    About {
+        attempt: Some(grant.attempt.clone()),
+        origin: Some(grant.site.origin),
+        client: Some(grant.client.clone()),
+        grant: Some(grant.id.clone()),
+        ..About::default()
+    }
+}
+
+/// What an event about a call belongs to.
+pub(crate) fn about_caller(caller: &Caller) -> About {
+    About {
+        attempt: Some(caller.attempt.clone()),
+        origin: Some(caller.site.origin),
+        client: Some(caller.client.clone()),
+        client_name: caller.client_name.clone(),
+        session: Some(caller.session.clone()),
+        person: Some(caller.person.clone()),
+        ..About::default()
+    }
+}

@@ -1,0 +1,109 @@
+//! The documents clients discover us by: protected resource (RFC 9728), authorization server (RFC 8414) and its
+//! OpenID Connect alias, and the key set.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use model::event::EventKind;
+use model::origin::Site;
+use model::scope::OIDC_SCOPES;
+use serde_json::{Value, json};
+
+use crate::error;
+use crate::flow::{Flow, Policy};
+use crate::site::Here;
+
+pub(crate) fn routes() -> Router<Flow> {
+    Router::new()
+        .route("/.well-known/oauth-protected-resource", get(resource))
+        .route("/.well-known/oauth-protected-resource/mcp", get(resource))
+        .route("/.well-known/oauth-protected-resource/mcp/", get(resource_with_slash))
+        .route("/.well-known/oauth-authorization-server", get(server))
+        .route("/.well-known/oauth-authorization-server/mcp", get(server))
+        .route("/.well-known/openid-configuration", get(openid))
+        .route("/.well-known/openid-configuration/mcp", get(openid))
+        .route("/mcp/.well-known/openid-configuration", get(openid))
+        .route("/.well-known/{*other}", get(unknown))
+        .route("/jwks", get(jwks))
+}
+
+async fn resource(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
+    serve(
+        &flow,
+        &site,
+        &headers,
+        "protected resource",
+        protected_resource(&flow.policy, &site, &site.mcp_url()),
+    )
+}
+
+async fn resource_with_slash(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
+    let resource = format!("{}/", site.mcp_url());
+    serve(&flow, &site, &headers, "protected resource", protected_resource(&flow.policy, &site, &resource))
+}
+
+async fn server(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
+    serve(&flow, &site, &headers, "authorization server", authorization_server(&flow.policy, &site))
+}
+
+async fn openid(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
+    serve(&flow, &site, &headers, "openid configuration", openid_configuration(&flow.policy, &site))
+}
+
+async fn jwks(State(flow): State<Flow>) -> Response {
+    Json(flow.mint.jwks()).into_response()
+}
+
+async fn unknown() -> Response {
+    error::json(StatusCode::NOT_FOUND, "not_found", "this server has no such metadata document")
+}
+
+fn serve(flow: &Flow, site: &Site, headers: &HeaderMap, document: &str, body: Value) -> Response {
+    let about = flow.attempts.of_request(site, headers, flow.now(), flow.entropy.as_ref());
+    flow.event(about, EventKind::MetadataRead { document: document.to_owned() });
+    // Short: the public address can change while a client is open.
+    ([(header::CACHE_CONTROL, "public, max-age=60")], Json(body)).into_response()
+}
+
+fn protected_resource(policy: &Policy, site: &Site, resource: &str) -> Value {
+    json!({
+        "resource": resource,
+        "authorization_servers": [site.issuer()],
+        "scopes_supported": policy.scopes,
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Just MCP OAuth Proxy",
+    })
+}
+
+fn authorization_server(policy: &Policy, site: &Site) -> Value {
+    let methods = ["none", "client_secret_post", "client_secret_basic"];
+    let scopes: Vec<&str> =
+        policy.scopes.iter().map(model::scope::Scope::as_str).chain([OIDC_SCOPES[3]]).collect();
+    json!({
+        "issuer": site.issuer(),
+        "authorization_endpoint": site.base.join("/authorize"),
+        "token_endpoint": site.base.join("/token"),
+        "registration_endpoint": site.base.join("/register"),
+        "revocation_endpoint": site.base.join("/revoke"),
+        "jwks_uri": site.base.join("/jwks"),
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "client_id_metadata_document_supported": true,
+        "authorization_response_iss_parameter_supported": true,
+    })
+}
+
+/// The same facts, with what OpenID Connect Discovery requires; SDKs refuse the document without it.
+fn openid_configuration(policy: &Policy, site: &Site) -> Value {
+    let mut document = authorization_server(policy, site);
+    document["subject_types_supported"] = json!(["public"]);
+    document["id_token_signing_alg_values_supported"] = json!(["EdDSA"]);
+    document
+}

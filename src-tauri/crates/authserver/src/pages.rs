@@ -1,0 +1,177 @@
+//! The pages a person sees in the browser during a sign-in: no script, one style, light and dark.
+//!
+//! No `form-action` in the policy: Chrome applies it to the whole redirect chain and custom schemes would break.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use askama::Template;
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::ports::StoreError;
+use model::upstream::Fixer;
+
+use crate::flow::Flow;
+use crate::site::Here;
+
+const STYLE: &str = include_str!("../templates/style.css");
+
+/// Only our one style sheet, named by its hash.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).expect("a policy of plain ASCII is a header value")
+});
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(crate) struct Consent<'a> {
+    pub(crate) notice: Option<&'a str>,
+    pub(crate) client: &'a str,
+    pub(crate) verified_host: Option<String>,
+    pub(crate) destination: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) server: &'a str,
+    pub(crate) may_remember: bool,
+    pub(crate) grant: &'a str,
+    pub(crate) form: &'a str,
+}
+
+/// Something did not work: what happened, and the next step.
+#[derive(Default)]
+pub(crate) struct Refusal<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) what: &'a str,
+    pub(crate) hint: &'a str,
+    /// Who can mend it, if not the reader.
+    pub(crate) fixer: Option<&'a str>,
+    /// Error code, trace id: what support asks for.
+    pub(crate) details: Vec<String>,
+    /// Where the next step is taken, and the words for it.
+    pub(crate) link: Option<(&'a str, &'a str)>,
+    /// The client's own address, to tell it that the sign-in failed.
+    pub(crate) back: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage<'a> {
+    notice: Option<&'a str>,
+    page: &'a Refusal<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct Index<'a> {
+    notice: Option<&'a str>,
+    mcp_url: &'a str,
+}
+
+trait Styled {
+    /// For the templates.
+    fn style(&self) -> &'static str {
+        STYLE
+    }
+}
+
+impl<T: Template> Styled for T {}
+
+pub(crate) async fn index(State(flow): State<Flow>, Here(site): Here) -> Response {
+    render(StatusCode::OK, &Index { notice: flow.policy.notice.as_deref(), mcp_url: &site.mcp_url() })
+}
+
+pub(crate) fn refusal(flow: &Flow, status: StatusCode, page: &Refusal<'_>) -> Response {
+    render(status, &RefusalPage { notice: flow.policy.notice.as_deref(), page })
+}
+
+/// The identity provider said no: its code explained, who can mend it, and the step.
+pub(crate) fn upstream_refused(
+    flow: &Flow,
+    refusal: &model::upstream::Refusal,
+    back: Option<&str>,
+) -> Response {
+    let code = refusal.code.map(|code| format!("AADSTS{code}"));
+    let page = Refusal {
+        title: "The sign-in was refused",
+        what: &sentence(&refusal.what),
+        hint: &sentence(&refusal.hint),
+        fixer: Some(match refusal.fixer {
+            Fixer::Person => "You can fix this yourself.",
+            Fixer::AppOwner => "The owner of the app registration can fix this.",
+            Fixer::TenantAdmin => "An administrator of the directory can fix this.",
+            Fixer::Nobody => "Nobody has to fix anything; it should pass.",
+        }),
+        details: code.into_iter().chain(refusal.trace.clone()).collect(),
+        link: refusal.link.as_deref().map(|link| (link, "Open the page for this step")),
+        back,
+    };
+    self::refusal(flow, StatusCode::FORBIDDEN, &page)
+}
+
+/// The store did not answer. The person can simply try again.
+pub(crate) fn trouble(flow: &Flow, error: &StoreError) -> Response {
+    tracing::error!(%error, "the store failed");
+    let page = Refusal {
+        title: "The server is busy",
+        what: "It could not read or write its own data just now.",
+        hint: "Wait a moment and reload this page. If it stays like this, the server's log says why.",
+        ..Refusal::default()
+    };
+    busy(refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), None)
+}
+
+/// With `Retry-After`, as every 503 has.
+pub(crate) fn busy(mut response: Response, retry_after: Option<Duration>) -> Response {
+    let secs = retry_after.map_or(5, |after| after.as_secs().max(1));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    response
+}
+
+/// Sends the browser on to the client, with nothing kept on the way.
+pub(crate) fn to_client(url: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(url) else {
+        return crate::error::json(
+            StatusCode::BAD_REQUEST,
+            "invalid_redirect_uri",
+            "the client's address cannot be used",
+        );
+    };
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::FOUND, headers).into_response()
+}
+
+pub(crate) fn render(status: StatusCode, page: &impl Template) -> Response {
+    let html = match page.render() {
+        Ok(html) => html,
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (status, headers, Html(html)).into_response()
+}
+
+/// A chain message ("no such client") as a sentence for a person ("No such client.").
+pub(crate) fn sentence(message: &str) -> String {
+    let mut chars = message.trim().chars();
+    let Some(first) = chars.next() else { return String::new() };
+    let text: String = first.to_uppercase().chain(chars).collect();
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}

@@ -1,0 +1,164 @@
+//! A refresh token for new tokens (RFC 6749 section 6), rotated, with reuse detection (RFC 9700 section 4.14.2).
+//!
+//! Every refresh is also one at the identity provider, so whoever is disabled there is out here. One at a time for one
+//! session; whoever comes second within the grace gets the first one's answer.
+
+use std::time::Duration;
+
+use model::ExposeSecret as _;
+use model::event::EventKind;
+use model::ids::{ClientId, CredentialKind, TokenHash};
+use model::keys::{Place, Sealed};
+use model::ports::Swap;
+use model::session::{Ended, RefreshToken, Session, SessionState};
+use model::upstream::{Effect, SignedIn, UpstreamError};
+
+use super::{TokenError, Tokens, check_resource};
+use crate::flow::{Flow, Shared};
+use crate::params::Params;
+use crate::sessions::about_session;
+
+/// When to try again after a set-up fault that somebody has to mend first.
+const SET_UP_RETRY: Duration = Duration::from_secs(60);
+
+pub(super) async fn refresh(flow: &Flow, client: &ClientId, params: &Params) -> Result<Tokens, TokenError> {
+    let token = params.get("refresh_token").ok_or(TokenError::Missing("refresh_token"))?;
+    if !CredentialKind::Refresh.looks_right(token) {
+        return Err(TokenError::UnknownRefresh);
+    }
+    let hash = TokenHash::of(token);
+    let stored = flow.store.find_refresh(&hash).await?.ok_or(TokenError::UnknownRefresh)?;
+    let _turn = flow.sessions.turn(stored.session.as_str()).await;
+
+    // Twice at most: another replica may rotate the token between our look and our swap.
+    for _ in 0..2 {
+        let stored = flow.store.find_refresh(&hash).await?.ok_or(TokenError::UnknownRefresh)?;
+        let session = live_session(flow, &stored, client, params).await?;
+        if stored.used.is_some() {
+            return used_before(flow, &session, &stored).await;
+        }
+        if let Some(tokens) = rotate(flow, session, &hash).await? {
+            return Ok(tokens);
+        }
+    }
+    Err(TokenError::NotNow {
+        detail: "the token is being refreshed elsewhere; try again".into(),
+        retry_after_secs: 1,
+    })
+}
+
+async fn live_session(
+    flow: &Flow,
+    stored: &RefreshToken,
+    client: &ClientId,
+    params: &Params,
+) -> Result<Session, TokenError> {
+    let session = flow.store.lookup_session(&stored.session).await?.ok_or(TokenError::UnknownRefresh)?;
+    if session.client != *client {
+        let session = Some(session.id);
+        return Err(TokenError::WrongClient { presenter: client.clone(), grant: None, session });
+    }
+    if let SessionState::Ended { why, .. } = session.state {
+        return Err(TokenError::Ended(why));
+    }
+    if session.expires_at() <= flow.now() {
+        flow.end_session(&session.id, Ended::Expired).await?;
+        return Err(TokenError::Ended(Ended::Expired));
+    }
+    check_resource(flow, params, session.site.origin)?;
+    Ok(session)
+}
+
+/// Within the grace an honest client lost the answer or asked twice at once. After it, somebody else has the token too.
+async fn used_before(flow: &Flow, session: &Session, stored: &RefreshToken) -> Result<Tokens, TokenError> {
+    let within_grace = stored.used.as_ref().filter(|used| flow.now().since(used.at) < RefreshToken::GRACE);
+    let Some(answer) = within_grace.and_then(|used| used.answer.as_ref()) else {
+        flow.end_session(&session.id, Ended::RefreshReused).await?;
+        return Err(TokenError::Reused(session.id.clone()));
+    };
+    let plain = flow.open(answer_place(&stored.hash.to_text()), answer).map_err(|_| TokenError::Sealed)?;
+    let tokens = serde_json::from_slice(&plain).map_err(|_| TokenError::Sealed)?;
+    flow.event(about_session(session), EventKind::RefreshRepeated);
+    Ok(tokens)
+}
+
+/// `None` if somebody else was first.
+async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<Option<Tokens>, TokenError> {
+    let SignedIn { person, issuer, tokens } = match at_provider(flow, &session).await? {
+        Ok(signed_in) => signed_in,
+        Err(why) => {
+            // A provider that takes each refresh token once says no to the second of two processes; the first is right.
+            if flow.store.find_refresh(hash).await?.is_some_and(|stored| stored.used.is_some()) {
+                return Ok(None);
+            }
+            flow.end_session(&session.id, why.clone()).await?;
+            return Err(TokenError::Ended(why));
+        }
+    };
+    let now = flow.now();
+    session.person = person;
+    session.upstream_issuer = issuer;
+    session.upstream = Some(flow.seal(Shared::session_place(&session.id), &tokens.to_plain_json()));
+    session.refreshed_at = now;
+
+    let minted = flow.mint.mint(&session, &session.scope, now, flow.entropy.as_ref());
+    let next = CredentialKind::Refresh.mint(flow.entropy.as_ref());
+    let answer = Tokens {
+        access_token: minted.token.expose_secret().to_owned(),
+        refresh_token: next.expose_secret().to_owned(),
+        expires_at: minted.expires_at,
+        scope: session.scope.to_string(),
+    };
+    let sealed = seal_answer(flow, hash, &answer);
+    let fresh = RefreshToken::fresh(TokenHash::of(next.expose_secret()), session.id.clone(), now);
+    match flow.store.rotate_refresh(hash, &sealed, &fresh, &session, now).await? {
+        Swap::Lost => Ok(None),
+        Swap::Done => {
+            flow.event(about_session(&session), EventKind::Refreshed);
+            Ok(Some(answer))
+        }
+    }
+}
+
+/// The refresh at the identity provider. `Ok(Err(_))` is a no that ends the session; trouble keeps it.
+async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, Ended>, TokenError> {
+    let tokens = session
+        .upstream
+        .as_ref()
+        .and_then(|sealed| flow.open_upstream(Shared::session_place(&session.id), sealed))
+        .ok_or(TokenError::Sealed)?;
+    let refusal = match flow.upstream.refresh(&session.person.id, &tokens).await {
+        Ok(signed_in) => return Ok(Ok(signed_in)),
+        Err(UpstreamError::Unavailable { detail, retry_after }) => {
+            flow.event(about_session(session), EventKind::UpstreamUnavailable { detail });
+            return Err(TokenError::NotNow {
+                detail: "the identity provider does not answer; your session is kept, try again".into(),
+                retry_after_secs: retry_after.map_or(5, |after| after.as_secs()),
+            });
+        }
+        Err(UpstreamError::Refused(refusal)) => refusal,
+    };
+    flow.event(about_session(session), EventKind::UpstreamRefused { refusal: (*refusal).clone() });
+    let hint = told(&refusal.what, &refusal.hint);
+    match refusal.effect {
+        Effect::Ends => Ok(Err(Ended::UpstreamRefused { code: refusal.code, hint })),
+        Effect::SignIn => Ok(Err(Ended::SignInNeeded { code: refusal.code, hint })),
+        Effect::SetUp => Err(TokenError::NotNow {
+            detail: format!("{}; your session is kept. {}", refusal.what, refusal.hint),
+            retry_after_secs: SET_UP_RETRY.as_secs(),
+        }),
+    }
+}
+
+fn told(what: &str, hint: &str) -> String {
+    format!("{}; {hint}", what.trim_end_matches('.'))
+}
+
+fn seal_answer(flow: &Flow, hash: &TokenHash, answer: &Tokens) -> Sealed {
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(answer).expect("strings serialise"));
+    flow.seal(answer_place(&hash.to_text()), &plain)
+}
+
+fn answer_place(row: &str) -> Place<'_> {
+    Place { table: "refresh_tokens", row, column: "answer" }
+}

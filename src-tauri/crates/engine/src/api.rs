@@ -1,0 +1,135 @@
+//! The control surface: one table of commands with typed requests and answers.
+//!
+//! A window, the console and scripts are views of it; none of them can do what is not in the table. It carries people's
+//! names to the owner of the machine and never a token or secret. How a request arrives, and from whom, is not its business.
+
+mod answers;
+mod commands;
+mod error;
+mod requests;
+
+use std::sync::Arc;
+
+use authserver::Flow;
+use model::client::Client;
+use model::origin::Site;
+use model::ports::Store;
+use practice::Practice;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::events::Bus;
+
+pub use answers::{
+    ClientRow, EventRow, FaultRow, PersonRow, PracticeState, ResidentRow, SessionClaims, SessionClient,
+    SessionEnded, SessionRow, SessionState, Status,
+};
+pub use error::{ApiError, ErrorCode};
+pub use requests::{ClientsQuery, Empty, EventsQuery, FaultSwitch, PersonSwitch, SessionRef};
+
+/// Answers commands. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<ApiParts>);
+
+/// What commands look at and change.
+pub(crate) struct ApiParts {
+    pub(crate) flow: Flow,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bus: Bus,
+    pub(crate) practice: Option<Practice>,
+    /// Clients from the settings, which no store knows.
+    pub(crate) configured: Vec<Client>,
+    pub(crate) mcp_url: String,
+    pub(crate) public: Option<Site>,
+    pub(crate) practice_url: Option<String>,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Command {
+    pub name: &'static str,
+    /// What it does: one sentence.
+    pub about: &'static str,
+}
+
+macro_rules! commands {
+    ($($(#[doc = $about:literal])+ $name:ident($request:ty) -> $answer:ty;)+) => {
+        /// Every command, in the order in which lists show them.
+        pub const COMMANDS: &[Command] =
+            &[$(Command { name: stringify!($name), about: concat!($($about),+).trim_ascii() }),+];
+
+        impl Api {
+            /// Answers one command. A payload of `null` counts as an empty object.
+            ///
+            /// # Errors
+            /// A command or payload that does not read, something that is not there, or a store that does not answer.
+            pub async fn call(&self, command: &str, payload: Value) -> Result<Value, ApiError> {
+                $(
+                    if command == stringify!($name) {
+                        let request: $request = read(payload)?;
+                        let answer: $answer = self.$name(request).await?;
+                        return Ok(written(&answer));
+                    }
+                )+
+                Err(ApiError::UnknownCommand)
+            }
+        }
+    };
+}
+
+commands! {
+    /// Where this server is reached, its version, and how many events of the auth log were lost.
+    status(Empty) -> Status;
+    /// Every client connected as a person, and those that no longer are.
+    list_sessions(Empty) -> Vec<SessionRow>;
+    /// Ends a session; the client must sign in again.
+    end_session(SessionRef) -> SessionEnded;
+    /// What the identity provider's tokens say about the person of a session.
+    session_claims(SessionRef) -> SessionClaims;
+    /// Clients that are configured or registered: the approved ones first, the newest of them first.
+    list_clients(ClientsQuery) -> Vec<ClientRow>;
+    /// The auth log, newest first; `before` takes the `seq` of the last row for the next page.
+    list_events(EventsQuery) -> Vec<EventRow>;
+    /// The practice tenant's faults and people; `null` where people sign in somewhere else.
+    practice(Empty) -> Option<PracticeState>;
+    /// Switches a fault of the practice tenant on or off.
+    set_fault(FaultSwitch) -> PracticeState;
+    /// Disables a person of the practice tenant, or enables them again.
+    set_person(PersonSwitch) -> PracticeState;
+}
+
+// === impl Api ===
+
+impl Api {
+    pub(crate) fn new(parts: ApiParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+}
+
+/// Reads a payload and says which field is wrong, which serde alone does not.
+fn read<T: DeserializeOwned>(payload: Value) -> Result<T, ApiError> {
+    let payload = match payload {
+        Value::Null => Value::Object(Map::new()),
+        Value::Object(_) => payload,
+        // Serde would take a list as the fields in their order.
+        _ => return Err(ApiError::BadRequest("a payload is an object".to_owned())),
+    };
+    serde_path_to_error::deserialize(payload).map_err(|error| {
+        let field = error.path().to_string();
+        let detail = error.into_inner();
+        // The path of the payload itself is a dot.
+        ApiError::BadRequest(if field == "." { detail.to_string() } else { format!("`{field}`: {detail}") })
+    })
+}
+
+fn written(answer: &impl Serialize) -> Value {
+    serde_json::to_value(answer).expect("answers are plain structs with text keys")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

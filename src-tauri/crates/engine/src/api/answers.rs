@@ -1,0 +1,316 @@
+//! What commands answer: types of their own, so that what is stored can change without every view changing.
+//!
+//! Times are milliseconds since the Unix epoch. Rows with people in them have no `Debug`, so names cannot slip into a log.
+
+use model::client::{Client, ClientKind};
+use model::event::{AuthEvent, Step};
+use model::origin::Origin;
+use model::person::Person;
+use model::scope::ScopeSet;
+use model::session::{Ended, Session};
+use model::time::Timestamp;
+use model::upstream::UpstreamTokens;
+use practice::{Fault, Practice, Resident};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Characters of a text that a client chose.
+const LONGEST_TEXT: usize = 200;
+/// Destinations of a client in its row.
+const MOST_REDIRECTS: usize = 5;
+/// Scopes of a client in its row.
+const MOST_SCOPES: usize = 20;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// What a person pastes into a client on this computer.
+    pub mcp_url: String,
+    /// Our address on the internet, where there is one.
+    pub public_url: Option<String>,
+    /// What a person pastes into a client elsewhere.
+    pub public_mcp_url: Option<String>,
+    pub practice_url: Option<String>,
+    pub version: &'static str,
+    /// Events that are missing in the auth log because too many came at once.
+    pub dropped_events: u64,
+}
+
+#[derive(Clone, Serialize)]
+pub struct PersonRow {
+    /// `oid`
+    pub object: String,
+    /// `tid`
+    pub tenant: String,
+    pub name: Option<String>,
+    pub username: Option<String>,
+    pub guest: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionClient {
+    pub id: String,
+    /// Chosen by the client; proves nothing.
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Serialize)]
+pub struct SessionRow {
+    pub session: String,
+    /// For `list_events`.
+    pub attempt: String,
+    pub person: PersonRow,
+    pub client: SessionClient,
+    pub state: SessionState,
+    pub scopes: Vec<String>,
+    pub origin: Origin,
+    /// The MCP URL its tokens are good for.
+    pub resource: String,
+    pub calls: u64,
+    pub created_at: i64,
+    pub active_at: i64,
+    pub refreshed_at: i64,
+    /// When the newest access token ends; the client refreshes before or then.
+    pub access_expires_at: i64,
+    /// When the session ends if it is not refreshed until then.
+    pub expires_at: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum SessionState {
+    Live,
+    Ended {
+        at: i64,
+        /// `revoked_by_owner`, `upstream_refused`, ...
+        why: &'static str,
+        /// AADSTS number, if the identity provider gave one.
+        code: Option<u32>,
+        /// One sentence: what happened and what to do next.
+        reason: String,
+    },
+}
+
+/// Whether anything was left to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionEnded {
+    /// `false` if the session had ended before.
+    pub ended: bool,
+}
+
+/// Claims of the identity provider's tokens; the tokens themselves stay inside.
+#[derive(Clone, Serialize)]
+pub struct SessionClaims {
+    /// `iss` of the verified token.
+    pub issuer: Option<String>,
+    pub id_claims: Map<String, Value>,
+    pub access_claims: Map<String, Value>,
+    /// When the provider's access token ends.
+    pub access_expires_at: i64,
+}
+
+/// A registered client chose most of this itself: texts are cut to 200 characters, and of lists only the beginning is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClientRow {
+    pub id: String,
+    pub kind: ClientKind,
+    pub name: Option<String>,
+    pub uri: Option<String>,
+    /// The host that published the client's metadata document: the one name that is verified.
+    pub verified_host: Option<String>,
+    /// The first five.
+    pub redirects: Vec<String>,
+    /// How many there are.
+    pub redirects_total: usize,
+    /// `token_endpoint_auth_method`
+    pub auth_method: &'static str,
+    pub scopes: Vec<String>,
+    /// `null` for a configured client, which has always been there.
+    pub created_at: Option<i64>,
+    /// When somebody last approved it.
+    pub approved_at: Option<i64>,
+}
+
+/// One step of one attempt.
+#[derive(Clone, Serialize)]
+pub struct EventRow {
+    /// Position in the log; 0 on the live stream, which is ahead of the log.
+    pub seq: i64,
+    pub at: i64,
+    pub step: Step,
+    /// What happened: `token_issued`, `upstream_refused`, ...
+    pub event: &'static str,
+    pub attempt: Option<String>,
+    pub origin: Option<Origin>,
+    pub client: Option<String>,
+    pub client_name: Option<String>,
+    pub grant: Option<String>,
+    pub session: Option<String>,
+    pub person: Option<PersonRow>,
+    pub user_agent: Option<String>,
+    /// What else this kind of event says.
+    pub details: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PracticeState {
+    pub faults: Vec<FaultRow>,
+    pub people: Vec<ResidentRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct FaultRow {
+    pub fault: &'static str,
+    pub on: bool,
+    pub explanation: &'static str,
+}
+
+/// Somebody made up, so a name here is nobody's.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResidentRow {
+    pub key: &'static str,
+    pub name: &'static str,
+    pub username: &'static str,
+    pub tenant: &'static str,
+    pub about: &'static str,
+    pub disabled: bool,
+}
+
+// === from what is stored ===
+
+impl From<Person> for PersonRow {
+    fn from(person: Person) -> Self {
+        let Person { id, name, username, guest, .. } = person;
+        Self { object: id.object, tenant: id.tenant, name, username, guest }
+    }
+}
+
+impl SessionRow {
+    pub(super) fn of(session: Session, now: Timestamp) -> Self {
+        Self {
+            state: SessionState::of(&session, now),
+            access_expires_at: session.refreshed_at.plus(authserver::ACCESS_TOKEN_LIFETIME).millis(),
+            expires_at: session.expires_at().millis(),
+            session: session.id.to_string(),
+            attempt: session.attempt.to_string(),
+            person: session.person.into(),
+            client: SessionClient { id: session.client.to_string(), name: session.client_name },
+            scopes: texts(&session.scope),
+            origin: session.site.origin,
+            resource: session.resource,
+            calls: session.calls,
+            created_at: session.created_at.millis(),
+            active_at: session.active_at.millis(),
+            refreshed_at: session.refreshed_at.millis(),
+        }
+    }
+}
+
+impl SessionState {
+    /// A session nobody refreshed in time is over, whether or not the store has been tidied since.
+    fn of(session: &Session, now: Timestamp) -> Self {
+        match &session.state {
+            model::session::SessionState::Ended { at, why } => Self::ended(*at, why),
+            model::session::SessionState::Live if now >= session.expires_at() => {
+                Self::ended(session.expires_at(), &Ended::Expired)
+            }
+            model::session::SessionState::Live => Self::Live,
+        }
+    }
+
+    fn ended(at: Timestamp, ended: &Ended) -> Self {
+        let (why, code) = match ended {
+            Ended::RevokedByClient => ("revoked_by_client", None),
+            Ended::RevokedByOwner => ("revoked_by_owner", None),
+            Ended::CodeReplayed => ("code_replayed", None),
+            Ended::RefreshReused => ("refresh_reused", None),
+            Ended::UpstreamRefused { code, .. } => ("upstream_refused", *code),
+            Ended::SignInNeeded { code, .. } => ("sign_in_needed", *code),
+            Ended::Expired => ("expired", None),
+        };
+        Self::Ended { at: at.millis(), why, code, reason: ended.explain() }
+    }
+}
+
+impl SessionClaims {
+    pub(super) fn of(tokens: UpstreamTokens, issuer: Option<String>) -> Self {
+        let UpstreamTokens { id_claims, access_claims, access_expires_at, .. } = tokens;
+        Self { issuer, id_claims, access_claims, access_expires_at: access_expires_at.millis() }
+    }
+}
+
+impl From<&Client> for ClientRow {
+    fn from(client: &Client) -> Self {
+        let redirects = client.redirects.iter().take(MOST_REDIRECTS);
+        Self {
+            id: cut(client.id.as_str()),
+            kind: client.kind,
+            name: client.name.as_deref().map(cut),
+            uri: client.uri.as_deref().map(cut),
+            verified_host: client.verified_host().as_deref().map(cut),
+            redirects: redirects.map(|redirect| cut(&redirect.to_string())).collect(),
+            redirects_total: client.redirects.len(),
+            auth_method: client.auth.method(),
+            scopes: client.scope.iter().take(MOST_SCOPES).map(|scope| cut(&scope.to_string())).collect(),
+            created_at: (client.kind != ClientKind::Static).then(|| client.created_at.millis()),
+            approved_at: client.approved_at.map(Timestamp::millis),
+        }
+    }
+}
+
+impl From<AuthEvent> for EventRow {
+    fn from(event: AuthEvent) -> Self {
+        let AuthEvent { seq, at, about, kind } = event;
+        let mut details = match serde_json::to_value(&kind) {
+            Ok(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        // The tag, which has a member of its own.
+        details.remove("event");
+        Self {
+            seq,
+            at: at.millis(),
+            step: kind.step(),
+            event: kind.name(),
+            attempt: about.attempt.map(|id| id.to_string()),
+            origin: about.origin,
+            client: about.client.map(|id| id.to_string()),
+            client_name: about.client_name,
+            grant: about.grant.map(|id| id.to_string()),
+            session: about.session.map(|id| id.to_string()),
+            person: about.person.map(PersonRow::from),
+            user_agent: about.user_agent,
+            details,
+        }
+    }
+}
+
+impl PracticeState {
+    pub(super) fn of(practice: &Practice) -> Self {
+        let on = practice.faults();
+        let row = |fault: &Fault| FaultRow {
+            fault: fault.name(),
+            on: on.contains(fault),
+            explanation: fault.explanation(),
+        };
+        Self {
+            faults: Fault::ALL.iter().map(row).collect(),
+            people: practice.people().into_iter().map(ResidentRow::from).collect(),
+        }
+    }
+}
+
+impl From<Resident> for ResidentRow {
+    fn from(resident: Resident) -> Self {
+        let Resident { key, name, username, tenant, about, disabled, .. } = resident;
+        Self { key, name, username, tenant, about, disabled }
+    }
+}
+
+/// Its first 200 characters.
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
+}
+
+fn texts(scopes: &ScopeSet) -> Vec<String> {
+    scopes.iter().map(ToString::to_string).collect()
+}

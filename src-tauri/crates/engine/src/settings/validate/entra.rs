@@ -1,0 +1,312 @@
+//! The app registration: authority, directory, application, its secret and its API.
+//!
+//! Only the shape of the texts is judged. Microsoft's own hosts hold them to Microsoft's shapes; any other authority
+//! may name its directories and applications as it likes.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use model::settings::EntraSettings;
+use model::{ExposeSecret as _, Secret};
+use url::Url;
+
+use super::{Check, Read, guid_hint, is_guid, known, scopes};
+use crate::settings::legacy::is_loopback;
+use crate::settings::problem::quoted;
+
+/// Sign-in hosts of Microsoft's clouds and the Microsoft Graph that belongs to each.
+const CLOUDS: [(&str, &str); 5] = [
+    ("login.microsoftonline.com", "https://graph.microsoft.com"),
+    ("login.windows.net", "https://graph.microsoft.com"),
+    ("login.microsoftonline.us", "https://graph.microsoft.us"),
+    ("login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
+    ("login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
+];
+
+/// Tenants that stand for many directories.
+const MANY: [&str; 3] = ["organizations", "common", "consumers"];
+
+pub(super) fn read(check: &mut Check<'_>) -> Read<EntraSettings> {
+    let authority = authority(check);
+    // While the authority cannot be read, nobody is told off for a shape that only Microsoft demands.
+    let graph = authority.as_ref().ok().and_then(graph_of);
+    let tenant = tenant(check, graph.is_some());
+    let client_id = client_id(check, graph.is_some());
+    let client_secret = client_secret(check, graph.is_some());
+    let identifier_uri = identifier_uri(check, client_id.as_deref().ok(), graph.is_some());
+    let required_scopes = scopes::required(check, identifier_uri.as_deref().ok());
+    let extra_authorize_scopes = scopes::extra(check, graph);
+    let allowed_tenants = allowed_tenants(check, graph.is_some(), tenant.as_deref().ok());
+    Ok(EntraSettings {
+        authority: authority?,
+        tenant: tenant?,
+        client_id: client_id?,
+        client_secret: client_secret?,
+        identifier_uri: identifier_uri?,
+        required_scopes: required_scopes?,
+        extra_authorize_scopes: extra_authorize_scopes?,
+        allowed_tenants: allowed_tenants?,
+    })
+}
+
+/// The Microsoft Graph of the authority's cloud; `None` where Microsoft does not run the authority.
+fn graph_of(authority: &Url) -> Option<&'static str> {
+    let host = authority.host_str()?;
+    let named = CLOUDS.iter().find(|(login, _)| *login == host).map(|(_, graph)| *graph);
+    let external = host.ends_with(".ciamlogin.com") || host.ends_with(".b2clogin.com");
+    named.or(external.then_some("https://graph.microsoft.com"))
+}
+
+fn authority(check: &mut Check<'_>) -> Read<Url> {
+    let key = "entra.authority";
+    let text = check.text(key);
+    let Some(url) =
+        Url::parse(text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "https" | "http"))
+    else {
+        let hint = "write it whole, for example `https://login.microsoftonline.us`";
+        return Err(check.refuse(key, "not-a-url", format!("{} is not an https URL", quoted(text)), hint));
+    };
+    if url.scheme() == "http" && !is_loopback(&url) {
+        let message =
+            format!("{} is plain http, and the client secret would travel in the clear", quoted(text));
+        return Err(check.refuse(
+            key,
+            "not-https",
+            message,
+            "use https; http is taken for loopback addresses only",
+        ));
+    }
+    let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !bare || url.password().is_some() {
+        let message = format!("{} has a query, a fragment or a user name", quoted(text));
+        return Err(check.refuse(key, "not-an-authority", message, "leave everything after the path out"));
+    }
+    if graph_of(&url).is_some() && url.path() != "/" {
+        let message = format!("{} has a path", quoted(text));
+        let hint = "write scheme and host only; the directory belongs in `entra.tenant`";
+        return Err(check.refuse(key, "not-an-authority", message, hint));
+    }
+    Ok(url)
+}
+
+fn tenant(check: &mut Check<'_>, microsoft: bool) -> Read<String> {
+    let key = "entra.tenant";
+    let text = check.text(key);
+    if text.is_empty() {
+        let hint = if microsoft {
+            "copy the Directory (tenant) ID from the Overview page of the app registration, or write `organizations` to \
+             let in people of any organization"
+        } else {
+            "write the name that stands for the directory below the authority; a server that has none ignores it"
+        };
+        return Err(check.refuse(key, "missing", "the directory is missing", hint));
+    }
+    if is_guid(text) || is_domain(text) || MANY.contains(&text) || (!microsoft && is_segment(text)) {
+        return Ok(if is_guid(text) { text.to_ascii_lowercase() } else { text.to_owned() });
+    }
+    let hint = match text.to_ascii_lowercase().as_str() {
+        lower if MANY.contains(&lower) => format!("write it in small letters: `{lower}`"),
+        _ => format!(
+            "{}, or write a verified domain, `organizations`, `common` or `consumers`",
+            guid_hint(text, "Directory (tenant) ID")
+        ),
+    };
+    Err(check.refuse(key, "not-a-tenant", format!("{} is not a directory id", quoted(text)), hint))
+}
+
+fn client_id(check: &mut Check<'_>, microsoft: bool) -> Read<String> {
+    let key = "entra.client_id";
+    let text = check.text(key);
+    if text.is_empty() {
+        let hint = "copy the Application (client) ID from the Overview page of the app registration, or set \
+                    `identity.practice` to `on` to try without one";
+        return Err(check.refuse(key, "missing", "the application is missing", hint));
+    }
+    if microsoft && !is_guid(text) {
+        let message = format!("{} is not an application id", quoted(text));
+        return Err(check.refuse(
+            key,
+            "not-a-client-id",
+            message,
+            guid_hint(text, "Application (client) ID"),
+        ));
+    }
+    if text.len() > 256 || !text.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+        let message = format!("{} has a space or another character that no client id has", quoted(text));
+        return Err(check.refuse(
+            key,
+            "not-a-client-id",
+            message,
+            "copy the client id from the identity provider again",
+        ));
+    }
+    if microsoft && text.eq_ignore_ascii_case(check.text("entra.tenant")) {
+        let hint =
+            "the Overview page of the app registration shows both; take the Application (client) ID here";
+        return Err(check.refuse(
+            key,
+            "same-as-tenant",
+            "this is the directory's id, not the application's",
+            hint,
+        ));
+    }
+    // Tokens name their audience in small letters, and audiences are compared byte for byte.
+    Ok(if microsoft { text.to_ascii_lowercase() } else { text.to_owned() })
+}
+
+fn client_secret(check: &mut Check<'_>, microsoft: bool) -> Read<Option<Secret>> {
+    let (key, from_file) = ("entra.client_secret", "entra.client_secret_file");
+    match (check.is_given(key), check.is_given(from_file)) {
+        (false, false) => return Ok(None),
+        (true, true) if check.source(key).rank() == check.source(from_file).rank() => {
+            let message = "`entra.client_secret` is given too, and it is not clear which of the two counts";
+            return Err(check.refuse(from_file, "two-secrets", message, "remove one of them"));
+        }
+        (given, file) if file && (!given || check.source(from_file).rank() > check.source(key).rank()) => {
+            let secret = secret_in_file(check)?;
+            return examined_secret(check, from_file, &secret, microsoft).map(Some);
+        }
+        _ => {}
+    }
+    let draft = check.draft;
+    examined_secret(check, key, &Secret::from(draft.text(known(key))), microsoft).map(Some)
+}
+
+/// Never quotes the path: a person may have put the secret itself there.
+fn secret_in_file(check: &mut Check<'_>) -> Read<Secret> {
+    let key = "entra.client_secret_file";
+    let mut text = String::new();
+    let path = Path::new(check.text(key));
+    // A pipe or device might never end, and no secret is long.
+    let outcome = match path.metadata() {
+        Ok(facts) if !facts.is_file() => Err(std::io::Error::other("not a regular file")),
+        Ok(_) => File::open(path).and_then(|file| file.take(16_384).read_to_string(&mut text)),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        let message = format!("the file with the client secret cannot be read: {error}");
+        let hint = "write the path of a file that this program may read; for the secret itself use the environment, \
+                    as `JMOP_ENTRA_CLIENT_SECRET`";
+        return Err(check.refuse(key, "not-readable", message, hint));
+    }
+    // Editors and `echo` end a file with a line break; that is not part of the secret.
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::from(line.strip_suffix('\r').unwrap_or(line)))
+}
+
+fn examined_secret(check: &mut Check<'_>, key: &str, secret: &Secret, microsoft: bool) -> Read<Secret> {
+    let text = secret.expose_secret();
+    let again = "copy the Value again, without what stands around it";
+    if text.is_empty() {
+        return Err(check.refuse(
+            key,
+            "missing",
+            "the file is empty",
+            "put the Value of the client secret into it",
+        ));
+    }
+    if text.trim() != text {
+        return Err(check.refuse(
+            key,
+            "secret-white-space",
+            "the client secret begins or ends with white space",
+            again,
+        ));
+    }
+    if text.contains(char::is_control) {
+        return Err(check.refuse(
+            key,
+            "secret-lines",
+            "the client secret has a line break or control character",
+            again,
+        ));
+    }
+    if microsoft && is_guid(text) {
+        let hint = "under *Certificates & secrets*, create a new client secret and paste its Value; the Value is shown \
+                    only once (AADSTS7000215)";
+        return Err(check.refuse(key, "secret-id", "you pasted the secret's ID, not its Value", hint));
+    }
+    Ok(secret.clone())
+}
+
+fn identifier_uri(check: &mut Check<'_>, client_id: Option<&str>, microsoft: bool) -> Read<String> {
+    let key = "entra.identifier_uri";
+    let text = check.text(key);
+    let text = match (text, client_id) {
+        ("", Some(id)) if microsoft => return Ok(format!("api://{id}")),
+        ("", _) => return Ok(String::new()),
+        (text, Some(id)) => text.replace("{client_id}", id),
+        (text, None) => text.replace("{client_id}", "client-id"),
+    };
+    if text.ends_with('/') {
+        let message = format!("{} ends with a slash", quoted(&text));
+        return Err(check.refuse(key, "not-an-identifier", message, "leave the slash at the end out"));
+    }
+    let plain = text.len() <= 256
+        && text.bytes().all(|b| (0x21..=0x7e).contains(&b) && !b"\"\\<>{}*?#,".contains(&b));
+    let scheme =
+        text.split_once(':').filter(|(_, rest)| !rest.trim_start_matches('/').is_empty()).map(|(s, _)| s);
+    let known_scheme = scheme.is_some_and(|s| !microsoft || matches!(s, "api" | "https" | "http" | "urn"));
+    if plain && known_scheme && Url::parse(&text).is_ok() {
+        return Ok(text);
+    }
+    let hint = if is_guid(&text) {
+        format!("write `api://{text}`")
+    } else {
+        "copy the Application ID URI from *Expose an API*, for example `api://{client_id}`".to_owned()
+    };
+    Err(check.refuse(
+        key,
+        "not-an-identifier",
+        format!("{} is not an Application ID URI", quoted(&text)),
+        hint,
+    ))
+}
+
+fn allowed_tenants(check: &mut Check<'_>, microsoft: bool, tenant: Option<&str>) -> Read<Vec<String>> {
+    let key = "entra.allowed_tenants";
+    let mut allowed: Vec<String> = Vec::new();
+    let mut noted = None;
+    for item in check.items(key) {
+        if is_guid(item) {
+            allowed.push(item.to_ascii_lowercase());
+        } else if !microsoft && is_segment(item) {
+            allowed.push(item.to_owned());
+        } else {
+            let message = format!("{} is not a directory id", quoted(item));
+            let hint =
+                "list directories by id, which is what a token carries; the portal shows it as Tenant ID";
+            noted = Some(check.refuse(key, "not-a-tenant", message, hint));
+        }
+    }
+    if let Some(only) = tenant.filter(|tenant| is_guid(tenant))
+        && !allowed.is_empty()
+        && !allowed.iter().any(|id| id == only)
+        && noted.is_none()
+    {
+        let message =
+            "nobody could sign in: everybody comes from the directory in `entra.tenant`, which is not listed";
+        let hint = "add it to the list, or set `entra.tenant` to `organizations`";
+        noted = Some(check.refuse(key, "nobody-allowed", message, hint));
+    }
+    noted.map_or(Ok(allowed), Err)
+}
+
+/// A host name with a dot in it.
+fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+}
+
+/// What can stand in a URL as one path segment without any encoding.
+fn is_segment(text: &str) -> bool {
+    text.len() <= 100
+        && !matches!(text, "" | "." | "..")
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+}

@@ -1,0 +1,233 @@
+//! What our own rules find wrong with an answer that the provider meant as a yes, and how a person is told.
+//!
+//! Values that name people never appear here; ids of directories, audiences and issuers do.
+
+use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
+
+use crate::aadsts::Page;
+
+/// Which of the two tokens is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    Id,
+    Access,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    NoIdToken,
+    /// Not a JWT we can read, or one with a `crit` header (RFC 7515 section 4.1.11).
+    Unreadable(Which),
+    /// `none`, HMAC, or anything else than the published key is for.
+    Algorithm(Which),
+    Signature(Which),
+    /// The keys were just fetched, and none has the token's `kid`.
+    UnknownKey(Which),
+    Missing(Which, &'static str),
+    Issuer(Which, String),
+    Version(Which),
+    Audience(Which, String),
+    /// Ended so many seconds ago.
+    Expired(Which, i64),
+    /// Begins in so many seconds.
+    NotYet(Which, i64),
+    Nonce,
+    /// The two tokens speak of different people.
+    Disagree(&'static str),
+    /// A directory that may not sign in.
+    Tenant(String),
+    /// Short name of a required scope that the access token lacks.
+    Scope(String),
+    /// A refresh brought tokens of somebody else.
+    AnotherPerson,
+    NoRefreshToken,
+}
+
+/// Why an answer did not become a sign-in: the provider, or our rules.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Upstream(UpstreamError),
+    Fault(Fault),
+}
+
+impl From<UpstreamError> for Trouble {
+    fn from(error: UpstreamError) -> Self {
+        Self::Upstream(error)
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Which {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "ID token",
+            Self::Access => "access token",
+        }
+    }
+}
+
+impl Fault {
+    /// A word for the log; the values stay out of it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::NoIdToken => "no_id_token",
+            Self::Unreadable(_) => "unreadable",
+            Self::Algorithm(_) => "algorithm",
+            Self::Signature(_) => "signature",
+            Self::UnknownKey(_) => "unknown_key",
+            Self::Missing(..) => "missing_claim",
+            Self::Issuer(..) => "issuer",
+            Self::Version(_) => "version",
+            Self::Audience(..) => "audience",
+            Self::Expired(..) => "expired",
+            Self::NotYet(..) => "not_yet",
+            Self::Nonce => "nonce",
+            Self::Disagree(_) => "tokens_disagree",
+            Self::Tenant(_) => "tenant",
+            Self::Scope(_) => "scope",
+            Self::AnotherPerson => "another_person",
+            Self::NoRefreshToken => "no_refresh_token",
+        }
+    }
+
+    /// The refusal a person reads. `link` turns a page into an address.
+    pub(crate) fn refusal(&self, link: impl FnOnce(Page) -> Option<String>) -> Refusal {
+        let (fixer, effect, page) = self.consequence();
+        Refusal {
+            code: None,
+            error: "access_denied".into(),
+            what: self.what(),
+            fixer,
+            hint: self.hint(),
+            link: page.and_then(link),
+            trace: None,
+            effect,
+        }
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Self::NoIdToken => {
+                "The identity provider sent no ID token, so nobody knows who signed in.".into()
+            }
+            Self::Unreadable(which) => {
+                format!("The {} is not a signed token this server can read.", which.name())
+            }
+            Self::Algorithm(which) => {
+                format!("The {} is signed in a way that is not accepted here.", which.name())
+            }
+            Self::Signature(which) => format!("The signature of the {} is wrong.", which.name()),
+            Self::UnknownKey(which) => {
+                format!(
+                    "The {} is signed with a key that the identity provider does not publish.",
+                    which.name()
+                )
+            }
+            Self::Missing(which, claim) => format!("The {} lacks the claim `{claim}`.", which.name()),
+            Self::Issuer(which, issuer) => {
+                format!(
+                    "The {} was issued by `{issuer}`, not by the configured identity provider.",
+                    which.name()
+                )
+            }
+            Self::Version(which) => format!("The {} is of a version that is not known here.", which.name()),
+            Self::Audience(which, audience) => {
+                format!("The {} is meant for `{audience}`, not for this app.", which.name())
+            }
+            Self::Expired(which, seconds) => {
+                format!("The {} had ended {} before it arrived.", which.name(), span(*seconds))
+            }
+            Self::NotYet(which, seconds) => {
+                format!("The {} begins {} after it arrived.", which.name(), span(*seconds))
+            }
+            Self::Nonce => "The answer belongs to another sign-in than the one that was started.".into(),
+            Self::Disagree(claim) => format!("The two tokens of the answer disagree about `{claim}`."),
+            Self::Tenant(tenant) => format!("This account's directory (`{tenant}`) is not allowed here."),
+            Self::Scope(scope) => format!("The access token lacks the required scope `{scope}`."),
+            Self::AnotherPerson => "The refreshed tokens belong to another person.".into(),
+            Self::NoRefreshToken => {
+                "The identity provider gave no refresh token, so the sign-in ends by itself.".into()
+            }
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::NoIdToken | Self::Unreadable(Which::Id) | Self::Missing(Which::Id, _) => {
+                "Check that the authority in the settings is an OpenID Connect server.".into()
+            }
+            Self::Unreadable(Which::Access) | Self::Missing(Which::Access, _) => {
+                "Check under Expose an API that the required scopes belong to this app; \
+                 a server without an API of its own needs an empty Application ID URI."
+                    .into()
+            }
+            Self::Algorithm(_) | Self::Signature(_) | Self::UnknownKey(_) => {
+                "Try again in a minute; if it stays, check that the authority in the settings is the real one \
+                 and that nothing on the way replaces its answers."
+                    .into()
+            }
+            Self::Issuer(..) => "Check authority and tenant ID in the settings.".into(),
+            Self::Version(_) => {
+                "Set `requestedAccessTokenVersion` to 2 under App registrations > your app > Manifest.".into()
+            }
+            Self::Audience(Which::Id, _) => "Check the client ID in the settings.".into(),
+            Self::Audience(Which::Access, _) => {
+                "Compare client ID and Application ID URI in the settings with \
+                 App registrations > your app > Expose an API."
+                    .into()
+            }
+            Self::Expired(..) => "Check the clock of this computer, it seems to be fast.".into(),
+            Self::NotYet(..) => "Check the clock of this computer, it seems to be slow.".into(),
+            Self::Nonce | Self::Disagree(_) => "Connect again from the start.".into(),
+            Self::Tenant(_) => {
+                "Sign in with an account of an allowed directory, or add this one to the allowed tenants in the \
+                 settings."
+                    .into()
+            }
+            Self::Scope(scope) => format!(
+                "Add a scope `{scope}` under App registrations > your app > Expose an API, then connect again and \
+                 consent to it."
+            ),
+            Self::AnotherPerson => "Connect again and sign in.".into(),
+            Self::NoRefreshToken => {
+                "Connect again and sign in; so that it lasts, let the identity provider grant `offline_access`.".into()
+            }
+        }
+    }
+
+    const fn consequence(&self) -> (Fixer, Effect, Option<Page>) {
+        match self {
+            Self::Nonce | Self::Disagree(_) | Self::NoRefreshToken => (Fixer::Person, Effect::SignIn, None),
+            Self::Tenant(_) | Self::AnotherPerson => (Fixer::Person, Effect::Ends, None),
+            Self::Scope(_)
+            | Self::Audience(..)
+            | Self::Missing(Which::Access, _)
+            | Self::Unreadable(Which::Access) => {
+                (Fixer::AppOwner, Effect::SetUp, Some(Page::App("ProtectAnAPI")))
+            }
+            Self::Version(_) => (Fixer::AppOwner, Effect::SetUp, Some(Page::App("Manifest"))),
+            Self::Issuer(..) => (Fixer::AppOwner, Effect::SetUp, Some(Page::App("Overview"))),
+            Self::NoIdToken
+            | Self::Unreadable(Which::Id)
+            | Self::Missing(Which::Id, _)
+            | Self::Algorithm(_)
+            | Self::Signature(_)
+            | Self::UnknownKey(_)
+            | Self::Expired(..)
+            | Self::NotYet(..) => (Fixer::AppOwner, Effect::SetUp, None),
+        }
+    }
+}
+
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}

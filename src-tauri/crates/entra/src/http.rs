@@ -1,0 +1,145 @@
+//! HTTP towards the identity provider: time limits, bounded bodies, and the line between an answer and no usable
+//! answer. It knows nothing of OAuth and never prints a body.
+
+use std::time::Duration;
+
+use ::http::{HeaderMap, StatusCode, header};
+use model::upstream::UpstreamError;
+use reqwest::redirect::Policy;
+use url::{Host, Url};
+
+/// Longest answer read; metadata, keys and tokens stay far below.
+const LONGEST_BODY: usize = 1024 * 1024;
+
+/// Longest pause a `Retry-After` can ask of us.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The HTTP client could not be built: no usable TLS or proxy set-up on this computer.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up https on this computer, check its certificates and proxy settings: {0}")]
+pub struct ClientError(#[from] reqwest::Error);
+
+/// An answer that says something: any status but those that mean "not now".
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The client for the provider: 5 s to connect, 15 s in all, no redirects (a token endpoint has no reason to send
+/// us elsewhere), through the system's proxy.
+pub fn http_client() -> Result<reqwest::Client, ClientError> {
+    Ok(builder().build()?)
+}
+
+/// Like [`http_client`], but past the proxy if `authority` is on this computer, where no proxy could reach it.
+pub fn http_client_for(authority: &Url) -> Result<reqwest::Client, ClientError> {
+    let builder = if is_loopback(authority) { builder().no_proxy() } else { builder() };
+    Ok(builder.build()?)
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(15))
+        .redirect(Policy::none())
+        .user_agent(concat!("just-mcp-oauth-proxy/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Sends and reads to the end. What says "not now" (429, 408, 5xx) or nothing at all is `Unavailable`.
+pub(crate) async fn send(http: &reqwest::Client, request: reqwest::Request) -> Result<Answer, UpstreamError> {
+    let host = request.url().host_str().unwrap_or_default().to_owned();
+    let mut response =
+        http.execute(request).await.map_err(|error| unavailable(format!("{host} {}", trouble(&error))))?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    if status.is_server_error()
+        || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+    {
+        tracing::warn!(
+            upstream.host = host,
+            upstream.status = status.as_u16(),
+            "the identity provider says: not now"
+        );
+        let detail = format!("{host} answered {status}");
+        return Err(UpstreamError::Unavailable { detail, retry_after: retry_after(&headers) });
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| unavailable(format!("{host} {}", trouble(&error))))?
+    {
+        if body.len() + chunk.len() > LONGEST_BODY {
+            return Err(unavailable(format!("{host} sent more than {LONGEST_BODY} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body })
+}
+
+pub(crate) fn unavailable(detail: impl Into<String>) -> UpstreamError {
+    UpstreamError::Unavailable { detail: detail.into(), retry_after: None }
+}
+
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3); the form with a date is not sent by anybody we talk to.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
+}
+
+/// Whether the address is on this computer, where plain http is as good as https.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// What went wrong, without the URL, which a proxy's error could decorate with credentials.
+fn trouble(error: &reqwest::Error) -> &'static str {
+    if error.is_connect() {
+        "cannot be reached: check the network, the proxy and the authority in the settings"
+    } else if error.is_timeout() {
+        "did not answer in time"
+    } else {
+        "broke off its answer"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_read_in_seconds_and_never_longer_than_an_hour() {
+        let pause = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
+        assert_eq!(pause("86400"), Some(Duration::from_secs(3600)));
+        assert_eq!(pause("-1"), None);
+        assert_eq!(pause("Fri, 31 Dec 2027 23:59:59 GMT"), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn only_this_computer_is_loopback() {
+        let loopback = |text: &str| is_loopback(&Url::parse(text).unwrap());
+        for here in ["http://localhost:4243/x", "http://127.0.0.9", "http://[::1]:80/"] {
+            assert!(loopback(here), "{here}");
+        }
+        for elsewhere in
+            ["http://localhost.example.com", "http://10.0.0.1", "http://[::2]/", "https://example.com"]
+        {
+            assert!(!loopback(elsewhere), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn the_clients_can_be_built_on_this_computer() {
+        http_client().expect("a client for the internet");
+        http_client_for(&Url::parse("http://localhost:4243").unwrap()).expect("a client for this computer");
+    }
+}

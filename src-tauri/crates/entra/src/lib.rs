@@ -1,0 +1,23 @@
+//! The leg to Microsoft Entra ID, and, by configuration, to any other OpenID Connect server.
+//!
+//! It knows where the provider lives, sends people there, exchanges codes and refresh tokens, verifies what comes
+//! back and explains what was refused. It never sees a client of ours, keeps no session and stores nothing but
+//! caches of public documents.
+
+pub mod aadsts;
+mod discovery;
+mod fault;
+mod held;
+mod http;
+mod issuer;
+mod jwt;
+mod keys;
+mod person;
+mod refusal;
+mod rules;
+mod scopes;
+mod upstream;
+mod wire;
+
+pub use crate::http::{ClientError, http_client, http_client_for};
+pub use crate::upstream::Entra;

@@ -1,0 +1,99 @@
+//! From verified claims to a person. Decides nothing about whether the person may come in.
+
+use model::person::{Person, PersonId};
+use serde_json::Value;
+
+use crate::issuer::Issuer;
+use crate::rules::{Claims, issuer_host, text};
+
+/// Who the tokens speak of; `None` if they do not say. `access` is empty where the access token is not for us.
+pub(crate) fn person(id: &Claims, access: &Claims, issuer: &Issuer) -> Option<Person> {
+    let either = |name: &str| text(id, name).or_else(|| text(access, name));
+    let first = |names: &[&str]| names.iter().find_map(|name| either(name)).map(str::to_owned);
+    Some(Person {
+        id: person_id(id, access, issuer)?,
+        name: first(&["name"]),
+        username: first(&["preferred_username", "upn", "unique_name"]),
+        email: text(id, "email").map(str::to_owned),
+        guest: is_guest(id, issuer) || is_guest(access, issuer),
+        roles: roles(access).or_else(|| roles(id)).unwrap_or_default(),
+    })
+}
+
+/// `oid` in `tid`; elsewhere `sub`, which is unique within its issuer (OpenID Connect Core section 5.7).
+fn person_id(id: &Claims, access: &Claims, issuer: &Issuer) -> Option<PersonId> {
+    let either = |name: &str| text(id, name).or_else(|| text(access, name));
+    match (either("tid"), either("oid")) {
+        (Some(tenant), Some(object)) => Some(PersonId { tenant: tenant.into(), object: object.into() }),
+        _ => Some(PersonId { tenant: issuer_host(issuer.as_str()), object: text(id, "sub")?.into() }),
+    }
+}
+
+/// `acct: 1`, or an identity provider other than the directory itself, under whichever of its names.
+fn is_guest(claims: &Claims, issuer: &Issuer) -> bool {
+    let marked = match claims.get("acct") {
+        Some(Value::Number(number)) => number.as_i64() == Some(1),
+        Some(Value::String(number)) => number == "1",
+        _ => false,
+    };
+    let from_elsewhere = text(claims, "idp").is_some_and(|idp| {
+        let home = text(claims, "tid").map(|tid| [Some(issuer.v2(tid)), issuer.v1(tid)]);
+        text(claims, "iss") != Some(idp) && !home.into_iter().flatten().flatten().any(|name| name == idp)
+    });
+    marked || from_elsewhere
+}
+
+fn roles(claims: &Claims) -> Option<Vec<String>> {
+    let list = claims.get("roles")?.as_array()?;
+    Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claims(value: &Value) -> Claims {
+        value.as_object().unwrap().clone()
+    }
+
+    fn issuer() -> Issuer {
+        Issuer::of_metadata("https://login.microsoftonline.com/{tenantid}/v2.0")
+    }
+
+    #[test]
+    fn a_person_is_oid_in_tid_and_the_rest_is_decoration() {
+        let id = claims(
+            &json!({"tid": "t", "oid": "o", "sub": "s", "name": "Ada", "preferred_username": "ada@x.org",
+            "email": "ada@mail.org"}),
+        );
+        let access =
+            claims(&json!({"tid": "t", "oid": "o", "roles": ["Reader"], "email": "chosen@evil.org"}));
+        let person = person(&id, &access, &issuer()).unwrap();
+        assert_eq!(person.id, PersonId { tenant: "t".into(), object: "o".into() });
+        assert_eq!(person.email.as_deref(), Some("ada@mail.org"));
+        assert_eq!((person.username.as_deref(), person.guest), (Some("ada@x.org"), false));
+        assert_eq!(person.roles, ["Reader"]);
+    }
+
+    #[test]
+    fn without_a_directory_the_subject_at_its_issuer_is_the_person() {
+        let id = claims(&json!({"sub": "s-1"}));
+        let elsewhere = Issuer::of_metadata("https://id.example.com:8443/realms/one");
+        let person = person(&id, &Claims::new(), &elsewhere).unwrap();
+        assert_eq!(person.id, PersonId { tenant: "id.example.com:8443".into(), object: "s-1".into() });
+        assert!(super::person(&Claims::new(), &Claims::new(), &elsewhere).is_none());
+    }
+
+    #[test]
+    fn guests_come_from_elsewhere_and_members_do_not() {
+        let guest = |value: Value| is_guest(&claims(&value), &issuer());
+        assert!(guest(json!({"acct": 1})) && guest(json!({"acct": "1"})));
+        assert!(guest(json!({"tid": "t", "iss": "x", "idp": "https://sts.windows.net/other/"})));
+        assert!(guest(json!({"tid": "t", "iss": "x", "idp": "live.com"})));
+        assert!(!guest(json!({"acct": 0})) && !guest(json!({})));
+        assert!(!guest(json!({"tid": "t", "iss": "x", "idp": "https://sts.windows.net/t/"})));
+        assert!(!guest(json!({"tid": "t", "iss": "same", "idp": "same"})));
+    }
+}

@@ -1,0 +1,258 @@
+//! From what the provider answers to what a person is told: a refusal with a next step, or "not now".
+//!
+//! Entra's own words are used only where the table has none, cut to a sentence and cleared of addresses.
+
+use std::time::Duration;
+
+use ::http::StatusCode;
+use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
+use serde::Deserialize;
+
+use crate::aadsts::{self, Page};
+use crate::fault::Fault;
+use crate::http::{Answer, retry_after};
+
+/// Longest piece of foreign text in a refusal.
+const LONGEST_TEXT: usize = 300;
+
+/// Tells refusals for one app registration, so that links lead to its own blades.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusals<'a> {
+    pub(crate) client_id: &'a str,
+    /// Host of the authority, which decides the portal.
+    pub(crate) authority: &'a str,
+}
+
+/// RFC 6749 section 5.2, with Entra's additions. `suberror` and `claims` say nothing the number does not.
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+    #[serde(default)]
+    error_codes: Vec<u32>,
+    trace_id: Option<String>,
+    correlation_id: Option<String>,
+    timestamp: Option<String>,
+}
+
+impl Refusals<'_> {
+    /// An answer with an error status: refused if it is an OAuth error, otherwise not usable.
+    pub(crate) fn of_answer(self, answer: &Answer) -> UpstreamError {
+        match serde_json::from_slice::<ErrorBody>(&answer.body) {
+            Ok(body) => self.of_body(&body, retry_after(&answer.headers)),
+            Err(_) => nonsense(answer.status),
+        }
+    }
+
+    fn of_body(self, body: &ErrorBody, retry_after: Option<Duration>) -> UpstreamError {
+        let code = aadsts::code_in(&body.error_description).or_else(|| body.error_codes.first().copied());
+        let error = word(&body.error);
+        tracing::info!(upstream.error = error, upstream.code = code, "the identity provider refused");
+        let not_now = code.is_some_and(aadsts::is_transient)
+            || matches!(error.as_str(), "temporarily_unavailable" | "server_error");
+        if not_now {
+            let number = code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+            return UpstreamError::Unavailable {
+                detail: format!("it answered `{error}`{number}"),
+                retry_after,
+            };
+        }
+        let mut refusal = self.tell(code, error, &body.error_description);
+        let named =
+            [("trace", &body.trace_id), ("correlation", &body.correlation_id), ("at", &body.timestamp)];
+        let named = named.map(|(name, value)| value.as_deref().map(|value| (name, value.to_owned())));
+        refusal.trace = join_trace(named).or(refusal.trace);
+        UpstreamError::Refused(Box::new(refusal))
+    }
+
+    /// `error` and `error_description` as the browser or the token endpoint brought them.
+    pub(crate) fn of_callback(self, error: &str, description: &str) -> Refusal {
+        self.tell(aadsts::code_in(description), word(error), description)
+    }
+
+    pub(crate) fn of_fault(self, fault: &Fault) -> UpstreamError {
+        UpstreamError::Refused(Box::new(fault.refusal(|page| self.blade(page))))
+    }
+
+    /// A refusal because of what the settings lead to, before anybody could sign in.
+    pub(crate) fn of_settings(self, what: String, hint: &str) -> UpstreamError {
+        UpstreamError::Refused(Box::new(Refusal {
+            code: None,
+            error: "invalid_request".into(),
+            what,
+            fixer: Fixer::AppOwner,
+            hint: hint.into(),
+            link: self.blade(Page::App("Overview")),
+            trace: None,
+            effect: Effect::SetUp,
+        }))
+    }
+
+    fn tell(self, code: Option<u32>, error: String, description: &str) -> Refusal {
+        let trace = trace_in(description);
+        let known = code.and_then(aadsts::explain);
+        if let Some(entry) = known {
+            return Refusal {
+                code,
+                error,
+                what: entry.what.into(),
+                fixer: entry.fixer,
+                hint: entry.hint.into(),
+                link: Some(entry.page.url(entry.code, self.client_id, aadsts::portal(self.authority))),
+                trace,
+                effect: entry.effect,
+            };
+        }
+        let (fixer, effect, hint) = by_error(&error);
+        let said = first_sentence(description);
+        let what = if said.is_empty() { format!("the identity provider answered `{error}`") } else { said };
+        Refusal { code, what, fixer, hint: hint.into(), link: code.map(aadsts::lookup), trace, effect, error }
+    }
+
+    fn blade(self, page: Page) -> Option<String> {
+        let portal = aadsts::portal(self.authority)?;
+        Some(page.url(0, self.client_id, Some(portal)))
+    }
+}
+
+/// An error status without an OAuth error in it comes from something in between.
+pub(crate) fn nonsense(status: StatusCode) -> UpstreamError {
+    let detail = format!("it answered {status} with something that is no OAuth answer");
+    UpstreamError::Unavailable { detail, retry_after: None }
+}
+
+/// What an OAuth error means when no number explains it (RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core
+/// section 3.1.2.6).
+fn by_error(error: &str) -> (Fixer, Effect, &'static str) {
+    match error {
+        "invalid_grant" => (Fixer::Person, Effect::Ends, "Connect again and sign in."),
+        "interaction_required" | "login_required" | "consent_required" | "account_selection_required" => {
+            (Fixer::Person, Effect::SignIn, "Connect again and answer what the identity provider asks.")
+        }
+        "access_denied" => {
+            (Fixer::Person, Effect::SignIn, "Connect again and accept, or use another account.")
+        }
+        "temporarily_unavailable" | "server_error" => {
+            (Fixer::Nobody, Effect::SignIn, "Wait a minute and connect again.")
+        }
+        _ => (
+            Fixer::AppOwner,
+            Effect::SetUp,
+            "Compare client ID, client secret, redirect URI and scopes in the settings with the identity provider's.",
+        ),
+    }
+}
+
+/// An OAuth error code, or what is left of it: it is shown and compared, so nothing else may be in it.
+fn word(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).take(64).collect()
+}
+
+/// The first sentence of the provider's text, without its number, control characters and anybody's address.
+fn first_sentence(description: &str) -> String {
+    let text = match description.split_once(": ") {
+        Some((number, rest)) if number.starts_with("AADSTS") => rest,
+        _ => description,
+    };
+    let line = text.split(['\r', '\n']).find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line = line.split(" Trace ID:").next().unwrap_or_default();
+    let end = line.find(". ").map_or(line.len(), |at| at + 1);
+    let words =
+        line[..end].split_whitespace().map(|word| if word.contains('@') { "[account]" } else { word });
+    let clean: String = words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).collect();
+    clean.chars().take(LONGEST_TEXT).collect()
+}
+
+/// The support lines at the end of Entra's text.
+fn trace_in(description: &str) -> Option<String> {
+    let after = |label: &str| {
+        let rest = description.split_once(label)?.1;
+        Some(
+            rest.split(['\r', '\n'])
+                .next()?
+                .split(" Correlation ID:")
+                .next()?
+                .split(" Timestamp:")
+                .next()?
+                .to_owned(),
+        )
+    };
+    join_trace(
+        [("trace", "Trace ID:"), ("correlation", "Correlation ID:"), ("at", "Timestamp:")]
+            .map(|(name, label)| after(label).map(|value| (name, value))),
+    )
+}
+
+fn join_trace(parts: [Option<(&str, String)>; 3]) -> Option<String> {
+    let told: Vec<String> =
+        parts.into_iter().flatten().filter_map(|(name, value)| named(name, &value)).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// Ids and times are short and plain; anything else is not one.
+fn named(name: &str, value: &str) -> Option<String> {
+    let value = value.trim();
+    let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | ' ' | '.' | '+'));
+    (plain && (1..=64).contains(&value.len())).then(|| format!("{name} {value}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: Refusals<'_> = Refusals { client_id: "app-1", authority: "login.microsoftonline.com" };
+
+    #[test]
+    fn an_unknown_number_shows_one_clean_sentence_and_where_to_look_it_up() {
+        let text = "AADSTS999001: Flux for \u{7}ada@example.com is low. Try later.\r\nTrace ID: 11-aa\r\nCorrelation ID: \
+                    22-bb\r\nTimestamp: 2026-11-23 10:00:00Z";
+        let refusal = APP.of_callback("invalid_grant", text);
+        assert_eq!(refusal.code, Some(999_001));
+        assert_eq!(refusal.what, "Flux for [account] is low.");
+        assert_eq!(refusal.link.as_deref(), Some("https://login.microsoftonline.com/error?code=999001"));
+        assert_eq!(refusal.trace.as_deref(), Some("trace 11-aa, correlation 22-bb, at 2026-11-23 10:00:00Z"));
+        assert_eq!(refusal.effect, Effect::Ends);
+    }
+
+    #[test]
+    fn the_support_lines_are_found_on_one_line_too() {
+        let text =
+            "AADSTS65004: Declined. Trace ID: 11-aa Correlation ID: 22-bb Timestamp: 2026-11-23 10:00:00Z";
+        let refusal = APP.of_callback("access_denied", text);
+        assert_eq!(refusal.trace.as_deref(), Some("trace 11-aa, correlation 22-bb, at 2026-11-23 10:00:00Z"));
+        assert_eq!((refusal.code, refusal.effect), (Some(65004), Effect::SignIn));
+    }
+
+    #[test]
+    fn errors_without_a_number_are_told_by_their_oauth_name() {
+        for (error, effect) in [
+            ("invalid_grant", Effect::Ends),
+            ("interaction_required", Effect::SignIn),
+            ("login_required", Effect::SignIn),
+            ("consent_required", Effect::SignIn),
+            ("invalid_client", Effect::SetUp),
+            ("unauthorized_client", Effect::SetUp),
+            ("whatever", Effect::SetUp),
+        ] {
+            let refusal = APP.of_callback(error, "");
+            assert_eq!((refusal.effect, refusal.code), (effect, None), "{error}");
+            assert!(refusal.what.contains(error), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_stranger_puts_into_the_callback_stays_harmless_text() {
+        let refusal = APP.of_callback("<script>\r\n", &format!("{}\u{1b}[31m", "x".repeat(5000)));
+        assert_eq!(refusal.error, "script");
+        assert!(refusal.what.len() <= LONGEST_TEXT && !refusal.what.chars().any(char::is_control));
+    }
+
+    #[test]
+    fn a_known_number_links_to_the_blade_of_this_very_app() {
+        let refusal =
+            APP.of_callback("invalid_client", "AADSTS7000222: The provided client secret keys are expired.");
+        assert!(refusal.link.unwrap().ends_with("/~/Credentials/appId/app-1"));
+        assert_eq!(refusal.effect, Effect::SetUp);
+    }
+}

@@ -1,0 +1,207 @@
+//! [`Entra`]: the parts put together behind [`Upstream`].
+//!
+//! Order matters in one place: nothing is believed before its signature is checked, and nobody is a person before
+//! every rule is met.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::person::{Person, PersonId};
+use model::ports::Clock;
+use model::settings::EntraSettings;
+use model::time::Timestamp;
+use model::upstream::{Leg, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
+use model::{ExposeSecret as _, Secret};
+
+use crate::discovery::{Discovery, Metadata};
+use crate::fault::{Fault, Trouble, Which};
+use crate::keys::{Keys, Source};
+use crate::person::person;
+use crate::refusal::Refusals;
+use crate::rules::{Claims, Provider, Rules, agree, seconds, text};
+use crate::wire::{Tokens, Wire};
+
+/// How long an access token lives if nobody says.
+const USUAL_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Microsoft Entra ID, or the OpenID Connect server that the settings name.
+///
+/// A server without an API of ours is one with an empty `identifier_uri`: scopes go out as they are, the access
+/// token may be opaque, and the ID token alone says who signed in.
+pub struct Entra {
+    settings: EntraSettings,
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    discovery: Discovery,
+    keys: Keys,
+}
+
+/// What is known of a sign-in before the answer is read.
+#[derive(Clone, Copy)]
+enum Before<'a> {
+    /// A code was redeemed; the ID token must carry this nonce.
+    Nonce(&'a str),
+    /// Tokens were refreshed; what they do not bring stays as it was.
+    Tokens(&'a UpstreamTokens),
+}
+
+/// What the tokens say, once every rule is met.
+struct Verified {
+    person: Person,
+    id: Claims,
+    /// Empty if the access token is opaque, or not the provider's.
+    access: Claims,
+}
+
+impl Entra {
+    /// `http` comes from [`http_client`](crate::http_client): time limits and no redirects are relied upon.
+    pub fn new(settings: EntraSettings, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
+        Self { settings, http, clock, discovery: Discovery::new(), keys: Keys::new() }
+    }
+
+    fn refusals(&self) -> Refusals<'_> {
+        let authority = self.settings.authority.host_str().unwrap_or_default();
+        Refusals { client_id: &self.settings.client_id, authority }
+    }
+
+    async fn metadata(&self) -> Result<Arc<Metadata>, UpstreamError> {
+        self.discovery.metadata(&self.settings, &self.http, &*self.clock, self.refusals()).await
+    }
+
+    fn wire<'a>(&'a self, metadata: &'a Metadata) -> Wire<'a> {
+        Wire { settings: &self.settings, metadata, http: &self.http, refusals: self.refusals() }
+    }
+
+    fn source<'a>(&'a self, metadata: &'a Metadata) -> Source<'a> {
+        let rs256_only = Provider::of(&self.settings, metadata) == Provider::Entra;
+        Source { jwks_uri: &metadata.jwks_uri, http: &self.http, clock: &*self.clock, rs256_only }
+    }
+
+    async fn accept(
+        &self,
+        metadata: &Metadata,
+        tokens: Tokens,
+        before: Before<'_>,
+    ) -> Result<SignedIn, UpstreamError> {
+        let verified = self.verify(metadata, &tokens, before).await.map_err(|trouble| self.told(trouble))?;
+        let person = verified.person.clone();
+        let issuer = text(&verified.access, "iss").or_else(|| text(&verified.id, "iss")).map(str::to_owned);
+        Ok(SignedIn { person, issuer, tokens: self.to_keep(tokens, verified, before) })
+    }
+
+    async fn verify(
+        &self,
+        metadata: &Metadata,
+        tokens: &Tokens,
+        before: Before<'_>,
+    ) -> Result<Verified, Trouble> {
+        let provider = Provider::of(&self.settings, metadata);
+        let source = self.source(metadata);
+        let rules = Rules { settings: &self.settings, metadata, now: self.clock.now() };
+        let id = self.verify_id(rules, source, tokens, before).await?;
+        let token = tokens.access.expose_secret();
+        if provider == Provider::SignInOnly {
+            rules.check_answered(tokens.scope.as_deref())?;
+            // Shown if it happens to be readable, and never asked anything.
+            let access = self.keys.claims_at_hand(token, source).await;
+            let access = access.filter(|claims| rules.check_origin(claims, Which::Access).is_ok());
+            let person =
+                person(&id, &Claims::new(), &metadata.issuer).ok_or(Fault::Missing(Which::Id, "sub"))?;
+            return Ok(Verified { person, id, access: access.unwrap_or_default() });
+        }
+        let access = self.keys.claims(token, Which::Access, source).await?;
+        rules.check_access(&access)?;
+        agree(&id, &access)?;
+        let person = person(&id, &access, &metadata.issuer).ok_or(Fault::Missing(Which::Id, "sub"))?;
+        Ok(Verified { person, id, access })
+    }
+
+    async fn verify_id(
+        &self,
+        rules: Rules<'_>,
+        source: Source<'_>,
+        tokens: &Tokens,
+        before: Before<'_>,
+    ) -> Result<Claims, Trouble> {
+        match (&tokens.id, before) {
+            (Some(token), before) => {
+                let claims = self.keys.claims(token.expose_secret(), Which::Id, source).await?;
+                let nonce = match before {
+                    Before::Nonce(nonce) => Some(nonce),
+                    Before::Tokens(_) => None,
+                };
+                rules.check_id(&claims, nonce)?;
+                Ok(claims)
+            }
+            // OpenID Connect Core section 12.2: a refresh may come without one.
+            (None, Before::Tokens(old)) if !old.id_claims.is_empty() => {
+                rules.check_tenant(&old.id_claims)?;
+                Ok(old.id_claims.clone())
+            }
+            (None, _) => Err(Fault::NoIdToken.into()),
+        }
+    }
+
+    fn to_keep(&self, tokens: Tokens, verified: Verified, before: Before<'_>) -> UpstreamTokens {
+        let now = self.clock.now();
+        let refresh_token = match before {
+            // RFC 6749 section 6: no new one means the old one stays good.
+            Before::Tokens(old) => tokens.refresh.or_else(|| old.refresh_token.clone()),
+            Before::Nonce(_) => tokens.refresh,
+        };
+        let access_expires_at = seconds(&verified.access, "exp")
+            .map_or_else(|| now.plus(tokens.expires_in.unwrap_or(USUAL_LIFETIME)), Timestamp::from_secs);
+        UpstreamTokens {
+            refresh_token,
+            access_token: tokens.access,
+            access_expires_at,
+            id_claims: verified.id,
+            access_claims: verified.access,
+        }
+    }
+
+    fn told(&self, trouble: Trouble) -> UpstreamError {
+        match trouble {
+            Trouble::Upstream(error) => error,
+            Trouble::Fault(fault) => {
+                tracing::warn!(upstream.fault = fault.name(), "refused what the identity provider sent");
+                self.refusals().of_fault(&fault)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Upstream for Entra {
+    async fn authorize_url(&self, leg: &Leg) -> Result<String, UpstreamError> {
+        let metadata = self.metadata().await?;
+        self.wire(&metadata).authorize_url(leg)
+    }
+
+    async fn redeem(&self, code: Secret, leg: &Leg) -> Result<SignedIn, UpstreamError> {
+        let metadata = self.metadata().await?;
+        // A code can be spent once, so what its answer needs is fetched before.
+        self.keys.prepare(self.source(&metadata)).await?;
+        let tokens = self.wire(&metadata).redeem(code, leg).await?;
+        self.accept(&metadata, tokens, Before::Nonce(&leg.nonce)).await
+    }
+
+    async fn refresh(&self, person: &PersonId, tokens: &UpstreamTokens) -> Result<SignedIn, UpstreamError> {
+        let Some(refresh_token) = &tokens.refresh_token else {
+            return Err(self.told(Fault::NoRefreshToken.into()));
+        };
+        let metadata = self.metadata().await?;
+        self.keys.prepare(self.source(&metadata)).await?;
+        let fresh = self.wire(&metadata).refresh(refresh_token).await?;
+        let signed_in = self.accept(&metadata, fresh, Before::Tokens(tokens)).await?;
+        if signed_in.person.id != *person {
+            return Err(self.told(Fault::AnotherPerson.into()));
+        }
+        Ok(signed_in)
+    }
+
+    fn explain(&self, error: &str, description: &str) -> Refusal {
+        self.refusals().of_callback(error, description)
+    }
+}

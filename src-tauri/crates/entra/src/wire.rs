@@ -1,0 +1,205 @@
+//! The OAuth leg: where the browser goes, and the two token requests. What comes back is not trusted here.
+//!
+//! `resource`, `prompt`, and anything a client of ours said never get in: the parameters are written down below.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use model::settings::EntraSettings;
+use model::upstream::{Leg, UpstreamError};
+use model::{ExposeSecret as _, Secret};
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
+    TokenResponse as _, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::discovery::Metadata;
+use crate::http::{Answer, send, unavailable};
+use crate::refusal::Refusals;
+use crate::scopes;
+
+/// What the token endpoint gave, unverified.
+pub(crate) struct Tokens {
+    pub(crate) access: Secret,
+    pub(crate) id: Option<Secret>,
+    pub(crate) refresh: Option<Secret>,
+    pub(crate) expires_in: Option<Duration>,
+    /// Granted scopes, if the provider says; otherwise those asked for (RFC 6749 section 5.1).
+    pub(crate) scope: Option<Vec<String>>,
+}
+
+/// One provider, as far as requests go.
+#[derive(Clone, Copy)]
+pub(crate) struct Wire<'a> {
+    pub(crate) settings: &'a EntraSettings,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) http: &'a reqwest::Client,
+    pub(crate) refusals: Refusals<'a>,
+}
+
+type OAuth = Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+type Posted = Pin<Box<dyn Future<Output = Result<HttpResponse, Failed>> + Send>>;
+
+/// Why a token request brought no tokens.
+#[derive(thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Unavailable(#[from] UpstreamError),
+    #[error("an error status")]
+    Answered(Answer),
+}
+
+type TokenAnswer = StandardTokenResponse<IdTokenField, BasicTokenType>;
+
+/// `id_token` (OpenID Connect Core section 3.1.3.3), kept from printing itself.
+#[derive(Default, Deserialize, Serialize)]
+struct IdTokenField {
+    #[serde(default, skip_serializing)]
+    id_token: Option<String>,
+}
+
+impl Wire<'_> {
+    /// The authorization request. The verifier of `leg` has 43 to 128 characters (RFC 7636 section 4.1), or `oauth2`
+    /// panics; it is ours, made from entropy.
+    pub(crate) fn authorize_url(self, leg: &Leg) -> Result<String, UpstreamError> {
+        let verifier = PkceCodeVerifier::new(leg.verifier.expose_secret().to_owned());
+        let (url, _) = self
+            .oauth()
+            .authorize_url(|| CsrfToken::new(leg.state.clone()))
+            .add_scopes(scopes::for_authorize(self.settings).into_iter().map(Scope::new))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .set_redirect_uri(Cow::Owned(self.redirect_uri(leg)?))
+            .add_extra_param("nonce", &leg.nonce)
+            .url();
+        Ok(url.into())
+    }
+
+    /// Redeems a code. Entra wants the scopes again, or answers AADSTS900144 or 70011.
+    pub(crate) async fn redeem(self, code: Secret, leg: &Leg) -> Result<Tokens, UpstreamError> {
+        let (oauth, redirect_uri) = (self.oauth(), self.redirect_uri(leg)?);
+        let post = transport(self.http);
+        let answer = oauth
+            .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(leg.verifier.expose_secret().to_owned()))
+            .set_redirect_uri(Cow::Owned(redirect_uri))
+            .add_extra_param("scope", scopes::for_tokens(self.settings).join(" "))
+            .request_async(&post)
+            .await;
+        Tokens::of(answer, self.refusals)
+    }
+
+    pub(crate) async fn refresh(self, refresh_token: &Secret) -> Result<Tokens, UpstreamError> {
+        let (oauth, token) = (self.oauth(), RefreshToken::new(refresh_token.expose_secret().to_owned()));
+        let post = transport(self.http);
+        let answer = oauth
+            .exchange_refresh_token(&token)
+            .add_scopes(scopes::for_tokens(self.settings).into_iter().map(Scope::new))
+            .request_async(&post)
+            .await;
+        Tokens::of(answer, self.refusals)
+    }
+
+    /// The secret goes into the body: Basic would need it form-encoded first (RFC 6749 section 2.3.1), which
+    /// providers disagree about. Without one, `client_id` alone (public client).
+    fn oauth(self) -> OAuth {
+        let client = Client::new(ClientId::new(self.settings.client_id.clone()))
+            .set_auth_uri(AuthUrl::from_url(self.metadata.authorization_endpoint.clone()))
+            .set_token_uri(TokenUrl::from_url(self.metadata.token_endpoint.clone()))
+            .set_auth_type(AuthType::RequestBody);
+        match &self.settings.client_secret {
+            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
+            None => client,
+        }
+    }
+
+    fn redirect_uri(self, leg: &Leg) -> Result<RedirectUrl, UpstreamError> {
+        RedirectUrl::new(leg.redirect_uri.clone()).map_err(|_| {
+            self.refusals.of_settings(
+                "The redirect URI of this server is not a URL.".into(),
+                "Check public URL and callback path in the settings.",
+            )
+        })
+    }
+}
+
+/// What `oauth2` sends requests through. Only a 200 goes on to be read as tokens; every other answer is kept whole,
+/// because what it means is in its status and headers too.
+fn transport(http: &reqwest::Client) -> impl Fn(HttpRequest) -> Posted {
+    let http = http.clone();
+    move |request| {
+        let http = http.clone();
+        Box::pin(async move {
+            let request = reqwest::Request::try_from(request)
+                .map_err(|_| unavailable("its token endpoint is no URL"))?;
+            let answer = send(&http, request).await?;
+            if answer.status != StatusCode::OK {
+                return Err(Failed::Answered(answer));
+            }
+            let mut response = HttpResponse::new(answer.body);
+            *response.headers_mut() = answer.headers;
+            Ok(response)
+        })
+    }
+}
+
+impl Tokens {
+    fn of(
+        answer: Result<TokenAnswer, RequestTokenError<Failed, BasicErrorResponse>>,
+        refusals: Refusals<'_>,
+    ) -> Result<Self, UpstreamError> {
+        let answer = answer.map_err(|error| match error {
+            RequestTokenError::Request(Failed::Unavailable(error)) => error,
+            RequestTokenError::Request(Failed::Answered(answer)) => refusals.of_answer(&answer),
+            // These carry the body, which may hold tokens: not a word of it.
+            RequestTokenError::ServerResponse(_)
+            | RequestTokenError::Parse(..)
+            | RequestTokenError::Other(_) => {
+                unavailable("it answered a token request with something that is no token answer")
+            }
+        })?;
+        let id = answer.extra_fields().id_token.clone().map(Secret::from);
+        Ok(Self {
+            access: Secret::from(answer.access_token().secret().clone()),
+            id,
+            refresh: answer.refresh_token().map(|token| Secret::from(token.secret().clone())),
+            expires_in: answer.expires_in(),
+            scope: answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+        })
+    }
+}
+
+impl fmt::Debug for IdTokenField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdTokenField").finish_non_exhaustive()
+    }
+}
+
+/// The body of an answer is nobody's business.
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl ExtraTokenFields for IdTokenField {}

@@ -1,0 +1,34 @@
+//! The process log on stderr. It never carries tokens, codes, names or addresses; those have no `Debug` that shows them.
+
+use std::io::IsTerminal as _;
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, filter, fmt};
+
+use crate::arguments::LogFormat;
+
+const DEFAULT: &str = "info,sqlx=warn,hyper=warn";
+
+pub(crate) fn start(format: LogFormat) {
+    let level = std::env::var("JMOP_LOG").ok().filter(|text| !text.trim().is_empty());
+    let filter = level
+        .as_deref()
+        .and_then(|text| EnvFilter::try_new(format!("{DEFAULT},{text}")).ok())
+        .unwrap_or_else(|| EnvFilter::new(DEFAULT));
+    let log = tracing_subscriber::registry().with(filter).with(filter::filter_fn(is_harmless));
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => {
+            log.with(layer.with_ansi(std::io::stderr().is_terminal()).with_target(false)).init();
+        }
+        LogFormat::Json => log.with(layer.json().flatten_event(true)).init(),
+    }
+}
+
+/// Below its warnings the MCP library prints whole requests and answers, with the names of people in them. No setting
+/// lets that through.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("rmcp") || *metadata.level() <= Level::WARN
+}

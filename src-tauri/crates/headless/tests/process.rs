@@ -1,0 +1,180 @@
+//! The program as a process: its ready line, its refusals, its signals, and being killed in the middle of everything.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use testkit::{Browser, Client, Connected};
+
+/// A started process, ended with the test whatever happens.
+struct Daemon {
+    child: Child,
+    mcp: String,
+    practice: String,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_just-mcp-oauth-proxyd"));
+    command.env_clear().env("HOME", folder).arg("serve").arg("--data-dir").arg(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts on the practice tenant and waits for the ready line.
+fn start(folder: &Path, listen: &str, practice: &str) -> Daemon {
+    let log = std::fs::File::options().create(true).append(true).open(folder.join("stderr.log")).unwrap();
+    let mut child = command(folder)
+        .args(["--listen", listen, "--practice", practice, "--practice-sign-in", "ada", "--console", "off"])
+        .env("JMOP_LOG", "trace,rmcp=trace")
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let field = |name: &str| {
+        let found = line.split_whitespace().find_map(|word| word.strip_prefix(&format!("{name}=")));
+        found.unwrap_or_else(|| panic!("no {name} in the ready line {line:?}")).to_owned()
+    };
+    Daemon { mcp: field("mcp"), practice: field("practice"), child }
+}
+
+fn address(url: &str) -> String {
+    format!("127.0.0.1:{}", url::Url::parse(url).unwrap().port().unwrap())
+}
+
+fn base(daemon: &Daemon) -> &str {
+    daemon.mcp.trim_end_matches("/mcp")
+}
+
+async fn sign_in(client: &Client) -> Option<Connected> {
+    let mut browser = Browser::new();
+    let page = browser.try_open(&client.authorize_url(&[]), &client.redirect_uri).await?;
+    let landed = browser.try_press(&page, "decision", "approve", &client.redirect_uri).await?;
+    let answer = client.try_redeem(&landed.param("code")?).await?;
+    (answer.status == 200).then(|| client.connected(&answer))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_a_flood_nothing_acknowledged_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = start(folder.path(), "127.0.0.1:0", "127.0.0.1:0");
+    let (listen, practice) = (address(&daemon.mcp), address(&daemon.practice));
+    let base = base(&daemon).to_owned();
+
+    // What the server said yes to, by worker: the clients, and the newest tokens of the one session each keeps refreshing.
+    let registered: Arc<Mutex<Vec<Client>>> = Arc::default();
+    let sessions: Arc<Mutex<BTreeMap<usize, Connected>>> = Arc::default();
+    let workers: Vec<_> = (0..6)
+        .map(|worker| {
+            let (base, registered, sessions) = (base.clone(), registered.clone(), sessions.clone());
+            tokio::spawn(async move {
+                loop {
+                    let Some(client) = Client::to(&base, &format!("worker {worker}")).try_register().await
+                    else {
+                        return;
+                    };
+                    registered.lock().unwrap().push(client.clone());
+                    let known = sessions.lock().unwrap().get(&worker).cloned();
+                    let next = match known {
+                        None => sign_in(&client).await,
+                        Some(session) => session.try_refresh().await,
+                    };
+                    match next {
+                        Some(session) => drop(sessions.lock().unwrap().insert(worker, session)),
+                        None => return,
+                    }
+                }
+            })
+        })
+        .collect();
+    let enough = || sessions.lock().unwrap().len() == 6 && registered.lock().unwrap().len() > 60;
+    while !enough() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(daemon); // SIGKILL
+    for worker in workers {
+        worker.await.unwrap();
+    }
+
+    let daemon = start(folder.path(), &listen, &practice);
+    let (registered, sessions) = (registered.lock().unwrap().clone(), sessions.lock().unwrap().clone());
+    for client in &registered {
+        let page = Browser::new().open(&client.authorize_url(&[]), &client.redirect_uri).await;
+        assert_eq!(page.status, 200, "a registered client is known: {}", page.body);
+    }
+    for session in sessions.values() {
+        assert_eq!(session.calls("version").await.status, 200, "an issued access token counts");
+        let refreshed = session.refreshes().await;
+        assert_eq!(refreshed.calls("version").await.status, 200, "an issued refresh token refreshes");
+    }
+    drop(daemon);
+    let log = std::fs::read_to_string(folder.path().join("stderr.log")).unwrap();
+    for session in sessions.values() {
+        for secret in [&session.access_token, &session.refresh_token] {
+            assert!(!log.contains(secret.as_str()), "a token is in the log");
+        }
+    }
+    for personal in ["Ada", "ada@", "jmr_", "jmc_", "jmb_", "jms_", "eyJ"] {
+        assert!(!log.contains(personal), "{personal} is in the log");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_it_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = start(folder.path(), "127.0.0.1:0", "127.0.0.1:0");
+    let pid = daemon.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+    assert!(!folder.path().join("proxy.db-wal").exists(), "the database was closed in order");
+}
+
+#[test]
+fn all_problems_of_the_settings_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = command(folder.path())
+        .args(["--listen", "nonsense", "--console", "also nonsense", "--public-url", "http://a.example/x"])
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(78));
+    for flag in ["--listen", "--console", "--public-url"] {
+        assert!(told.contains(flag), "{flag}: {told}");
+    }
+    assert!(told.contains("hint"), "{told}");
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut child = command(folder.path())
+        .args([
+            "--listen",
+            &taken.local_addr().unwrap().to_string(),
+            "--console",
+            "off",
+            "--practice",
+            "127.0.0.1:0",
+        ])
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(told.contains("already in use") && told.contains("--listen"), "{told}");
+}

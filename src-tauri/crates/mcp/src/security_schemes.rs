@@ -1,0 +1,73 @@
+//! `securitySchemes` of every tool, which ChatGPT wants at the top level and in `_meta`.
+//!
+//! rmcp's tool type has no such member at the top level. So the copy in `_meta` goes through rmcp, and the answer to
+//! `tools/list` gets the other one spliced in next to it. Which answer that is, the handler itself says: no body
+//! is searched for a method name.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::body::{Body, Bytes};
+use http::Response;
+use http_body_util::BodyExt;
+use model::scope::{Scope, ScopeSet};
+use rmcp::model::MetaObject;
+use serde_json::{Value, json};
+
+/// Travels with a request as an extension; set by whoever answers `tools/list`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed(Arc<AtomicBool>);
+
+impl Listed {
+    pub(crate) fn note(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+fn schemes(scopes: &ScopeSet) -> Value {
+    let scopes: Vec<_> = scopes.iter().map(Scope::as_str).collect();
+    json!([{ "type": "oauth2", "scopes": scopes }])
+}
+
+/// `_meta` of every tool.
+pub(crate) fn meta(scopes: &ScopeSet) -> MetaObject {
+    let mut meta = MetaObject::new();
+    meta.0.insert("securitySchemes".to_owned(), schemes(scopes));
+    meta
+}
+
+/// What to look for in an answer and what to put there.
+#[derive(Debug)]
+pub(crate) struct Splice {
+    found: String,
+    wanted: String,
+}
+
+impl Splice {
+    pub(crate) fn new(scopes: &ScopeSet) -> Self {
+        let schemes = schemes(scopes);
+        // A quote inside a JSON string is escaped, so this text is only ever a member.
+        let found = format!("\"_meta\":{}", json!({ "securitySchemes": schemes }));
+        let wanted = format!("\"securitySchemes\":{schemes},{found}");
+        Self { found, wanted }
+    }
+
+    pub(crate) async fn apply<B>(&self, response: Response<B>) -> Response<Body>
+    where
+        B: BodyExt<Data = Bytes, Error = std::convert::Infallible>,
+    {
+        let (mut parts, body) = response.into_parts();
+        let Ok(body) = body.collect().await;
+        let body = body.to_bytes();
+        let spliced = match str::from_utf8(&body) {
+            Ok(text) => Body::from(text.replace(&self.found, &self.wanted)),
+            Err(_) => Body::from(body),
+        };
+        parts.headers.remove(http::header::CONTENT_LENGTH);
+        Response::from_parts(parts, spliced)
+    }
+}

@@ -1,0 +1,36 @@
+//! Who is calling a tool: what the bearer check leaves in the request for the MCP endpoint.
+
+use std::sync::Arc;
+
+use crate::ids::{AttemptId, ClientId, SessionId};
+use crate::origin::Site;
+use crate::person::Person;
+use crate::scope::ScopeSet;
+use crate::time::Timestamp;
+
+/// A verified access token of ours, resolved to its session. Travels as a request extension.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Arc<CallerFacts>);
+
+#[derive(Debug)]
+pub struct CallerFacts {
+    pub session: SessionId,
+    pub attempt: AttemptId,
+    pub client: ClientId,
+    pub client_name: Option<String>,
+    pub person: Person,
+    pub scope: ScopeSet,
+    /// Issuer of the identity provider's tokens for this person.
+    pub upstream_issuer: Option<String>,
+    /// When the access token ends.
+    pub expires_at: Timestamp,
+    pub site: Site,
+}
+
+impl std::ops::Deref for Caller {
+    type Target = CallerFacts;
+
+    fn deref(&self) -> &CallerFacts {
+        &self.0
+    }
+}

@@ -1,0 +1,189 @@
+//! The authorization grant: one sign-in from `/authorize` to `/token`.
+//!
+//! This file knows no clock and no storage; callers pass `now` and persist what they get back.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AttemptId, ClientId, GrantId, SessionId, TokenHash};
+use crate::keys::Sealed;
+use crate::origin::Site;
+use crate::person::Person;
+use crate::pkce::PkceChallenge;
+use crate::redirect::RedirectUri;
+use crate::scope::ScopeSet;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub id: GrantId,
+    /// Counts changes. The store replaces a grant only if its revision is the one before (compare and swap).
+    pub revision: u32,
+    pub attempt: AttemptId,
+    pub client: ClientId,
+    /// Where the client will be sent.
+    pub redirect_uri: RedirectUri,
+    /// Whether the client named it, so that `/token` must repeat it (RFC 6749 section 4.1.3).
+    pub redirect_uri_given: bool,
+    pub scope: ScopeSet,
+    /// The client's `state`, returned byte for byte.
+    pub state: Option<String>,
+    pub challenge: PkceChallenge,
+    /// Audience of the token to come: our MCP URL as the client wrote it.
+    pub resource: String,
+    /// Our identity as the client typed it; `iss` of the answer.
+    pub site: Site,
+    pub created_at: Timestamp,
+    pub stage: Stage,
+    /// Consent pages rendered for this grant, newest last. They also tell which browser may fetch a lost answer again.
+    pub renders: Vec<Render>,
+}
+
+/// One rendering of the consent page: the form and the browser it was shown in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Render {
+    /// The CSRF token in the form.
+    pub form: TokenHash,
+    /// The cookie set with the page.
+    pub browser: TokenHash,
+}
+
+/// Where a grant stands. Each stage holds exactly what is true at that stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Stage {
+    AwaitingConsent,
+    AtUpstream {
+        sent_at: Timestamp,
+        /// Cookie of the browser that approved; the callback must come from it.
+        browser: TokenHash,
+    },
+    Approved {
+        approved_at: Timestamp,
+        code: TokenHash,
+        person: Person,
+        /// [`crate::upstream::UpstreamTokens`] as JSON, sealed.
+        upstream: Sealed,
+        upstream_issuer: Option<String>,
+    },
+    Exchanged {
+        exchanged_at: Timestamp,
+        code: TokenHash,
+        session: SessionId,
+    },
+    Closed {
+        closed_at: Timestamp,
+        why: Closed,
+    },
+}
+
+/// Why a grant ended without tokens. Shown to people and written to the event log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    Declined,
+    UpstreamRefused,
+    NotAllowed,
+}
+
+/// A transition from a stage that does not lead there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a grant cannot go there from its present stage")]
+pub struct InvalidTransition;
+
+// === impl Grant ===
+
+impl Grant {
+    /// From `/authorize` until the browser is back from the identity provider.
+    pub const SIGN_IN_LIFETIME: Duration = Duration::from_secs(15 * 60);
+    /// Lifetime of an authorization code; RFC 6749 section 4.1.2 recommends ten minutes at most.
+    pub const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
+    /// How long a spent grant is kept, to recognise a replayed code or a stale page.
+    pub const MEMORY: Duration = Duration::from_secs(60 * 60);
+    const MAX_RENDERS: usize = 10;
+
+    /// When the present stage can no longer be left.
+    pub fn expires_at(&self) -> Timestamp {
+        match &self.stage {
+            Stage::AwaitingConsent | Stage::AtUpstream { .. } => self.created_at.plus(Self::SIGN_IN_LIFETIME),
+            Stage::Approved { approved_at, .. } => approved_at.plus(Self::CODE_LIFETIME),
+            Stage::Exchanged { exchanged_at: at, .. } | Stage::Closed { closed_at: at, .. } => {
+                at.plus(Self::MEMORY)
+            }
+        }
+    }
+
+    /// When the row may be deleted.
+    pub fn forgotten_at(&self) -> Timestamp {
+        match &self.stage {
+            Stage::Exchanged { .. } | Stage::Closed { .. } => self.expires_at(),
+            _ => self.expires_at().plus(Self::MEMORY),
+        }
+    }
+
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at()
+    }
+
+    /// The code's hash, once there is one.
+    pub const fn code(&self) -> Option<&TokenHash> {
+        match &self.stage {
+            Stage::Approved { code, .. } | Stage::Exchanged { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    pub fn shown(mut self, render: Render) -> Result<Self, InvalidTransition> {
+        let (Stage::AwaitingConsent | Stage::AtUpstream { .. }) = self.stage else {
+            return Err(InvalidTransition);
+        };
+        self.renders.push(render);
+        let excess = self.renders.len().saturating_sub(Self::MAX_RENDERS);
+        self.renders.drain(..excess);
+        Ok(self.bumped())
+    }
+
+    /// Approving twice is harmless: the browser that approved last is the one the callback must come from.
+    pub fn sent_upstream(mut self, browser: TokenHash, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let (Stage::AwaitingConsent | Stage::AtUpstream { .. }) = self.stage else {
+            return Err(InvalidTransition);
+        };
+        self.stage = Stage::AtUpstream { sent_at: now, browser };
+        Ok(self.bumped())
+    }
+
+    pub fn approved(
+        mut self,
+        code: TokenHash,
+        person: Person,
+        upstream: Sealed,
+        upstream_issuer: Option<String>,
+        now: Timestamp,
+    ) -> Result<Self, InvalidTransition> {
+        let Stage::AtUpstream { .. } = self.stage else { return Err(InvalidTransition) };
+        self.stage = Stage::Approved { approved_at: now, code, person, upstream, upstream_issuer };
+        Ok(self.bumped())
+    }
+
+    pub fn exchanged(mut self, session: SessionId, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let Stage::Approved { code, .. } = self.stage else { return Err(InvalidTransition) };
+        self.stage = Stage::Exchanged { exchanged_at: now, code, session };
+        self.renders.clear();
+        Ok(self.bumped())
+    }
+
+    pub fn closed(mut self, why: Closed, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let (Stage::AwaitingConsent | Stage::AtUpstream { .. }) = self.stage else {
+            return Err(InvalidTransition);
+        };
+        self.stage = Stage::Closed { closed_at: now, why };
+        self.renders.clear();
+        Ok(self.bumped())
+    }
+
+    const fn bumped(mut self) -> Self {
+        self.revision += 1;
+        self
+    }
+}

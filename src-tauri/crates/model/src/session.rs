@@ -1,0 +1,123 @@
+//! A client connected as a person: the result of a grant, and the family its refresh tokens belong to.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AttemptId, ClientId, SessionId, TokenHash};
+use crate::keys::Sealed;
+use crate::origin::Site;
+use crate::person::Person;
+use crate::scope::ScopeSet;
+use crate::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub id: SessionId,
+    pub attempt: AttemptId,
+    pub client: ClientId,
+    pub client_name: Option<String>,
+    pub person: Person,
+    pub scope: ScopeSet,
+    /// Audience of its access tokens.
+    pub resource: String,
+    pub site: Site,
+    pub created_at: Timestamp,
+    /// Last token issued or refreshed.
+    pub refreshed_at: Timestamp,
+    /// Last call seen; written back now and then, not on every call.
+    pub active_at: Timestamp,
+    pub calls: u64,
+    pub state: SessionState,
+    /// [`crate::upstream::UpstreamTokens`] as JSON, sealed; gone when the session ends.
+    pub upstream: Option<Sealed>,
+    pub upstream_issuer: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum SessionState {
+    Live,
+    Ended { at: Timestamp, why: Ended },
+}
+
+/// Why a session ended. Shown to people and told to the client in `error_description`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum Ended {
+    /// The client revoked its token (RFC 7009).
+    RevokedByClient,
+    /// Somebody ended it in the window or the console.
+    RevokedByOwner,
+    /// The authorization code was presented a second time.
+    CodeReplayed,
+    /// A refresh token was used again after its grace.
+    RefreshReused,
+    /// The identity provider said no (`code`: AADSTS number, if it gave one).
+    UpstreamRefused { code: Option<u32>, hint: String },
+    /// The identity provider wants the person at the keyboard (MFA, conditional access, sign-in frequency).
+    SignInNeeded { code: Option<u32>, hint: String },
+    /// Not refreshed for longer than a refresh token lives.
+    Expired,
+}
+
+/// A refresh token as stored: its hash, and, once used, for a moment the sealed answer an honest retry gets again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshToken {
+    pub hash: TokenHash,
+    pub session: SessionId,
+    pub issued_at: Timestamp,
+    pub used: Option<RefreshUse>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshUse {
+    pub at: Timestamp,
+    /// The token answer as JSON, sealed under the row of the used token. `None` once [`RefreshToken::GRACE`] is over
+    /// or the session ended: then nobody is answered with it again, and it would only be something to steal.
+    pub answer: Option<Sealed>,
+}
+
+impl Session {
+    /// A session not refreshed for this long is over. Entra's own refresh tokens live 90 days.
+    pub const IDLE_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
+
+    pub const fn is_live(&self) -> bool {
+        matches!(self.state, SessionState::Live)
+    }
+
+    pub fn expires_at(&self) -> Timestamp {
+        self.refreshed_at.plus(Self::IDLE_LIFETIME)
+    }
+}
+
+impl RefreshToken {
+    /// How long a used token still answers with the same tokens: lost responses, parallel refreshes.
+    pub const GRACE: Duration = Duration::from_secs(60);
+
+    pub const fn fresh(hash: TokenHash, session: SessionId, now: Timestamp) -> Self {
+        Self { hash, session, issued_at: now, used: None }
+    }
+}
+
+impl Ended {
+    /// One sentence for a person: what happened and what to do next.
+    pub fn explain(&self) -> String {
+        match self {
+            Self::RevokedByClient => "the client signed out; connect again to sign in".into(),
+            Self::RevokedByOwner => {
+                "the owner of this server ended the session; connect again to sign in".into()
+            }
+            Self::CodeReplayed => {
+                "an authorization code was used twice, which can mean it was stolen; connect again to sign in"
+                    .into()
+            }
+            Self::RefreshReused => {
+                "a refresh token was used again, which can mean it was stolen; connect again to sign in"
+                    .into()
+            }
+            Self::UpstreamRefused { hint, .. } | Self::SignInNeeded { hint, .. } => hint.clone(),
+            Self::Expired => "the session was not used for 90 days; connect again to sign in".into(),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The practice tenant: an imitation of Microsoft Entra ID, spoken to over HTTP exactly like the real one.
+//!
+//! Real RS256 tokens, Entra's error pages and AADSTS codes, the part of Graph the product uses, and faults that can be
+//! switched on. It guards nothing: whoever reaches it can sign in as anybody, so it answers on loopback names only.
+//! It knows nothing of the authorization server that uses it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as B64};
+use model::keys::{MasterKey, Place, Purpose, Sealed, Sealer};
+use model::ports::{Clock, Entropy};
+use model::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+mod authorize;
+mod claims;
+mod codes;
+mod directory;
+mod fault;
+mod graph;
+mod guard;
+mod metadata;
+mod page;
+mod params;
+mod refusal;
+mod scope;
+mod sign_in;
+mod signing;
+mod switches;
+mod token;
+
+pub use directory::{
+    API_SCOPES, CLIENT_ID, CLIENT_SECRET, IDENTIFIER_URI, OTHER_TENANT_ID, TENANT_DOMAIN, TENANT_ID,
+};
+pub use fault::{Fault, UnknownFault};
+pub use switches::Resident;
+
+use codes::Codes;
+use signing::KeyRing;
+use switches::Switches;
+
+/// Largest request body; real ones stay below a few kilobytes.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// Where a practice tenant is and what is registered in it.
+#[derive(Debug, Clone)]
+pub struct PracticeConfig {
+    /// The origin it is reached at, without a slash at the end: `http://localhost:4243`.
+    pub base: String,
+    /// The redirect URIs of the practice app, compared byte for byte.
+    pub redirect_uris: Vec<String>,
+    /// Whoever this names is signed in at once, without a page.
+    pub auto_sign_in: Option<String>,
+}
+
+/// A running practice tenant. Clones share everything.
+#[derive(Clone)]
+pub struct Practice(Arc<Inner>);
+
+struct Inner {
+    base: String,
+    auto_sign_in: Option<String>,
+    redirect_uris: Mutex<Vec<String>>,
+    switches: Mutex<Switches>,
+    codes: Mutex<Codes>,
+    keys: KeyRing,
+    master: MasterKey,
+    sealer: Sealer,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// What a sealed text is. One kind never opens as another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    SignInForm,
+    RefreshToken,
+}
+
+// === impl Practice ===
+
+impl Practice {
+    /// `key` is derived for [`Purpose::Practice`]; refresh tokens of an earlier process with the same key stay good.
+    pub fn new(
+        config: PracticeConfig,
+        key: impl Into<Zeroizing<[u8; 32]>>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let text = Zeroizing::new(STANDARD.encode(*key.into()));
+        let master = MasterKey::parse(&text).expect("32 bytes in base64 read back");
+        Self(Arc::new(Inner {
+            base: config.base,
+            auto_sign_in: config.auto_sign_in,
+            redirect_uris: Mutex::new(config.redirect_uris),
+            switches: Mutex::default(),
+            codes: Mutex::default(),
+            keys: KeyRing::default(),
+            sealer: Sealer::new(&master),
+            master,
+            clock,
+            entropy,
+        }))
+    }
+
+    /// Everything it serves, from the root of its origin.
+    pub fn router(&self) -> Router {
+        let machines = Router::new()
+            .route("/{tenant}/v2.0/.well-known/openid-configuration", get(metadata::configuration))
+            .route("/{tenant}/discovery/v2.0/keys", get(metadata::keys))
+            .route("/{tenant}/oauth2/v2.0/token", post(token::post))
+            .route("/graph/v1.0/me", get(graph::me))
+            .route_layer(middleware::from_fn_with_state(self.clone(), guard::outages));
+        Router::new()
+            .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::get).post(authorize::post))
+            .route("/{tenant}/oauth2/v2.0/logout", get(page::signed_out))
+            .route("/{tenant}/login", post(sign_in::post))
+            .route("/", get(page::home))
+            .route("/practice.css", get(page::style))
+            .route("/practice", get(switches::get))
+            .route("/practice/faults", post(switches::post_fault))
+            .route("/practice/people", post(switches::post_person))
+            .merge(machines)
+            .fallback(page::not_found)
+            .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .layer(middleware::from_fn(guard::loopback_names_only))
+            .with_state(self.clone())
+    }
+
+    /// Makes the signing key ahead of the first sign-in, which would otherwise wait for it.
+    pub async fn warm(&self) {
+        self.0.keys.current().await;
+    }
+
+    pub fn set_fault(&self, fault: Fault, on: bool) {
+        let changed = self.switches().set_fault(fault, on);
+        if changed && on && fault == Fault::RotatedKeys {
+            self.0.keys.rotate();
+        }
+        tracing::info!(fault = fault.name(), on, "practice tenant fault switched");
+    }
+
+    /// The faults that are on.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.switches().faults.iter().copied().collect()
+    }
+
+    /// Everybody, as the settings page lists them.
+    pub fn people(&self) -> Vec<Resident> {
+        Resident::all(&self.switches())
+    }
+
+    /// Disables an account or enables it again. `false` if nobody has that key.
+    pub fn set_disabled(&self, person: &str, disabled: bool) -> bool {
+        self.switches().set_disabled(person, disabled)
+    }
+
+    /// Revokes every refresh token a person has so far (AADSTS50173). `false` if nobody has that key. Forgotten when
+    /// the process ends.
+    pub fn revoke(&self, person: &str) -> bool {
+        self.switches().revoke(person)
+    }
+
+    /// Replaces what the app registration lists.
+    pub fn set_redirect_uris(&self, uris: Vec<String>) {
+        *locked(&self.0.redirect_uris) = uris;
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.0.base
+    }
+
+    pub(crate) fn auto_sign_in(&self) -> Option<&str> {
+        self.0.auto_sign_in.as_deref()
+    }
+
+    pub(crate) fn is_registered(&self, redirect_uri: &str) -> bool {
+        locked(&self.0.redirect_uris).iter().any(|uri| uri == redirect_uri)
+    }
+
+    pub(crate) fn switches(&self) -> MutexGuard<'_, Switches> {
+        locked(&self.0.switches)
+    }
+
+    pub(crate) fn codes(&self) -> MutexGuard<'_, Codes> {
+        locked(&self.0.codes)
+    }
+
+    pub(crate) fn has(&self, fault: Fault) -> bool {
+        self.switches().faults.contains(&fault)
+    }
+
+    pub(crate) fn active(&self) -> BTreeSet<Fault> {
+        self.switches().faults.clone()
+    }
+
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        self.0.entropy.as_ref()
+    }
+
+    /// Issuer of v2.0 tokens of a tenant.
+    pub(crate) fn issuer(&self, tenant: &str) -> String {
+        format!("{}/{tenant}/v2.0", self.base())
+    }
+
+    /// Issuer of v1.0 tokens, `https://sts.windows.net/{tenant}/` at Entra.
+    pub(crate) fn v1_issuer(&self, tenant: &str) -> String {
+        format!("{}/sts/{tenant}/", self.base())
+    }
+
+    /// A text only this installation can make for these claims.
+    pub(crate) fn vouch(&self, claims: &Value) -> String {
+        format!("1.{}", B64.encode(self.0.master.mac(Purpose::Practice, &claims.to_string()).as_ref()))
+    }
+
+    pub(crate) fn seal(&self, kind: Kind, value: &impl Serialize) -> String {
+        let plain = Zeroizing::new(serde_json::to_vec(value).expect("plain structs serialise"));
+        self.0.sealer.seal(kind.place(), &plain, self.entropy()).as_str().to_owned()
+    }
+
+    pub(crate) fn open<T: DeserializeOwned>(&self, kind: Kind, text: &str) -> Option<T> {
+        let sealed: Sealed = serde_json::from_value(Value::from(text)).ok()?;
+        let plain = self.0.sealer.open(kind.place(), &sealed).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+}
+
+impl std::fmt::Debug for Practice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Practice").field("base", &self.0.base).finish_non_exhaustive()
+    }
+}
+
+impl Kind {
+    const fn place(self) -> Place<'static> {
+        let column = match self {
+            Self::SignInForm => "sign-in form",
+            Self::RefreshToken => "refresh token",
+        };
+        Place { table: "practice", row: "", column }
+    }
+}
+
+/// A lock whose holder panicked is taken anyway: everything behind one is replaced whole or not at all.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,345 @@
+//! Everything the practice tenant refuses, with Entra's own number, OAuth error, status and words.
+//!
+//! How a refusal travels (page, redirect, JSON) is decided by the endpoint; the JSON and page facts come from here.
+//! Long because it is two tables, words and numbers, with a row for every refusal.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use model::ports::Entropy;
+use model::time::Timestamp;
+use serde_json::json;
+
+use crate::Practice;
+use crate::directory::{APP_NAME, CLIENT_ID, IDENTIFIER_URI, POLICY_ID};
+
+/// Why the answer is no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Why {
+    #[error(
+        "Tenant '{0}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
+    )]
+    UnknownTenant(String),
+    #[error(
+        "Application with identifier '{0}' was not found in the directory 'Practice tenant'. This can happen if the application has not been installed by the administrator of the tenant."
+    )]
+    UnknownClient(String),
+    #[error(
+        "The redirect URI '{0}' specified in the request does not match the redirect URIs configured for the application '{CLIENT_ID}'. Make sure the redirect URI sent in the request matches one added to your application in the Azure portal."
+    )]
+    RedirectNotRegistered(String),
+    #[error(
+        "The reply address does not match the reply address provided when requesting the authorization code."
+    )]
+    RedirectMismatch,
+    #[error("The request body must contain the following parameter: '{0}'.")]
+    Missing(&'static str),
+    #[error("The request is not properly formatted. The parameter '{0}' is duplicated.")]
+    Duplicated(String),
+    #[error("Unsupported '{name}' value '{value}'.")]
+    Unsupported { name: &'static str, value: String },
+    #[error("The response type '{0}' is not enabled for the application.")]
+    ResponseType(String),
+    #[error("The size of the code challenge is not valid: it must be the base64url SHA-256 of the verifier.")]
+    ChallengeMalformed,
+    #[error("Invalid Code_Challenge_method parameter: only S256 is accepted.")]
+    ChallengeMethod,
+    #[error("The resource parameter provided in the request doesn't match with the requested scopes.")]
+    ResourceMismatch,
+    #[error("The 'resource' request parameter is not supported.")]
+    ResourceUnsupported,
+    #[error(
+        "The application '{APP_NAME}' asked for permission '{0}', which the resource '{IDENTIFIER_URI}' does not offer: OpenID Connect scopes are never prefixed."
+    )]
+    PrefixedOpenId(String),
+    #[error(
+        "The application '{APP_NAME}' asked for scope '{scope}' that doesn't exist on the resource '{resource}'. Contact the app vendor."
+    )]
+    UnknownScope { scope: String, resource: &'static str },
+    #[error(
+        "The resource principal named {0} was not found in the tenant named Practice tenant. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant."
+    )]
+    UnknownResource(String),
+    #[error(
+        "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope '{0}' names no resource."
+    )]
+    ScopeInvalid(String),
+    #[error(
+        "Provided value for the input parameter scope is not valid because it contains more than one resource. Scope {0} is not valid."
+    )]
+    TwoResources(String),
+    #[error(
+        "Application '{CLIENT_ID}'({APP_NAME}) is requesting a token for itself. This scenario is supported only if resource is specified using the GUID based App Identifier."
+    )]
+    TokenForItself,
+    #[error("Session information is not sufficient for single-sign-on.")]
+    NotSignedIn,
+    #[error("Authentication failed due to flow token expired.")]
+    FlowExpired,
+    #[error("Invalid request. Request is malformed or invalid.")]
+    Malformed,
+    #[error("User declined to consent to access the app.")]
+    Declined,
+    #[error(
+        "The user account does not exist in the directory. To sign into this application, the account must be added to the directory."
+    )]
+    UnknownPerson,
+    #[error("The user account is disabled.")]
+    Disabled,
+    #[error(
+        "User account from identity provider '{0}' does not exist in tenant 'Practice tenant' and cannot access the application '{CLIENT_ID}'({APP_NAME}) in that tenant. The account needs to be added as an external user in the tenant first."
+    )]
+    OtherTenant(&'static str),
+    #[error(
+        "Your administrator has configured the application {APP_NAME} ('{CLIENT_ID}') to block users unless they are specifically granted ('assigned') access to the application."
+    )]
+    NotAssigned,
+    #[error(
+        "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance."
+    )]
+    ConditionalAccess,
+    #[error(
+        "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '{CLIENT_ID}'."
+    )]
+    MfaRequired,
+    #[error(
+        "The user or administrator has not consented to use the application with ID '{CLIENT_ID}' named '{APP_NAME}'. Send an interactive authorization request for this user and resource."
+    )]
+    ConsentMissing,
+    #[error("Unsupported grant type '{0}'.")]
+    GrantType(String),
+    #[error("The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")]
+    SecretMissing,
+    #[error(
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{CLIENT_ID}'."
+    )]
+    SecretWrong,
+    #[error(
+        "The provided client secret keys for app '{CLIENT_ID}' are expired. Visit the Azure portal to create new keys for your app."
+    )]
+    SecretExpired,
+    #[error("Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")]
+    PublicClient,
+    #[error(
+        "The certificate used to sign the client assertion is not registered on application '{CLIENT_ID}'."
+    )]
+    AssertionUnknown,
+    #[error("The provided value for the '{0}' parameter is not valid.")]
+    GrantUnknown(&'static str),
+    #[error(
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token."
+    )]
+    CodeReused,
+    #[error(
+        "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource."
+    )]
+    CodeExpired,
+    #[error("The provided authorization code is intended to be used against another tenant, thus rejected.")]
+    CodeOfOtherTenant,
+    #[error("The Code_Verifier does not match the code_challenge supplied in the authorization request.")]
+    VerifierMismatch,
+    #[error("The refresh token has expired due to inactivity. The token was inactive for 90.00:00:00.")]
+    RefreshExpired,
+    #[error(
+        "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password."
+    )]
+    Revoked,
+    #[error("Assertion failed signature validation.")]
+    AssertionInvalid,
+    #[error("Assertion audience does not match the client app presenting the assertion.")]
+    AssertionAudience,
+    #[error("Assertion is not within its valid time range.")]
+    AssertionExpired,
+    #[error("The tenant is throttled: there are too many incoming requests.")]
+    Throttled,
+    #[error("A transient error has occurred. Please try again.")]
+    Transient,
+}
+
+/// One refusal with the traces Entra adds, so page, redirect and JSON say the same.
+pub(crate) struct Refusal {
+    pub(crate) why: Why,
+    pub(crate) trace_id: String,
+    pub(crate) correlation_id: String,
+    /// `2026-11-23 22:56:00Z`
+    pub(crate) timestamp: String,
+}
+
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
+
+// === impl Why ===
+
+impl Why {
+    /// AADSTS number, OAuth error, status at the token endpoint.
+    const fn facts(&self) -> (u32, &'static str, StatusCode) {
+        match self {
+            Self::UnknownTenant(_) => (90002, "invalid_request", BAD),
+            Self::UnknownClient(_) => (700_016, "unauthorized_client", BAD),
+            Self::RedirectNotRegistered(_) => (50011, "invalid_request", BAD),
+            Self::RedirectMismatch => (50011, "invalid_grant", BAD),
+            Self::Missing(_) => (900_144, "invalid_request", BAD),
+            Self::Duplicated(_) => (9_000_411, "invalid_request", BAD),
+            Self::Unsupported { .. } => (90023, "invalid_request", BAD),
+            Self::ResponseType(_) => (700_054, "unsupported_response_type", BAD),
+            Self::ChallengeMalformed => (501_491, "invalid_request", BAD),
+            Self::ChallengeMethod => (50149, "invalid_request", BAD),
+            Self::ResourceMismatch => (9_010_010, "invalid_target", BAD),
+            Self::ResourceUnsupported => (901_002, "invalid_request", BAD),
+            Self::PrefixedOpenId(_) => (65005, "invalid_client", BAD),
+            Self::UnknownScope { .. } => (650_053, "invalid_client", BAD),
+            Self::UnknownResource(_) => (500_011, "invalid_resource", BAD),
+            Self::ScopeInvalid(_) => (70011, "invalid_scope", BAD),
+            Self::TwoResources(_) => (28000, "invalid_request", BAD),
+            Self::TokenForItself => (90009, "invalid_request", BAD),
+            Self::NotSignedIn => (50058, "login_required", BAD),
+            Self::FlowExpired => (50089, "invalid_request", BAD),
+            Self::Malformed => (9_002_313, "invalid_request", BAD),
+            Self::Declined => (65004, "access_denied", BAD),
+            Self::UnknownPerson => (50034, "invalid_grant", BAD),
+            Self::Disabled => (50057, "invalid_grant", BAD),
+            Self::OtherTenant(_) => (50020, "invalid_grant", BAD),
+            Self::NotAssigned => (50105, "invalid_grant", BAD),
+            Self::ConditionalAccess => (53003, "invalid_grant", BAD),
+            Self::MfaRequired => (50076, "interaction_required", BAD),
+            Self::ConsentMissing => (65001, "invalid_grant", BAD),
+            Self::GrantType(_) => (70003, "unsupported_grant_type", BAD),
+            Self::SecretMissing => (7_000_218, "invalid_client", UNAUTHORIZED),
+            Self::SecretWrong => (7_000_215, "invalid_client", UNAUTHORIZED),
+            Self::SecretExpired => (7_000_222, "invalid_client", UNAUTHORIZED),
+            Self::PublicClient => (700_025, "invalid_client", UNAUTHORIZED),
+            Self::AssertionUnknown => (700_027, "invalid_client", UNAUTHORIZED),
+            Self::GrantUnknown(_) => (70000, "invalid_grant", BAD),
+            Self::CodeReused => (54005, "invalid_grant", BAD),
+            Self::CodeExpired => (70008, "invalid_grant", BAD),
+            Self::CodeOfOtherTenant => (700_005, "invalid_grant", BAD),
+            Self::VerifierMismatch => (501_481, "invalid_grant", BAD),
+            Self::RefreshExpired => (700_082, "invalid_grant", BAD),
+            Self::Revoked => (50173, "invalid_grant", BAD),
+            Self::AssertionInvalid => (50013, "invalid_grant", BAD),
+            Self::AssertionAudience => (500_131, "invalid_grant", BAD),
+            Self::AssertionExpired => (500_133, "invalid_grant", BAD),
+            Self::Throttled => (90055, "temporarily_unavailable", StatusCode::TOO_MANY_REQUESTS),
+            Self::Transient => (90033, "temporarily_unavailable", StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    pub(crate) const fn code(&self) -> u32 {
+        self.facts().0
+    }
+
+    pub(crate) const fn oauth_error(&self) -> &'static str {
+        self.facts().1
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.facts().2
+    }
+
+    /// What Entra adds for clients that can act on it.
+    const fn suberror(&self) -> Option<&'static str> {
+        match self {
+            Self::MfaRequired => Some("basic_action"),
+            Self::ConsentMissing => Some("consent_required"),
+            Self::ConditionalAccess => Some("message_only"),
+            Self::Disabled | Self::Revoked | Self::RefreshExpired => Some("bad_token"),
+            _ => None,
+        }
+    }
+
+    /// What the next authorize request must carry as `claims` to get past this.
+    fn claims(&self) -> Option<String> {
+        matches!(self, Self::MfaRequired | Self::ConditionalAccess).then(|| {
+            json!({ "access_token": { "capolids": { "essential": true, "values": [POLICY_ID] } } })
+                .to_string()
+        })
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    pub(crate) fn of(why: Why, practice: &Practice) -> Self {
+        tracing::debug!(aadsts = why.code(), "the practice tenant refused a request");
+        Self {
+            why,
+            trace_id: guid(practice.entropy()),
+            correlation_id: guid(practice.entropy()),
+            timestamp: entra_time(practice.now()),
+        }
+    }
+
+    /// `error_description`, in the one line Entra makes of it.
+    pub(crate) fn description(&self) -> String {
+        format!(
+            "AADSTS{}: {} Trace ID: {} Correlation ID: {} Timestamp: {}",
+            self.why.code(),
+            self.why,
+            self.trace_id,
+            self.correlation_id,
+            self.timestamp
+        )
+    }
+
+    pub(crate) fn error_uri(&self) -> String {
+        format!("https://login.microsoftonline.com/error?code={}", self.why.code())
+    }
+
+    pub(crate) fn into_json(self) -> Response {
+        let mut body = json!({
+            "error": self.why.oauth_error(),
+            "error_description": self.description(),
+            "error_codes": [self.why.code()],
+            "timestamp": self.timestamp,
+            "trace_id": self.trace_id,
+            "correlation_id": self.correlation_id,
+            "error_uri": self.error_uri(),
+        });
+        if let Some(suberror) = self.why.suberror() {
+            body["suberror"] = suberror.into();
+        }
+        if let Some(claims) = self.why.claims() {
+            body["claims"] = claims.into();
+        }
+        let mut response = (self.why.status(), Json(body)).into_response();
+        if matches!(self.why, Why::Throttled | Why::Transient) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
+        }
+        response
+    }
+}
+
+/// A random GUID (RFC 9562, version 4).
+pub(crate) fn guid(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// A time the way Entra writes it in errors.
+pub(crate) fn entra_time(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.millis())
+        .map(|time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_like_entras_so_they_can_be_compared_with_a_real_log() {
+        assert_eq!(entra_time(Timestamp::from_secs(1_795_474_560)), "2026-11-23 22:56:00Z");
+    }
+
+    #[test]
+    fn guids_have_version_and_variant_where_strict_parsers_look_for_them() {
+        let guid = guid(&model::testing::SeededEntropy::new(1));
+        assert_eq!(guid.len(), 36);
+        assert_eq!(guid.as_bytes()[14], b'4');
+        assert!(b"89ab".contains(&guid.as_bytes()[19]));
+    }
+}

@@ -1,0 +1,260 @@
+//! Sessions and refresh tokens: what happens once, what happens together, and what does not happen at all.
+
+use std::sync::Arc;
+
+use model::ports::Swap;
+use model::scope::ScopeSet;
+use model::session::{Ended, RefreshToken, RefreshUse, Session, SessionState};
+
+use crate::fixture::{Backend, Maker, at, done, lost, person};
+
+pub(crate) async fn opening_exchanges_the_grant_and_adds_session_and_token(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let approved = make.add_approved(&*bench.store, make.hash(), at(0)).await;
+    let (exchanged, session, refresh) = make.session(&approved);
+    assert_eq!(bench.store.lookup_session(&session.id).await.unwrap(), None);
+    done(bench.store.open_session(&exchanged, &session, &refresh).await);
+    assert_eq!(bench.store.lookup_grant(&exchanged.id).await.unwrap(), Some(exchanged));
+    assert_eq!(bench.store.find_refresh(&refresh.hash).await.unwrap(), Some(refresh));
+    let stored = bench.store.lookup_session(&session.id).await.unwrap().unwrap();
+    assert_eq!(stored, session);
+    assert_eq!(stored.upstream.unwrap().as_str(), session.upstream.unwrap().as_str());
+}
+
+pub(crate) async fn a_lost_opening_leaves_nothing_behind(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let approved = make.add_approved(&*bench.store, make.hash(), at(0)).await;
+    let (exchanged, session, refresh) = make.session(&approved);
+    done(bench.store.open_session(&exchanged, &session, &refresh).await);
+    let (again, second, token) = make.session(&approved);
+    lost(bench.store.open_session(&again, &second, &token).await);
+    assert_eq!(bench.store.lookup_grant(&exchanged.id).await.unwrap(), Some(exchanged));
+    assert_eq!(bench.store.lookup_session(&second.id).await.unwrap(), None);
+    assert_eq!(bench.store.find_refresh(&token.hash).await.unwrap(), None);
+}
+
+pub(crate) async fn of_parallel_openings_exactly_one_is_done(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    for round in 1..=20 {
+        let approved = make.add_approved(&*bench.store, make.hash(), at(0)).await;
+        let racers: Vec<_> = (0..4)
+            .map(|_| {
+                let store = Arc::clone(&bench.store);
+                let (exchanged, session, refresh) = make.session(&approved);
+                tokio::spawn(async move { store.open_session(&exchanged, &session, &refresh).await.unwrap() })
+            })
+            .collect();
+        let mut wins = 0;
+        for racer in racers {
+            wins += usize::from(racer.await.unwrap() == Swap::Done);
+        }
+        assert_eq!(wins, 1);
+        assert_eq!(bench.store.list_sessions().await.unwrap().len(), round);
+    }
+}
+
+pub(crate) async fn sessions_are_listed_newest_first(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let mut ids = vec![];
+    for created in [2, 3, 1] {
+        ids.push(make.add_session(&*bench.store, at(created)).await.0.id);
+    }
+    bench.store.end_session(&ids[1], &Ended::RevokedByOwner, at(4)).await.unwrap();
+    let listed = bench.store.list_sessions().await.unwrap();
+    assert_eq!(listed.iter().map(|s| s.created_at).collect::<Vec<_>>(), [at(3), at(2), at(1)]);
+    assert_eq!(listed.iter().map(Session::is_live).collect::<Vec<_>>(), [false, true, true]);
+}
+
+pub(crate) async fn touching_adds_calls_and_never_moves_activity_back(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, _) = make.add_session(&*bench.store, at(0)).await;
+    bench.store.touch_session(&session.id, at(60), 3).await.unwrap();
+    bench.store.touch_session(&session.id, at(30), 4).await.unwrap();
+    let touched = Session { active_at: at(60), calls: 7, ..session };
+    assert_eq!(bench.store.lookup_session(&touched.id).await.unwrap(), Some(touched));
+    bench.store.touch_session(&make.session_id(), at(90), 1).await.unwrap();
+    assert_eq!(bench.store.list_sessions().await.unwrap().len(), 1);
+}
+
+pub(crate) async fn rotating_stores_the_answer_the_new_token_and_the_refreshed_session(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, old) = make.add_session(&*bench.store, at(0)).await;
+    let new = RefreshToken::fresh(make.hash(), session.id.clone(), at(100));
+    let answer = make.sealed("the token answer");
+    let refreshed = Session {
+        person: person("Augusta Ada"),
+        scope: ScopeSet::default(),
+        refreshed_at: at(100),
+        upstream: Some(make.sealed("newer tokens")),
+        upstream_issuer: None,
+        ..session
+    };
+    done(bench.store.rotate_refresh(&old.hash, &answer, &new, &refreshed, at(100)).await);
+    let used = bench.store.find_refresh(&old.hash).await.unwrap().unwrap();
+    assert_eq!(used, RefreshToken { used: Some(RefreshUse { at: at(100), answer: Some(answer) }), ..old });
+    assert_eq!(bench.store.find_refresh(&new.hash).await.unwrap(), Some(new));
+    assert_eq!(bench.store.lookup_session(&refreshed.id).await.unwrap(), Some(refreshed));
+}
+
+pub(crate) async fn a_used_token_does_not_rotate_again(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, old) = make.add_session(&*bench.store, at(0)).await;
+    let new = |secs| RefreshToken::fresh(make.hash(), session.id.clone(), at(secs));
+    let (first, second) = (new(10), new(20));
+    let answer = make.sealed("first");
+    done(bench.store.rotate_refresh(&old.hash, &answer, &first, &session, at(10)).await);
+    let late = Session { person: person("Mallory"), ..session.clone() };
+    lost(bench.store.rotate_refresh(&old.hash, &make.sealed("second"), &second, &late, at(20)).await);
+    let used = bench.store.find_refresh(&old.hash).await.unwrap().unwrap().used.unwrap();
+    assert_eq!(used.answer, Some(answer));
+    assert_eq!(bench.store.find_refresh(&second.hash).await.unwrap(), None);
+    assert_eq!(bench.store.lookup_session(&session.id).await.unwrap(), Some(session));
+}
+
+pub(crate) async fn tokens_of_ended_unknown_or_other_sessions_do_not_rotate(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (ended, token) = make.add_session(&*bench.store, at(0)).await;
+    let (other, others) = make.add_session(&*bench.store, at(0)).await;
+    bench.store.end_session(&ended.id, &Ended::RevokedByOwner, at(1)).await.unwrap();
+    let answer = make.sealed("answer");
+    let new = RefreshToken::fresh(make.hash(), other.id.clone(), at(2));
+    lost(bench.store.rotate_refresh(&token.hash, &answer, &new, &ended, at(2)).await);
+    lost(bench.store.rotate_refresh(&make.hash(), &answer, &new, &other, at(2)).await);
+    lost(bench.store.rotate_refresh(&others.hash, &answer, &new, &ended, at(2)).await);
+    assert_eq!(bench.store.find_refresh(&new.hash).await.unwrap(), None);
+    assert_eq!(bench.store.find_refresh(&others.hash).await.unwrap(), Some(others));
+    assert_eq!(bench.store.lookup_session(&other.id).await.unwrap(), Some(other));
+    // Whatever became of its tokens: a session that is not live has none to give.
+    let approved = make.add_approved(&*bench.store, make.hash(), at(0)).await;
+    let (exchanged, stillborn, token) = make.session(&approved);
+    let state = SessionState::Ended { at: at(0), why: Ended::CodeReplayed };
+    let stillborn = Session { state, ..stillborn };
+    done(bench.store.open_session(&exchanged, &stillborn, &token).await);
+    let new = RefreshToken::fresh(make.hash(), stillborn.id.clone(), at(2));
+    lost(bench.store.rotate_refresh(&token.hash, &answer, &new, &stillborn, at(2)).await);
+    assert_eq!(bench.store.find_refresh(&new.hash).await.unwrap(), None);
+}
+
+pub(crate) async fn a_rotation_forgets_the_answers_of_its_session_that_are_past_their_grace(
+    backend: Backend,
+) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, first) = make.add_session(&*bench.store, at(0)).await;
+    let (other, others) = make.add_session(&*bench.store, at(0)).await;
+    let answer = make.sealed("answer");
+    let grace = i64::try_from(RefreshToken::GRACE.as_secs()).unwrap();
+    let rotate = async |token: &RefreshToken, session: &Session, secs| {
+        let new = RefreshToken::fresh(make.hash(), session.id.clone(), at(secs));
+        done(bench.store.rotate_refresh(&token.hash, &answer, &new, session, at(secs)).await);
+        new
+    };
+    let use_of = async |token: &RefreshToken| {
+        bench.store.find_refresh(&token.hash).await.unwrap().unwrap().used.unwrap()
+    };
+    rotate(&others, &other, 10).await;
+    let second = rotate(&first, &session, 10).await;
+    // An honest client may still come back for the first answer when the second token is used already.
+    let third = rotate(&second, &session, 10 + grace - 1).await;
+    assert_eq!(use_of(&first).await.answer.as_ref(), Some(&answer));
+    rotate(&third, &session, 10 + grace).await;
+    assert_eq!(use_of(&first).await, RefreshUse { at: at(10), answer: None });
+    assert_eq!(use_of(&second).await.answer.as_ref(), Some(&answer));
+    assert_eq!(use_of(&third).await.answer.as_ref(), Some(&answer));
+    assert_eq!(use_of(&others).await.answer.as_ref(), Some(&answer));
+}
+
+pub(crate) async fn of_parallel_rotations_exactly_one_is_done(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    for _ in 0..20 {
+        let (session, old) = make.add_session(&*bench.store, at(0)).await;
+        let racers: Vec<_> = (0..4)
+            .map(|_| {
+                let (store, session, old) = (Arc::clone(&bench.store), session.clone(), old.hash);
+                let new = RefreshToken::fresh(make.hash(), session.id.clone(), at(1));
+                let answer = make.sealed("answer");
+                tokio::spawn(async move {
+                    let swap = store.rotate_refresh(&old, &answer, &new, &session, at(1)).await.unwrap();
+                    let stored = store.find_refresh(&new.hash).await.unwrap();
+                    (swap == Swap::Done, stored.is_some())
+                })
+            })
+            .collect();
+        let mut outcomes = vec![];
+        for racer in racers {
+            outcomes.push(racer.await.unwrap());
+        }
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, [(false, false), (false, false), (false, false), (true, true)]);
+    }
+}
+
+pub(crate) async fn a_rotation_racing_an_end_leaves_no_token_that_works(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    for _ in 0..20 {
+        let (session, old) = make.add_session(&*bench.store, at(0)).await;
+        let new = RefreshToken::fresh(make.hash(), session.id.clone(), at(1));
+        let (store, id) = (Arc::clone(&bench.store), session.id.clone());
+        let ending =
+            tokio::spawn(async move { store.end_session(&id, &Ended::RevokedByClient, at(1)).await });
+        let (store, answer, given) = (Arc::clone(&bench.store), make.sealed("answer"), new.clone());
+        let (hash, by) = (old.hash, session.clone());
+        let rotating =
+            tokio::spawn(async move { store.rotate_refresh(&hash, &answer, &given, &by, at(1)).await });
+        assert!(ending.await.unwrap().unwrap().is_some());
+        let _either_way = rotating.await.unwrap().unwrap();
+        let stored = bench.store.lookup_session(&session.id).await.unwrap().unwrap();
+        assert!(!stored.is_live() && stored.upstream.is_none());
+        let next = RefreshToken::fresh(make.hash(), session.id.clone(), at(2));
+        for hash in [old.hash, new.hash] {
+            let left = bench.store.find_refresh(&hash).await.unwrap();
+            assert_eq!(left.and_then(|token| token.used).and_then(|used| used.answer), None);
+            lost(bench.store.rotate_refresh(&hash, &make.sealed("late"), &next, &session, at(2)).await);
+        }
+    }
+}
+
+pub(crate) async fn ending_drops_what_can_be_replayed_and_returns_the_session_as_it_was(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, token) = make.add_session(&*bench.store, at(0)).await;
+    let (bystander, others) = make.add_session(&*bench.store, at(0)).await;
+    let current = RefreshToken::fresh(make.hash(), session.id.clone(), at(49));
+    let answer = make.sealed("answer");
+    done(bench.store.rotate_refresh(&token.hash, &answer, &current, &session, at(49)).await);
+    let kept = RefreshToken::fresh(make.hash(), bystander.id.clone(), at(49));
+    done(bench.store.rotate_refresh(&others.hash, &answer, &kept, &bystander, at(49)).await);
+    let why = Ended::SignInNeeded { code: Some(50_076), hint: "sign in again".into() };
+    let was = bench.store.end_session(&session.id, &why, at(50)).await.unwrap();
+    assert_eq!(was.as_ref(), Some(&session));
+    let ended = Session { state: SessionState::Ended { at: at(50), why }, upstream: None, ..session };
+    assert_eq!(bench.store.lookup_session(&ended.id).await.unwrap(), Some(ended));
+    // Still known, so that whoever presents them is told why; the answer is gone, within its grace or not.
+    let used = RefreshToken { used: Some(RefreshUse { at: at(49), answer: None }), ..token };
+    assert_eq!(bench.store.find_refresh(&used.hash).await.unwrap(), Some(used));
+    assert_eq!(bench.store.find_refresh(&current.hash).await.unwrap(), Some(current));
+    assert_eq!(bench.store.lookup_session(&bystander.id).await.unwrap(), Some(bystander));
+    let used = bench.store.find_refresh(&others.hash).await.unwrap().unwrap().used.unwrap();
+    assert_eq!(used.answer, Some(answer));
+    assert_eq!(bench.store.find_refresh(&kept.hash).await.unwrap(), Some(kept));
+}
+
+pub(crate) async fn ending_twice_changes_nothing(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, _) = make.add_session(&*bench.store, at(0)).await;
+    assert!(bench.store.end_session(&session.id, &Ended::RevokedByOwner, at(1)).await.unwrap().is_some());
+    let after = bench.store.lookup_session(&session.id).await.unwrap();
+    assert_eq!(bench.store.end_session(&session.id, &Ended::RefreshReused, at(2)).await.unwrap(), None);
+    assert_eq!(bench.store.lookup_session(&session.id).await.unwrap(), after);
+    assert_eq!(bench.store.end_session(&make.session_id(), &Ended::Expired, at(2)).await.unwrap(), None);
+}
+
+pub(crate) async fn calls_counted_during_a_refresh_stay_counted(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, old) = make.add_session(&*bench.store, at(0)).await;
+    // Read by the refresh before the calls came in, written back after.
+    let refreshed = Session { refreshed_at: at(10), ..session };
+    bench.store.touch_session(&refreshed.id, at(9), 5).await.unwrap();
+    let new = RefreshToken::fresh(make.hash(), refreshed.id.clone(), at(10));
+    done(bench.store.rotate_refresh(&old.hash, &make.sealed("answer"), &new, &refreshed, at(10)).await);
+    let expected = Session { active_at: at(9), calls: 5, ..refreshed };
+    assert_eq!(bench.store.lookup_session(&expected.id).await.unwrap(), Some(expected));
+}

@@ -1,0 +1,11 @@
+//! A whole system to tell stories with: the real engine, the practice tenant, a scripted client and a browser.
+//!
+//! Real HTTP on ephemeral loopback ports, a clock that moves when told, entropy that repeats. For tests only.
+
+pub mod browser;
+pub mod client;
+pub mod rig;
+
+pub use browser::{Browser, Landed};
+pub use client::{Answer, Client, Connected};
+pub use rig::Rig;

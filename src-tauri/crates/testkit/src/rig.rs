@@ -1,0 +1,179 @@
+//! Starts the engine on ephemeral ports, and again on the same data.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use engine::{KeySource, Running, World};
+use model::event::{AuthEvent, EventKind};
+use model::origin::BaseUrl;
+use model::ports::{Bounds, Clock as _, EventQuery};
+use model::settings::{
+    Database, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom, StorageSettings,
+};
+use model::testing::{ManualClock, SeededEntropy};
+use model::time::Timestamp;
+use practice::{Fault, Practice};
+use tempfile::TempDir;
+
+use crate::browser::Browser;
+use crate::client::Client;
+
+/// A running engine on the practice tenant.
+pub struct Rig {
+    pub clock: Arc<ManualClock>,
+    pub running: Running,
+    settings: Settings,
+    folder: TempDir,
+    seed: u64,
+}
+
+static TLS: Once = Once::new();
+
+impl Rig {
+    /// On SQLite, as people run it.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        TLS.call_once(|| {
+            rustls::crypto::aws_lc_rs::default_provider()
+                .install_default()
+                .expect("the only provider in the graph");
+        });
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut settings = settings(folder.path());
+        adjust(&mut settings);
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
+        let running = launch(&settings, &clock, folder.path(), 1).await;
+        // From now on it must come back where clients know it.
+        settings.server.listen.set_port(port(&running.mcp_url));
+        if let (Identity::Practice(practice), Some(url)) = (&mut settings.identity, &running.practice_url) {
+            practice.listen.set_port(port(url));
+        }
+        Self { clock, running, settings, folder, seed: 1 }
+    }
+
+    /// Stops in order and starts on the same data and ports.
+    pub async fn restarted(self) -> Self {
+        let Self { clock, running, settings, folder, seed } = self;
+        running.stop().await;
+        let running = launch(&settings, &clock, folder.path(), seed + 1).await;
+        Self { clock, running, settings, folder, seed: seed + 1 }
+    }
+
+    /// Stops in order and tells why it does not start again.
+    pub async fn fails_to_restart(self) -> String {
+        let Self { clock, running, settings, folder, seed } = self;
+        running.stop().await;
+        match Running::start(settings, world(&clock, folder.path(), seed + 1)).await {
+            Ok(_) => panic!("it started"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    pub fn base(&self) -> &str {
+        self.running.mcp_url.trim_end_matches("/mcp")
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn practice(&self) -> &Practice {
+        self.running.practice.as_ref().expect("the rig runs on the practice tenant")
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new()
+    }
+
+    /// A public client with a loopback redirect URI, not yet registered.
+    pub fn client(&self, name: &str) -> Client {
+        Client::to(self.base(), name)
+    }
+
+    pub async fn with_fault<T>(&self, fault: Fault, story: impl Future<Output = T>) -> T {
+        self.practice().set_fault(fault, true);
+        let told = story.await;
+        self.practice().set_fault(fault, false);
+        told
+    }
+
+    pub fn pass(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The auth log, oldest first. Waits until the writer has caught up with what was recorded.
+    pub async fn events(&self) -> Vec<AuthEvent> {
+        let mut before = usize::MAX;
+        loop {
+            let query = EventQuery { limit: 1000, ..EventQuery::default() };
+            let mut events = self.running.store().list_events(&query).await.expect("the log reads");
+            if events.len() == before {
+                events.reverse();
+                return events;
+            }
+            before = events.len();
+            // The writer is another task; give it a turn.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    pub async fn event_names(&self) -> Vec<&'static str> {
+        self.events().await.iter().map(|event| event.kind.name()).collect()
+    }
+
+    pub async fn last_event(&self, name: &str) -> EventKind {
+        let events = self.events().await;
+        let found = events.into_iter().rev().find(|event| event.kind.name() == name);
+        found.unwrap_or_else(|| panic!("no {name} in the log")).kind
+    }
+}
+
+async fn launch(settings: &Settings, clock: &Arc<ManualClock>, folder: &Path, seed: u64) -> Running {
+    let started = Running::start(settings.clone(), world(clock, folder, seed)).await;
+    started.unwrap_or_else(|error| panic!("the engine starts: {error}"))
+}
+
+fn world(clock: &Arc<ManualClock>, folder: &Path, seed: u64) -> World {
+    let entropy = Arc::new(SeededEntropy::new(seed));
+    World { clock: clock.clone(), entropy, master_key: KeySource::File(folder.join("master.key")) }
+}
+
+fn settings(folder: &Path) -> Settings {
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    Settings {
+        server: ServerSettings {
+            listen: any_port,
+            public_url: None,
+            sign_in: SignInFrom::ThisComputer,
+            callback_path: "/auth/callback".to_owned(),
+            cors_origins: Vec::new(),
+            console: None,
+            documents_from_loopback: true,
+        },
+        identity: Identity::Practice(PracticeSettings { listen: any_port, sign_in: None }),
+        storage: StorageSettings {
+            data_dir: folder.to_owned(),
+            database: Database::Sqlite(folder.join("proxy.db")),
+            bounds: Bounds::default(),
+        },
+        clients: Vec::new(),
+    }
+}
+
+/// For stories about the public origin.
+pub fn public(url: &str) -> Option<BaseUrl> {
+    Some(BaseUrl::parse(url).expect("a base URL"))
+}
+
+fn port(url: &str) -> u16 {
+    url::Url::parse(url).ok().and_then(|url| url.port()).expect("a URL with a port")
+}

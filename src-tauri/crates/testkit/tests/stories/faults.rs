@@ -1,0 +1,162 @@
+//! Every named fault of the practice tenant: the page a person gets, the event in the log, and the hint in both.
+
+use practice::Fault;
+use testkit::Rig;
+
+/// Where a fault shows, and what must be on the page.
+struct Expected {
+    fault: Fault,
+    status: u16,
+    event: &'static str,
+    says: &'static [&'static str],
+}
+
+const fn refused(fault: Fault, says: &'static [&'static str]) -> Expected {
+    Expected { fault, status: 403, event: "upstream_refused", says }
+}
+
+const fn unavailable(fault: Fault) -> Expected {
+    Expected {
+        fault,
+        status: 503,
+        event: "upstream_unavailable",
+        says: &["does not answer", "Nothing is lost"],
+    }
+}
+
+const TABLE: &[Expected] = &[
+    refused(Fault::ExpiredSecret, &["AADSTS7000222", "secret", "owner of the app registration"]),
+    refused(Fault::PublicClient, &["AADSTS700025", "owner of the app registration"]),
+    refused(Fault::MissingConsent, &["AADSTS65001", "consent"]),
+    refused(Fault::MfaRequired, &["AADSTS50076"]),
+    refused(Fault::ClockSkew, &["clock"]),
+    refused(Fault::WrongAudience, &["meant for", "not for this app"]),
+    refused(Fault::MissingScope, &["scope"]),
+    unavailable(Fault::ServerError),
+    unavailable(Fault::Throttled),
+    unavailable(Fault::Garbage),
+];
+
+#[tokio::test]
+async fn a_fault_is_explained_on_the_page_and_in_the_log() {
+    for expected in TABLE {
+        let rig = Rig::start().await;
+        let client = rig.client("c").registers().await;
+        let mut browser = rig.browser();
+        let consent = browser.open(&client.authorize_url(&[]), "").await;
+        let provider = browser.press(&consent, "decision", "approve", "").await;
+        rig.practice().set_fault(expected.fault, true);
+        let page = browser.pick(&provider, "ada", &client.redirect_uri).await;
+        let fault = expected.fault;
+        assert_eq!(page.status, expected.status, "{fault:?}: {} {}", page.url, page.body);
+        for text in expected.says {
+            assert!(
+                page.body.to_lowercase().contains(&text.to_lowercase()),
+                "{fault:?} must say {text:?}: {}",
+                page.body
+            );
+        }
+        assert!(rig.event_names().await.contains(&expected.event), "{fault:?}");
+        let event = serde_json::to_value(rig.last_event(expected.event).await).unwrap();
+        if expected.status == 403 {
+            assert!(!event["refusal"]["hint"].as_str().unwrap().is_empty(), "{fault:?}");
+            assert!(page.body.contains("Back to the client"), "{fault:?}");
+            assert!(page.body.contains("error=access_denied"), "{fault:?}: the client can be told");
+        }
+        rig.practice().set_fault(fault, false);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_redirect_uri_is_refused_by_the_provider_on_its_own_page() {
+    let rig = Rig::start().await;
+    let client = rig.client("c").registers().await;
+    let mut browser = rig.browser();
+    let consent = browser.open(&client.authorize_url(&[]), "").await;
+    rig.practice().set_fault(Fault::WrongRedirectUri, true);
+    let page = browser.press(&consent, "decision", "approve", "").await;
+    assert!(page.body.contains("AADSTS50011"), "{}", page.body);
+    assert!(page.url.as_str().starts_with(rig.running.practice_url.as_deref().unwrap()));
+}
+
+#[tokio::test]
+async fn what_the_provider_refuses_before_it_sends_anybody_back_stays_on_its_page() {
+    for (fault, code) in [(Fault::ConditionalAccess, "AADSTS53003"), (Fault::UserNotAssigned, "AADSTS50105")]
+    {
+        let rig = Rig::start().await;
+        let client = rig.client("c").registers().await;
+        rig.practice().set_fault(fault, true);
+        let page = client.lands(&mut rig.browser(), "ada").await;
+        assert!(page.body.contains(code), "{fault:?}: {}", page.body);
+        assert!(page.url.as_str().starts_with(rig.running.practice_url.as_deref().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn faults_that_only_change_the_tokens_let_people_in() {
+    for fault in [Fault::V1Tokens, Fault::GroupOverage, Fault::NoEmail, Fault::RotatedKeys] {
+        let rig = Rig::start().await;
+        let client = rig.client("c").registers().await;
+        // The keys were fetched before they were rotated.
+        client.signs_in(&mut rig.browser(), "ben").await;
+        rig.pass(std::time::Duration::from_secs(120));
+        rig.practice().set_fault(fault, true);
+        let ada = client.signs_in(&mut rig.browser(), "ada").await;
+        assert_eq!(
+            ada.calls("get_user_info").await.structured()["tenant_id"],
+            practice::TENANT_ID,
+            "{fault:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_gives_no_refresh_token_asks_for_a_new_sign_in_and_says_so() {
+    let rig = Rig::start().await;
+    rig.practice().set_fault(Fault::NoRefreshToken, true);
+    let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
+    assert_eq!(ada.calls("version").await.status, 200);
+    let refused = ada.refresh().await;
+    assert_eq!((refused.status, refused.error()), (400, "invalid_grant"));
+    assert!(refused.text("error_description").contains("sign in"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn what_the_provider_demands_at_refresh_ends_the_session_with_the_reason() {
+    for (fault, why, code) in [
+        (Fault::MfaRequired, "sign_in_needed", 50076),
+        (Fault::ConditionalAccess, "sign_in_needed", 53003),
+        (Fault::DisabledAtRefresh, "upstream_refused", 50057),
+    ] {
+        let rig = Rig::start().await;
+        let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
+        let refused = rig.with_fault(fault, ada.refresh()).await;
+        assert_eq!((refused.status, refused.error()), (400, "invalid_grant"), "{fault:?}: {}", refused.body);
+        let ended = serde_json::to_value(rig.last_event("session_ended").await).unwrap();
+        assert_eq!(ended["ended"]["why"], why, "{fault:?}");
+        assert_eq!(ended["ended"]["code"], code, "{fault:?}");
+        assert_eq!(ada.calls("version").await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_person_and_a_foreign_one_read_why() {
+    let rig = Rig::start().await;
+    for (person, code) in [("dora", "AADSTS50057"), ("olga", "AADSTS50020")] {
+        let client = rig.client("c").registers().await;
+        let page = client.lands(&mut rig.browser(), person).await;
+        assert!(page.body.contains(code), "{person}: {} {}", page.url, page.body);
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_cancels_at_the_provider_is_taken_back_to_the_client() {
+    let rig = Rig::start().await;
+    let client = rig.client("c").registers().await;
+    let mut browser = rig.browser();
+    let consent = browser.open(&client.authorize_url(&[]), "").await;
+    let provider = browser.press(&consent, "decision", "approve", "").await;
+    let landed = browser.press(&provider, "cancel", "1", &client.redirect_uri).await;
+    assert_eq!(landed.param("error").as_deref(), Some("access_denied"), "{} {}", landed.url, landed.body);
+    assert_eq!(landed.param("iss").as_deref(), Some(rig.base()));
+}

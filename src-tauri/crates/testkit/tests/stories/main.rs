@@ -1,0 +1,10 @@
+//! The whole system, told as stories: engine, practice tenant, client and browser over real HTTP.
+
+mod authorize;
+mod consent;
+mod discovery;
+mod faults;
+mod promises;
+mod registration;
+mod sign_in;
+mod token;

@@ -1,0 +1,151 @@
+//! A client signs in through the proxy and calls a tool.
+
+use std::time::Duration;
+
+use testkit::Rig;
+
+#[tokio::test]
+async fn a_stranger_is_challenged_registers_signs_in_and_is_called_by_name() {
+    let rig = Rig::start().await;
+    let client = rig.client("inspector");
+
+    let challenged = client.request("POST", "/mcp", &[("content-type", "application/json")], "{}").await;
+    assert_eq!(challenged.status, 401);
+    let metadata = client.get("/.well-known/oauth-protected-resource/mcp").await;
+    assert_eq!(metadata.text("resource"), format!("{}/mcp", rig.base()));
+
+    let ada = client.registers().await.signs_in(&mut rig.browser(), "ada").await;
+    let info = ada.calls("get_user_info").await;
+    assert_eq!(info.status, 200, "{}", info.body);
+    assert!(info.structured()["name"].as_str().unwrap().starts_with("Ada"), "{}", info.body);
+    assert_eq!(info.structured()["tenant_id"], practice::TENANT_ID);
+
+    let names = rig.event_names().await;
+    let story = [
+        "challenged",
+        "metadata_read",
+        "client_registered",
+        "authorize_started",
+        "consent_shown",
+        "consent_approved",
+        "sent_to_upstream",
+        "signed_in",
+        "token_issued",
+        "first_call",
+    ];
+    assert_eq!(names, story);
+    let attempts: std::collections::HashSet<_> = rig
+        .events()
+        .await
+        .into_iter()
+        .map(|event| event.about.attempt.expect("every step belongs to an attempt"))
+        .collect();
+    assert_eq!(attempts.len(), 1, "one try to connect is one attempt, discovery included");
+}
+
+#[tokio::test]
+async fn a_restart_costs_nobody_a_registration_or_a_sign_in() {
+    let rig = Rig::start().await;
+    let ada = rig.client("inspector").registers().await.signs_in(&mut rig.browser(), "ada").await;
+    let rig = rig.restarted().await;
+    assert_eq!(ada.calls("version").await.status, 200, "the old access token still counts");
+    rig.pass(Duration::from_secs(3600));
+    assert_eq!(ada.calls("version").await.status, 401, "until it expires");
+    let later = ada.refreshes().await;
+    assert_eq!(later.calls("version").await.status, 200);
+    assert_eq!(ada.client.signs_in(&mut rig.browser(), "ben").await.calls("version").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_kind_of_client_authentication_gets_through_and_a_wrong_secret_does_not() {
+    let rig = Rig::start().await;
+    for method in ["none", "client_secret_post", "client_secret_basic"] {
+        let mut client = rig.client(method);
+        client.method = method;
+        let client = client.registers().await;
+        assert_eq!(client.secret.is_some(), method != "none");
+        let ada = client.signs_in(&mut rig.browser(), "ada").await;
+        assert_eq!(ada.refreshes().await.calls("version").await.status, 200, "{method}");
+        if method != "none" {
+            let mut thief = ada.clone();
+            thief.client.secret = Some("guessed".to_owned());
+            let refused = thief.refresh().await;
+            assert_eq!((refused.status, refused.error()), (401, "invalid_client"), "{method}");
+            assert_eq!(
+                refused.header("www-authenticate").starts_with("Basic"),
+                method == "client_secret_basic"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_document_client_signs_in_by_its_url() {
+    let rig = Rig::start().await;
+    let (url, server) = document_host().await;
+    let mut client = rig.client("document");
+    client.id = url;
+    let mut browser = rig.browser();
+    let consent = browser.open(&client.authorize_url(&[]), "").await;
+    assert!(consent.body.contains("Document client"), "{}", consent.body);
+    let provider = browser.press(&consent, "decision", "approve", &client.redirect_uri).await;
+    let landed = browser.pick(&provider, "ada", &client.redirect_uri).await;
+    server.abort();
+    let ada = client.connected(&client.redeem(&landed.param("code").unwrap(), &[]).await);
+    let rig = rig.restarted().await;
+    assert_eq!(
+        ada.refreshes().await.calls("version").await.status,
+        200,
+        "its host need not be up to refresh"
+    );
+    drop(rig);
+}
+
+/// Serves one client ID metadata document on loopback.
+async fn document_host() -> (String, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/client.json", listener.local_addr().expect("an address"));
+    let body = serde_json::json!({
+        "client_id": url, "client_name": "Document client", "redirect_uris": ["http://127.0.0.1/callback"],
+        "token_endpoint_auth_method": "none",
+    })
+    .to_string();
+    let server = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 2048];
+            let _ = stream.read(&mut request).await;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, server)
+}
+
+#[tokio::test]
+async fn a_configured_client_needs_no_registration() {
+    use model::client::{Client, ClientAuth, ClientKind};
+    use model::ids::{ClientId, TokenHash};
+    let rig = Rig::start_with(|settings| {
+        settings.clients.push(Client {
+            id: ClientId::parse("static-one").unwrap(),
+            kind: ClientKind::Static,
+            name: Some("Static one".to_owned()),
+            uri: None,
+            logo_uri: None,
+            redirects: vec![model::redirect::RedirectRule::parse("http://localhost/callback").unwrap()],
+            auth: ClientAuth::ClientSecretBasic(TokenHash::of("its secret")),
+            scope: model::scope::ScopeSet::default(),
+            created_at: model::time::Timestamp::from_secs(0),
+            approved_at: None,
+            attempt: None,
+        });
+    })
+    .await;
+    let mut client = rig.client("static");
+    (client.id, client.secret, client.method) =
+        ("static-one".into(), Some("its secret".into()), "client_secret_post");
+    let ada = client.signs_in(&mut rig.browser(), "ada").await;
+    assert_eq!(ada.calls("version").await.status, 200);
+}
