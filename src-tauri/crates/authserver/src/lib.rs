@@ -1,7 +1,7 @@
 //! The OAuth 2.1 authorization server that MCP clients see, and the bearer check in front of the MCP endpoint.
 //!
 //! It knows the identity provider only as [`model::upstream::Upstream`] and storage only as [`model::ports::Store`].
-//! Every request is answered as the origin it was typed as ([`site`]); what belongs to one flow is in [`flow::Flow`].
+//! Every request is answered as the origin it was typed as (`site`); what belongs to one flow is in [`flow::Flow`].
 
 mod access_token;
 mod attempts;
