@@ -91,6 +91,16 @@ impl Shared {
         self.clock.now()
     }
 
+    /// The redirect URIs that the identity provider has to know.
+    pub fn callback_urls(&self) -> Vec<String> {
+        let public = match self.policy.sign_in {
+            SignInFrom::Anywhere => self.policy.origins.public(),
+            SignInFrom::ThisComputer => None,
+        };
+        let sites = std::iter::once(self.policy.origins.local()).chain(public);
+        sites.map(|site| site.base.join(&self.policy.callback_path)).collect()
+    }
+
     pub(crate) fn event(&self, about: About, kind: EventKind) {
         self.events.record(AuthEvent { seq: 0, at: self.now(), about, kind });
     }

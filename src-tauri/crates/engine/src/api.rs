@@ -5,6 +5,7 @@
 
 mod answers;
 mod commands;
+mod desk;
 mod error;
 mod requests;
 
@@ -18,21 +19,27 @@ use practice::Practice;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio::sync::broadcast;
 
+use crate::engine::Engine;
 use crate::events::Bus;
 
 pub use answers::{
-    ClientRow, EventRow, FaultRow, PersonRow, PracticeState, ResidentRow, SessionClaims, SessionClient,
-    SessionEnded, SessionRow, SessionState, Status,
+    ApiEvent, Checked, ClientRow, Effect, EnvChange, EnvPreview, EventRow, FaultRow, IdentityKind, Offer,
+    PersonRow, PracticeState, ResidentRow, Saved, SessionClaims, SessionClient, SessionEnded, SessionRow,
+    SessionState, SettingRow, SettingsForm, State, Status,
 };
 pub use error::{ApiError, ErrorCode};
-pub use requests::{ClientsQuery, Empty, EventsQuery, FaultSwitch, PersonSwitch, SessionRef};
+pub use requests::{
+    ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, PauseSwitch, PersonSwitch, SessionRef,
+    SettingsChange,
+};
 
 /// Answers commands. Cheap to clone.
 #[derive(Clone)]
-pub struct Api(Arc<ApiParts>);
+pub struct Api(Engine);
 
-/// What commands look at and change.
+/// What commands look at and change while the engine runs.
 pub(crate) struct ApiParts {
     pub(crate) flow: Flow,
     pub(crate) store: Arc<dyn Store>,
@@ -79,8 +86,12 @@ macro_rules! commands {
 }
 
 commands! {
-    /// Where this server is reached, its version, and how many events of the auth log were lost.
+    /// Whether this server runs, where it is reached, its version, and how many events of the auth log were lost.
     status(Empty) -> Status;
+    /// Starts again with the settings as they are now; nobody is signed out by it.
+    restart(Empty) -> Status;
+    /// Turns everybody away, or lets them in again; nobody is signed out by it.
+    set_paused(PauseSwitch) -> Status;
     /// Every client connected as a person, and those that no longer are.
     list_sessions(Empty) -> Vec<SessionRow>;
     /// Ends a session; the client must sign in again.
@@ -97,17 +108,33 @@ commands! {
     set_fault(FaultSwitch) -> PracticeState;
     /// Disables a person of the practice tenant, or enables them again.
     set_person(PersonSwitch) -> PracticeState;
+    /// Every setting: what it means, what is given and where, and what is wrong.
+    settings(Empty) -> SettingsForm;
+    /// What a change of settings would do, without making it.
+    check_settings(SettingsChange) -> Checked;
+    /// Changes settings and starts again with them, unless something is wrong with them.
+    save_settings(SettingsChange) -> Saved;
+    /// What a `.env` file would set; the names of the FastMCP example are understood.
+    read_env(EnvText) -> EnvPreview;
+    /// Takes the settings of a `.env` file over, as `save_settings` does.
+    save_env(EnvText) -> Saved;
 }
 
 // === impl Api ===
 
 impl Api {
-    pub(crate) fn new(parts: ApiParts) -> Self {
-        Self(Arc::new(parts))
+    pub(crate) const fn of(engine: Engine) -> Self {
+        Self(engine)
     }
 
-    pub(crate) fn bus(&self) -> &Bus {
-        &self.0.bus
+    /// What happens from now on, to everybody who follows.
+    pub fn subscribe(&self) -> broadcast::Receiver<ApiEvent> {
+        self.0.subscribe()
+    }
+
+    /// What runs, or why this cannot be answered now.
+    fn live(&self) -> Result<Arc<ApiParts>, ApiError> {
+        self.0.live().ok_or(ApiError::NotRunning)
     }
 }
 

@@ -8,6 +8,7 @@ mod guard;
 mod live;
 mod pages;
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -22,8 +23,11 @@ use model::origin::Origins;
 use model::ports::{Clock, Entropy};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, ApiError, ErrorCode};
+use crate::listen::Listeners;
+use crate::running::{GRACE, StartError, bind};
 use access::Access;
 
 /// Largest payload of a command.
@@ -42,6 +46,56 @@ struct Inner {
     /// Name of what a browser that is in shows with every request.
     cookie: String,
     stop: CancellationToken,
+}
+
+/// A console that listens. It outlives runs of the engine: that is how a stopped one is started again.
+pub struct OpenConsole {
+    console: Console,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+// === impl OpenConsole ===
+
+impl OpenConsole {
+    /// # Errors
+    /// An address that is taken, or is none of this computer's own.
+    pub async fn start(
+        api: Api,
+        address: SocketAddr,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StartError> {
+        let (listeners, port) = bind_console(address).await?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let console = Console::new(api, port, clock, entropy, stop.clone());
+        listeners.serve(&console.router(), &tasks, &stop);
+        Ok(Self { console, tasks, stop })
+    }
+
+    /// A URL that lets one browser in, once, within ten minutes. It is a secret until then.
+    pub fn link(&self) -> String {
+        self.console.link()
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some requests to the console did not finish in time and were cut off");
+        }
+    }
+}
+
+/// On the addresses whose names the console knows itself by; at any other it would turn everybody away.
+async fn bind_console(address: SocketAddr) -> Result<(Listeners, u16), StartError> {
+    let flag = "--console";
+    if address.ip() != Ipv4Addr::LOCALHOST && address.ip() != Ipv6Addr::LOCALHOST {
+        return Err(StartError::NotLoopback { address });
+    }
+    let listeners = bind(address, flag).await?;
+    let port = listeners.port().map_err(|source| StartError::Listen { address, flag, source })?;
+    Ok((listeners, port))
 }
 
 // === impl Console ===
@@ -152,7 +206,8 @@ impl IntoResponse for ApiError {
         let status = match self.code() {
             ErrorCode::UnknownCommand | ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
-            ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::NotSaved => StatusCode::CONFLICT,
+            ErrorCode::NotRunning | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         if let Self::Store(error) = &self {
             tracing::error!(%error, "the store failed a command of the console");

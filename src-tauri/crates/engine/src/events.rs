@@ -51,9 +51,9 @@ struct Asked {
 }
 
 impl Bus {
-    pub(crate) fn new() -> (Self, Writer) {
+    /// `live` is told of every event.
+    pub(crate) fn new(live: broadcast::Sender<AuthEvent>) -> (Self, Writer) {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let (live, _) = broadcast::channel(1_024);
         let strangers = Arc::<AtomicUsize>::default();
         let asked = Cache::new(ASKED);
         let writer = Writer { queue: receiver, strangers: strangers.clone() };
@@ -196,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_question_of_the_same_attempt_is_one_row_a_minute() {
-        let (bus, writer) = Bus::new();
+        let (bus, writer) = Bus::new(broadcast::Sender::new(1_024));
         let mut live = bus.subscribe();
         for at in [0, 1, 59_999, 60_000, 60_001] {
             bus.record(event(at, attempt(1), challenged("missing access token")));
@@ -213,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn other_attempts_documents_and_reasons_are_rows_of_their_own() {
-        let (bus, writer) = Bus::new();
+        let (bus, writer) = Bus::new(broadcast::Sender::new(1_024));
         for (about, kind) in [
             (attempt(1), challenged("a")),
             (attempt(2), challenged("a")),
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_strangers_leaves_half_of_the_queue_to_everybody_else() {
-        let (bus, writer) = Bus::new();
+        let (bus, writer) = Bus::new(broadcast::Sender::new(1_024));
         for _ in 0..QUEUE {
             bus.record(event(0, About::default(), EventKind::ConsentShown));
         }
@@ -245,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_written_makes_room_for_the_next_strangers() {
-        let (bus, writer) = Bus::new();
+        let (bus, writer) = Bus::new(broadcast::Sender::new(1_024));
         bus.record(event(0, About::default(), EventKind::ConsentShown));
         bus.record(event(0, session(), EventKind::TokenIssued));
         assert_eq!(bus.strangers.load(Ordering::Relaxed), 1);

@@ -10,6 +10,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -60,6 +61,7 @@ struct Doorway {
     app: Router,
     ingress: Ingress,
     limit: Duration,
+    closed: Arc<AtomicBool>,
 }
 
 /// Troubles of accepting, told once until it works again.
@@ -98,14 +100,32 @@ impl Listeners {
 
     /// Serves on all of them; `stop` ends accepting and lets what runs finish.
     pub(crate) fn serve(self, app: &Router, tasks: &TaskTracker, stop: &CancellationToken) {
-        self.serve_within(Limits::DEFAULT, app, tasks, stop);
+        self.serve_within(Limits::DEFAULT, &Arc::default(), app, tasks, stop);
     }
 
-    fn serve_within(self, limits: Limits, app: &Router, tasks: &TaskTracker, stop: &CancellationToken) {
+    /// Like [`Self::serve`]; whoever asks while `closed` is set is told to come again.
+    pub(crate) fn serve_unless(
+        self,
+        closed: &Arc<AtomicBool>,
+        app: &Router,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        self.serve_within(Limits::DEFAULT, closed, app, tasks, stop);
+    }
+
+    fn serve_within(
+        self,
+        limits: Limits,
+        closed: &Arc<AtomicBool>,
+        app: &Router,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
         // With its state the router is made ready once instead of for every request.
         let app: Router = app.clone().with_state(());
         for listener in self.0 {
-            tasks.spawn(accept(listener, limits, app.clone(), tasks.clone(), stop.clone()));
+            tasks.spawn(accept(listener, limits, closed.clone(), app.clone(), tasks.clone(), stop.clone()));
         }
     }
 }
@@ -124,6 +144,7 @@ impl Limits {
 async fn accept(
     listener: TcpListener,
     limits: Limits,
+    closed: Arc<AtomicBool>,
     app: Router,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -141,7 +162,12 @@ async fn accept(
         match accepted {
             Ok((stream, peer, slot)) => {
                 trouble = Trouble::default();
-                let door = Doorway { app: app.clone(), ingress: ingress_of(peer), limit: limits.request };
+                let door = Doorway {
+                    app: app.clone(),
+                    ingress: ingress_of(peer),
+                    limit: limits.request,
+                    closed: closed.clone(),
+                };
                 // Without it every streamed answer waits 40 ms for a delayed ACK.
                 drop(stream.set_nodelay(true));
                 let stream = Stall::after(limits.stall, stream);
@@ -206,6 +232,9 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Doorway {
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(self.ingress);
+        if self.closed.load(Ordering::Relaxed) && !matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return Either::Right(std::future::ready(Ok(come_again())).boxed());
+        }
         let unlimited = stays_open(request.uri().path());
         let answer = self.app.clone().call(request);
         if unlimited {
@@ -230,14 +259,27 @@ fn stays_open(path: &str) -> bool {
 
 /// 503 rather than 408: whether the rest of the request or our answer was late cannot be told from here.
 fn took_too_long() -> Response {
-    let told = serde_json::json!({
-        "error": "temporarily_unavailable",
-        "error_description": "the request was not finished in time; try again",
-    });
+    let mut response = unavailable("the request was not finished in time; try again", "5");
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// For clients, which keep their tokens on a 503, and for people, who read it in their browser.
+fn come_again() -> Response {
+    unavailable(
+        "the owner of this server has paused all access; try again later, nobody was signed out",
+        "60",
+    )
+}
+
+fn unavailable(why: &str, retry_after: &'static str) -> Response {
+    let told = serde_json::json!({ "error": "temporarily_unavailable", "error_description": why });
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response();
-    for (name, value) in
-        [(header::RETRY_AFTER, "5"), (header::CACHE_CONTROL, "no-store"), (header::CONNECTION, "close")]
-    {
+    for (name, value) in [
+        (header::RETRY_AFTER, retry_after),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response

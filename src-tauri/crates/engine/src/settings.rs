@@ -6,6 +6,7 @@
 
 mod dotenv;
 mod draft;
+mod edit;
 mod environment;
 mod fields;
 mod file;
@@ -17,6 +18,7 @@ mod validate;
 use std::path::PathBuf;
 
 pub use draft::{Row, SettingsDraft};
+pub use edit::edited;
 pub use environment::OTHER_VARIABLES;
 pub use fields::{Exposure, FIELDS, Field, Shape, fields_markdown};
 pub use problem::{Problem, Source};
@@ -24,6 +26,11 @@ pub use problem::{Problem, Source};
 /// Where `settings.toml` lives unless a person says otherwise; `None` where the platform names no home folder.
 pub fn default_file() -> Option<PathBuf> {
     platform_folders().map(|folders| folders.config_dir().join("settings.toml"))
+}
+
+/// Where everything is kept unless a person says otherwise; `None` where the platform names no home folder.
+pub fn default_data_dir() -> Option<PathBuf> {
+    platform_folders().map(|folders| folders.data_dir().to_owned())
 }
 
 fn platform_folders() -> Option<directories::ProjectDirs> {

@@ -17,13 +17,13 @@ struct Owner {
 impl Owner {
     /// Opens the printed link.
     async fn of(rig: &Rig) -> Self {
-        let link = rig.running.console_url.as_deref().expect("the console is on");
+        let link = rig.console.as_ref().expect("the console is on").link();
         let http = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()
             .expect("a plain client");
-        let opened = http.get(link).send().await.expect("an answer");
+        let opened = http.get(&link).send().await.expect("an answer");
         assert_eq!(opened.status(), StatusCode::SEE_OTHER);
         assert_eq!(opened.headers()[LOCATION], "/");
         let cookie = opened.headers()[SET_COOKIE].to_str().expect("ASCII");
@@ -103,7 +103,8 @@ async fn nothing_the_console_tells_after_a_sign_in_opens_a_door() {
         told.push_str(&owner.rpc(command, json!({})).await.to_string());
     }
     assert!(told.contains("token_issued") && told.contains("Ada Lindqvist"));
-    let link = rig.running.console_url.as_deref().unwrap().split_once('=').unwrap().1;
+    let link = rig.console.as_ref().unwrap().link();
+    let link = link.split_once('=').unwrap().1;
     for secret in [&ada.access_token, &ada.refresh_token, &owner.credential, link, practice::CLIENT_SECRET] {
         assert!(!told.contains(secret), "{}.. was told", &secret[..6]);
     }
@@ -123,8 +124,9 @@ async fn somebody_who_follows_the_log_does_not_hold_up_the_stop() {
     let told = live.chunk().await.unwrap().unwrap();
     assert!(str::from_utf8(&told).unwrap().contains("client_registered"), "{told:?}");
 
-    let stopped = tokio::time::timeout(engine::GRACE / 2, rig.running.stop()).await;
+    let stopped = tokio::time::timeout(engine::GRACE / 2, rig.console.unwrap().stop()).await;
     assert!(stopped.is_ok(), "the stop waited for an open stream");
+    rig.running.stop().await;
     let rest = tokio::time::timeout(Duration::from_secs(5), live.chunk()).await.unwrap();
     assert!(rest.unwrap().is_none());
 }
@@ -132,7 +134,7 @@ async fn somebody_who_follows_the_log_does_not_hold_up_the_stop() {
 #[tokio::test]
 async fn the_console_is_off_unless_it_is_asked_for_and_never_on_the_main_listener() {
     let off = Rig::start().await;
-    assert_eq!(off.running.console_url, None);
+    assert!(off.console.is_none());
     let client = off.client("Inspector");
     let answer = client.request("POST", "/rpc/status", &[("content-type", "application/json")], "{}").await;
     assert_eq!(answer.status, 404);

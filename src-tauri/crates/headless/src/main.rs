@@ -3,17 +3,16 @@
 mod arguments;
 mod logging;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use engine::console::OpenConsole;
 use engine::settings::{Problem, SettingsDraft};
 use engine::system::{SystemClock, SystemEntropy};
-use engine::{KeySource, Running, World};
+use engine::{Engine, KeySource, NotStarted, Sources, World};
 use model::keys::MasterKey;
-use model::settings::Settings;
 
 use arguments::{Arguments, Command, Serve};
 
@@ -26,29 +25,30 @@ fn main() -> ExitCode {
     }
     let Command::Serve(serve) = Arguments::parse().command;
     logging::start(serve.log);
-    let settings = match settings(&serve) {
-        Ok(Ok(settings)) => settings,
-        Ok(Err(problems)) => return refused(&problems),
-        Err(error) => return failed(&error),
-    };
-    match run(settings, &serve) {
+    match run(&serve) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => match error.downcast_ref() {
+            Some(NotStarted::Settings(problems)) => refused(problems),
+            _ => failed(&error),
+        },
     }
 }
 
-/// Environment over file, command line over environment; all problems at once.
-fn settings(serve: &Serve) -> anyhow::Result<Result<Settings, Vec<Problem>>> {
-    let named = serve.config.clone();
-    let path = named.clone().or_else(engine::settings::default_file);
-    let file = match path.as_deref() {
-        Some(path) if named.is_some() || path.exists() => read_file(path)?,
-        _ => SettingsDraft::default(),
+/// Environment over file, command line over environment.
+fn sources(serve: &Serve) -> anyhow::Result<Sources> {
+    let file = match &serve.config {
+        Some(named) => {
+            std::fs::read(named).with_context(|| {
+                format!("the settings file `{}` cannot be read; name another with --config", named.display())
+            })?;
+            named.clone()
+        }
+        None => engine::settings::default_file()
+            .context("this user has no home folder to keep settings in; name a file with --config")?,
     };
-    let draft = file
-        .overlay(SettingsDraft::from_env(environment()))
-        .overlay(SettingsDraft::from_command_line(serve.given()));
-    Ok(draft.validate())
+    let above =
+        SettingsDraft::from_env(environment()).overlay(SettingsDraft::from_command_line(serve.given()));
+    Ok(Sources { file, above, desktop: false })
 }
 
 /// Variables that are not Unicode cannot be ours.
@@ -57,47 +57,53 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn read_file(path: &Path) -> anyhow::Result<SettingsDraft> {
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("the settings file `{}` cannot be read; name another with --config", path.display())
-    })?;
-    Ok(SettingsDraft::from_toml(&text, path))
-}
-
-fn master_key(serve: &Serve, settings: &Settings) -> anyhow::Result<KeySource> {
+fn master_key(serve: &Serve) -> anyhow::Result<KeySource> {
     if let Some(file) = &serve.master_key_file {
         return Ok(KeySource::File(file.clone()));
     }
     match std::env::var("JMOP_MASTER_KEY") {
         Ok(text) => MasterKey::parse(&text)
-            .map(KeySource::Given)
+            .map(KeySource::given)
             .context("JMOP_MASTER_KEY is not 32 bytes in base64; make one with `openssl rand -base64 32`"),
-        Err(_) => Ok(KeySource::File(settings.storage.data_dir.join("master.key"))),
+        Err(_) => Ok(KeySource::DataFolder),
     }
 }
 
-fn run(settings: Settings, serve: &Serve) -> anyhow::Result<()> {
-    let master_key = master_key(serve, &settings)?;
-    let world =
-        World { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::default()), master_key };
+fn run(serve: &Serve) -> anyhow::Result<()> {
+    let world = World {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy::default()),
+        master_key: master_key(serve)?,
+    };
+    let engine = Engine::new(sources(serve)?, world.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_signal()?;
-        let running = Running::start(settings, world).await?;
-        announce(&running);
+        engine.start().await?;
+        let console = match engine.console_address() {
+            Some(address) => {
+                Some(OpenConsole::start(engine.api(), address, world.clock, world.entropy).await?)
+            }
+            None => None,
+        };
+        announce(&engine, console.as_ref());
         stop.await;
         tracing::info!("stopping: what runs may finish");
-        running.stop().await;
+        if let Some(console) = console {
+            console.stop().await;
+        }
+        engine.stop().await;
         Ok(())
     })
 }
 
 /// The one line on stdout, for people and scripts.
 #[expect(clippy::print_stdout, reason = "the ready line is this program's output")]
-fn announce(running: &Running) {
-    let or_off = |url: Option<&String>| url.map_or_else(|| "off".to_owned(), Clone::clone);
-    let (console, practice) = (or_off(running.console_url.as_ref()), or_off(running.practice_url.as_ref()));
-    println!("ready mcp={} console={console} practice={practice}", running.mcp_url);
+fn announce(engine: &Engine, console: Option<&OpenConsole>) {
+    let or_off = |url: Option<String>| url.unwrap_or_else(|| "off".to_owned());
+    let console = or_off(console.map(OpenConsole::link));
+    let (mcp, practice) = (or_off(engine.mcp_url()), or_off(engine.practice_url()));
+    println!("ready mcp={mcp} console={console} practice={practice}");
 }
 
 /// SIGTERM or Ctrl-C. The handlers are in place when this returns, so an early signal is not lost.

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::ports::Entropy;
 
 /// 32 random bytes from which every other key of an installation is derived (HKDF-SHA-256, RFC 5869).
+#[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 /// What a derived key is for. One key, one use.

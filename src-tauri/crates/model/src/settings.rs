@@ -30,6 +30,8 @@ pub struct ServerSettings {
     pub callback_path: String,
     /// Browser origins that may call `/mcp`, besides our own and the well-known clients'.
     pub cors_origins: Vec<String>,
+    /// Turns everybody away without signing anybody out.
+    pub paused: bool,
     /// The control console; `None` is off.
     pub console: Option<SocketAddr>,
     /// Lets client ID metadata documents come from loopback addresses. For tests.

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use engine::{KeySource, Running, World};
+use engine::console::OpenConsole;
+use engine::{Engine, KeySource, Running, World};
 use model::event::{AuthEvent, EventKind};
 use model::origin::BaseUrl;
 use model::ports::{Bounds, Clock as _, EventQuery};
@@ -24,6 +25,8 @@ use crate::client::Client;
 pub struct Rig {
     pub clock: Arc<ManualClock>,
     pub running: Running,
+    /// Where the settings ask for one.
+    pub console: Option<OpenConsole>,
     settings: Settings,
     folder: TempDir,
     seed: u64,
@@ -48,25 +51,27 @@ impl Rig {
         adjust(&mut settings);
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
         let running = launch(&settings, &clock, folder.path(), 1).await;
+        let console = console(&running, &settings, &clock).await;
         // From now on it must come back where clients know it.
         settings.server.listen.set_port(port(&running.mcp_url));
         if let (Identity::Practice(practice), Some(url)) = (&mut settings.identity, &running.practice_url) {
             practice.listen.set_port(port(url));
         }
-        Self { clock, running, settings, folder, seed: 1 }
+        Self { clock, running, console, settings, folder, seed: 1 }
     }
 
     /// Stops in order and starts on the same data and ports.
     pub async fn restarted(self) -> Self {
-        let Self { clock, running, settings, folder, seed } = self;
+        let Self { clock, running, settings, folder, seed, .. } = self;
         running.stop().await;
         let running = launch(&settings, &clock, folder.path(), seed + 1).await;
-        Self { clock, running, settings, folder, seed: seed + 1 }
+        let console = console(&running, &settings, &clock).await;
+        Self { clock, running, console, settings, folder, seed: seed + 1 }
     }
 
     /// Stops in order and tells why it does not start again.
     pub async fn fails_to_restart(self) -> String {
-        let Self { clock, running, settings, folder, seed } = self;
+        let Self { clock, running, settings, folder, seed, .. } = self;
         running.stop().await;
         match Running::start(settings, world(&clock, folder.path(), seed + 1)).await {
             Ok(_) => panic!("it started"),
@@ -142,6 +147,13 @@ async fn launch(settings: &Settings, clock: &Arc<ManualClock>, folder: &Path, se
     started.unwrap_or_else(|error| panic!("the engine starts: {error}"))
 }
 
+async fn console(running: &Running, settings: &Settings, clock: &Arc<ManualClock>) -> Option<OpenConsole> {
+    let api = Engine::around(running).api();
+    let entropy = Arc::new(SeededEntropy::new(77));
+    let console = OpenConsole::start(api, settings.server.console?, clock.clone(), entropy).await;
+    Some(console.expect("the console listens"))
+}
+
 fn world(clock: &Arc<ManualClock>, folder: &Path, seed: u64) -> World {
     let entropy = Arc::new(SeededEntropy::new(seed));
     World { clock: clock.clone(), entropy, master_key: KeySource::File(folder.join("master.key")) }
@@ -156,6 +168,7 @@ fn settings(folder: &Path) -> Settings {
             sign_in: SignInFrom::ThisComputer,
             callback_path: "/auth/callback".to_owned(),
             cors_origins: Vec::new(),
+            paused: false,
             console: None,
             documents_from_loopback: true,
         },

@@ -2,6 +2,8 @@
 //!
 //! Times are milliseconds since the Unix epoch. Rows with people in them have no `Debug`, so names cannot slip into a log.
 
+use std::collections::BTreeMap;
+
 use model::client::{Client, ClientKind};
 use model::event::{AuthEvent, Step};
 use model::origin::Origin;
@@ -14,6 +16,8 @@ use practice::{Fault, Practice, Resident};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::settings::{Problem, Row};
+
 /// Characters of a text that a client chose.
 const LONGEST_TEXT: usize = 200;
 /// Destinations of a client in its row.
@@ -21,18 +25,137 @@ const MOST_REDIRECTS: usize = 5;
 /// Scopes of a client in its row.
 const MOST_SCOPES: usize = 20;
 
+/// How the engine stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum State {
+    Running,
+    Starting,
+    Stopped,
+    Failed {
+        /// `bad_settings`, `port_in_use`, `crashed`, ...
+        code: String,
+        message: String,
+        hint: String,
+        /// A change of one setting that would help.
+        offer: Option<Offer>,
+    },
+}
+
+/// Another port for one that is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    pub port: u16,
+    /// Key of the setting to change, and the text to change it to.
+    pub setting: String,
+    pub text: String,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
+    pub state: State,
+    /// Everybody is turned away, and nobody is signed out.
+    pub paused: bool,
     /// What a person pastes into a client on this computer.
-    pub mcp_url: String,
+    pub mcp_url: Option<String>,
     /// Our address on the internet, where there is one.
     pub public_url: Option<String>,
     /// What a person pastes into a client elsewhere.
     pub public_mcp_url: Option<String>,
+    /// The redirect URIs to register at Entra.
+    pub callback_urls: Vec<String>,
     pub practice_url: Option<String>,
+    pub identity: IdentityKind,
+    /// As in the settings; `null` on the practice tenant.
+    pub tenant: Option<String>,
+    pub client_id: Option<String>,
     pub version: &'static str,
+    pub started_at: Option<i64>,
+    pub now: i64,
     /// Events that are missing in the auth log because too many came at once.
     pub dropped_events: u64,
+    /// Live sessions.
+    pub sessions: usize,
+    /// Whether this is the app on somebody's desk, with a tray and a keyring.
+    pub desktop: bool,
+    pub data_dir: String,
+    pub settings_file: String,
+}
+
+/// Who says who people are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityKind {
+    Practice,
+    Entra,
+}
+
+/// What whoever follows is told.
+#[derive(Clone, Serialize)]
+#[serde(tag = "event", content = "payload", rename_all = "snake_case")]
+pub enum ApiEvent {
+    StatusChanged(Box<Status>),
+    /// New rows of the auth log, oldest first.
+    EventsRecorded(Vec<EventRow>),
+    /// A follower or this relay was too slow for some; `list_events` has them.
+    EventsMissed {
+        missed: u64,
+    },
+}
+
+/// One setting in a form.
+#[derive(Debug, Clone, Serialize)]
+pub struct SettingRow {
+    #[serde(flatten)]
+    pub row: Row,
+    /// Given by the environment or the command line, which no form can change.
+    pub locked: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SettingsForm {
+    pub rows: Vec<SettingRow>,
+    /// Of the settings as they are now.
+    pub problems: Vec<Problem>,
+    pub file: String,
+}
+
+/// What a change would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Checked {
+    pub problems: Vec<Problem>,
+    pub effects: Vec<Effect>,
+}
+
+/// Something that changes for people or clients: one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Effect {
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Saved {
+    /// `false` if there are problems; then nothing was changed.
+    pub saved: bool,
+    pub problems: Vec<Problem>,
+    pub effects: Vec<Effect>,
+}
+
+/// What a `.env` file would set.
+#[derive(Debug, Clone, Serialize)]
+pub struct EnvPreview {
+    pub changes: BTreeMap<String, EnvChange>,
+    /// Names of variables that are none of ours.
+    pub ignored: Vec<String>,
+    pub problems: Vec<Problem>,
+}
+
+/// A text, or the fact that a secret was found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum EnvChange {
+    Text(String),
+    Secret { masked: bool },
 }
 
 #[derive(Clone, Serialize)]

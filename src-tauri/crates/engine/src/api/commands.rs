@@ -4,16 +4,15 @@ use std::cmp::Reverse;
 
 use model::client::{Client, ClientKind};
 use model::ids::{AttemptId, SessionId};
-use model::origin::Site;
 use model::ports::EventQuery;
 use model::session::{Ended, Session};
 use practice::{Fault, Practice};
 
 use authserver::flow::Shared;
 
-use super::answers::{ClientRow, EventRow, PracticeState, SessionClaims, SessionEnded, SessionRow, Status};
+use super::answers::{ClientRow, EventRow, PracticeState, SessionClaims, SessionEnded, SessionRow};
 use super::requests::{ClientsQuery, Empty, EventsQuery, FaultSwitch, PersonSwitch, SessionRef};
-use super::{Api, ApiError};
+use super::{Api, ApiError, ApiParts};
 
 type Answer<T> = Result<T, ApiError>;
 
@@ -24,39 +23,31 @@ const NO_SESSION: ApiError = ApiError::NotFound {
 
 #[expect(clippy::unused_async, reason = "the table calls all of them alike, and most ask the store")]
 impl Api {
-    pub(super) async fn status(&self, _: Empty) -> Answer<Status> {
-        Ok(Status {
-            mcp_url: self.0.mcp_url.clone(),
-            public_url: self.0.public.as_ref().map(|site| site.base.to_string()),
-            public_mcp_url: self.0.public.as_ref().map(Site::mcp_url),
-            practice_url: self.0.practice_url.clone(),
-            version: env!("CARGO_PKG_VERSION"),
-            dropped_events: self.0.bus.dropped(),
-        })
-    }
-
     pub(super) async fn list_sessions(&self, _: Empty) -> Answer<Vec<SessionRow>> {
         // Calls are written back now and then; whoever looks wants to see the last one.
-        self.0.flow.flush_activity().await?;
-        let now = self.0.flow.now();
-        let sessions = self.0.store.list_sessions().await?;
+        let live = self.live()?;
+        live.flow.flush_activity().await?;
+        let now = live.flow.now();
+        let sessions = live.store.list_sessions().await?;
         Ok(sessions.into_iter().map(|session| SessionRow::of(session, now)).collect())
     }
 
     pub(super) async fn end_session(&self, SessionRef { session }: SessionRef) -> Answer<SessionEnded> {
-        let session = self.session(&session).await?;
-        let ended = self.0.flow.end_session(&session.id, Ended::RevokedByOwner).await?;
+        let live = self.live()?;
+        let session = live.session(&session).await?;
+        let ended = live.flow.end_session(&session.id, Ended::RevokedByOwner).await?;
         Ok(SessionEnded { ended })
     }
 
     pub(super) async fn session_claims(&self, SessionRef { session }: SessionRef) -> Answer<SessionClaims> {
-        let session = self.session(&session).await?;
+        let live = self.live()?;
+        let session = live.session(&session).await?;
         let sealed = session.upstream.ok_or(ApiError::NotFound {
             what: "the claims of this session are gone: they are dropped when a session ends",
             hint: "let the client connect again",
         })?;
         let place = Shared::session_place(&session.id);
-        let tokens = self.0.flow.open_upstream(place, &sealed).ok_or(ApiError::NotFound {
+        let tokens = live.flow.open_upstream(place, &sealed).ok_or(ApiError::NotFound {
             what: "the claims of this session cannot be read: they were sealed with another master key",
             hint: "end the session and let the client connect again",
         })?;
@@ -64,8 +55,9 @@ impl Api {
     }
 
     pub(super) async fn list_clients(&self, query: ClientsQuery) -> Answer<Vec<ClientRow>> {
-        let registered = self.0.store.list_clients().await?;
-        let mut clients: Vec<&Client> = self.0.configured.iter().chain(&registered).collect();
+        let live = self.live()?;
+        let registered = live.store.list_clients().await?;
+        let mut clients: Vec<&Client> = live.configured.iter().chain(&registered).collect();
         if query.approved_only {
             clients.retain(|client| is_approved(client));
         }
@@ -85,16 +77,17 @@ impl Api {
             before: query.before,
             limit: query.limit.unwrap_or_default(),
         };
-        let events = self.0.store.list_events(&query).await?;
+        let events = self.live()?.store.list_events(&query).await?;
         Ok(events.into_iter().map(EventRow::from).collect())
     }
 
     pub(super) async fn practice(&self, _: Empty) -> Answer<Option<PracticeState>> {
-        Ok(self.0.practice.as_ref().map(PracticeState::of))
+        Ok(self.live()?.practice.as_ref().map(PracticeState::of))
     }
 
     pub(super) async fn set_fault(&self, FaultSwitch { fault, on }: FaultSwitch) -> Answer<PracticeState> {
-        let practice = self.tenant()?;
+        let live = self.live()?;
+        let practice = live.tenant()?;
         let fault: Fault = fault.parse().map_err(|_| ApiError::NotFound {
             what: "no fault of the practice tenant has that name",
             hint: "the command `practice` lists them all",
@@ -104,7 +97,8 @@ impl Api {
     }
 
     pub(super) async fn set_person(&self, switch: PersonSwitch) -> Answer<PracticeState> {
-        let practice = self.tenant()?;
+        let live = self.live()?;
+        let practice = live.tenant()?;
         if !practice.set_disabled(&switch.person, switch.disabled) {
             return Err(ApiError::NotFound {
                 what: "nobody in the practice tenant has that key",
@@ -113,14 +107,23 @@ impl Api {
         }
         Ok(PracticeState::of(practice))
     }
+}
+
+impl ApiParts {
+    /// 0 if the store does not answer, which other commands tell.
+    pub(super) async fn count_live_sessions(&self) -> usize {
+        let now = self.flow.now();
+        let sessions = self.store.list_sessions().await.unwrap_or_default();
+        sessions.iter().filter(|session| session.is_live() && now < session.expires_at()).count()
+    }
 
     async fn session(&self, id: &str) -> Answer<Session> {
         let id = SessionId::parse(id).ok_or(NO_SESSION)?;
-        self.0.store.lookup_session(&id).await?.ok_or(NO_SESSION)
+        self.store.lookup_session(&id).await?.ok_or(NO_SESSION)
     }
 
     fn tenant(&self) -> Answer<&Practice> {
-        self.0.practice.as_ref().ok_or(ApiError::NotFound {
+        self.practice.as_ref().ok_or(ApiError::NotFound {
             what: "the practice tenant is off: people sign in at the identity provider of the settings",
             hint: "start the server with --practice to use it",
         })

@@ -16,6 +16,12 @@ pub enum ApiError {
     BadRequest(String),
     #[error("{what}")]
     NotFound { what: &'static str, hint: &'static str },
+    /// The engine is stopped or did not start.
+    #[error("the server is not running")]
+    NotRunning,
+    /// A file or the master key stood in the way of saving.
+    #[error("{message}")]
+    NotSaved { message: String, hint: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -27,6 +33,8 @@ pub enum ErrorCode {
     UnknownCommand,
     BadRequest,
     NotFound,
+    NotRunning,
+    NotSaved,
     StoreUnavailable,
 }
 
@@ -38,6 +46,8 @@ impl ApiError {
             Self::UnknownCommand => ErrorCode::UnknownCommand,
             Self::BadRequest(_) => ErrorCode::BadRequest,
             Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::NotRunning => ErrorCode::NotRunning,
+            Self::NotSaved { .. } => ErrorCode::NotSaved,
             Self::Store(_) => ErrorCode::StoreUnavailable,
         }
     }
@@ -51,6 +61,8 @@ impl ApiError {
             }
             Self::BadRequest(_) => "correct that field and send the command again".to_owned(),
             Self::NotFound { hint, .. } => (*hint).to_owned(),
+            Self::NotSaved { hint, .. } => hint.clone(),
+            Self::NotRunning => "`status` says why; mend that, then send `restart`".to_owned(),
             Self::Store(StoreError::Unavailable(_)) => {
                 "try again in a moment; if it stays, look at the server's log".to_owned()
             }

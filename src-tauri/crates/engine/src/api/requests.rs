@@ -1,5 +1,8 @@
 //! What commands take. A field nobody knows is refused rather than ignored: it is a typing mistake.
 
+use std::collections::BTreeMap;
+
+use model::Secret;
 use serde::Deserialize;
 
 /// Nothing to say.
@@ -56,4 +59,25 @@ pub struct PersonSwitch {
     /// The `key` that `practice` has, for example `ada`.
     pub person: String,
     pub disabled: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseSwitch {
+    pub paused: bool,
+}
+
+/// Settings as typed. An empty text means the default again.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsChange {
+    /// By key; a secret may be among them.
+    pub changes: BTreeMap<String, Secret>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvText {
+    /// The text of a `.env` file, secrets and all.
+    pub text: Secret,
 }

@@ -1,29 +1,27 @@
-//! The auth log as it happens, as server-sent events.
+//! What happens, as server-sent events: the event's name, and its payload as data.
 //!
-//! A reader that is too slow is told how many events it missed and goes on from now; `list_events` has the others.
+//! A reader that is too slow is told how many it missed and goes on from now; `list_events` has the rows.
 
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
-use model::event::AuthEvent;
-use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::Console;
-use crate::api::EventRow;
+use crate::api::ApiEvent;
 
-/// `GET /events`: rows as `list_events` has them, without their place in the log.
+/// `GET /events`: the events of the table, as everybody who follows gets them.
 pub(super) async fn get(State(console): State<Console>) -> impl IntoResponse {
-    let events = follow(console.0.api.bus().subscribe(), console.0.stop.clone());
+    let events = follow(console.0.api.subscribe(), console.0.stop.clone());
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
-/// Ends with the server: a stream that stays open would hold up an orderly stop.
+/// Ends with the console: a stream that stays open would hold up an orderly stop.
 fn follow(
-    live: Receiver<AuthEvent>,
+    live: Receiver<ApiEvent>,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Event, axum::Error>> {
     stream::unfold((live, stop), async |(mut live, stop)| {
@@ -31,13 +29,16 @@ fn follow(
             received = live.recv() => received,
             () = stop.cancelled() => return None,
         };
-        let told = match received {
-            Ok(event) => Event::default().json_data(EventRow::from(event)),
-            Err(RecvError::Lagged(missed)) => {
-                Event::default().event("lagged").json_data(json!({ "missed": missed }))
-            }
+        let event = match received {
+            Ok(event) => event,
+            Err(RecvError::Lagged(missed)) => ApiEvent::EventsMissed { missed },
             Err(RecvError::Closed) => return None,
         };
-        Some((told, (live, stop)))
+        Some((told(&event), (live, stop)))
     })
+}
+
+fn told(event: &ApiEvent) -> Result<Event, axum::Error> {
+    let named = serde_json::to_value(event).map_err(axum::Error::new)?;
+    Event::default().event(named["event"].as_str().unwrap_or_default()).json_data(&named["payload"])
 }

@@ -275,39 +275,58 @@ fn event(kind: EventKind) -> model::event::AuthEvent {
     model::event::AuthEvent { seq: 0, at: Timestamp::from_secs(7), about: About::default(), kind }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn events_are_followed_as_they_happen_until_the_server_stops() {
     let desk = Desk::new();
     let cookie = desk.comes_in().await;
-    desk.bench.bus.record(event(EventKind::ConsentShown));
     let response = desk.send("GET /events", &[("cookie", &cookie)], "").await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     assert_eq!(response.headers()["cache-control"], "no-store");
     let mut stream = response.into_body().into_data_stream();
+    desk.bench.bus.record(event(EventKind::ConsentShown));
     desk.bench.bus.record(event(EventKind::SignedIn));
     let told = stream.next().await.unwrap().unwrap();
-    let row: Value =
-        serde_json::from_str(str::from_utf8(&told).unwrap().trim().strip_prefix("data: ").unwrap()).unwrap();
-    assert_eq!(
-        (&row["event"], &row["step"], &row["at"]),
-        (&json!("signed_in"), &json!("callback"), &json!(7000))
-    );
+    let (name, data) = str::from_utf8(&told).unwrap().trim().split_once('\n').unwrap();
+    assert_eq!(name, "event: events_recorded");
+    let rows: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!((&rows[0]["event"], &rows[1]["event"]), (&json!("consent_shown"), &json!("signed_in")));
+    assert_eq!((&rows[1]["step"], &rows[1]["at"]), (&json!("callback"), &json!(7000)));
 
     desk.stop.cancel();
     assert!(stream.next().await.is_none());
 }
 
-#[tokio::test]
-async fn a_reader_that_is_too_slow_is_told_how_many_events_it_missed() {
+#[tokio::test(start_paused = true)]
+async fn a_burst_is_told_in_few_messages_and_whole() {
+    let desk = Desk::new();
+    let cookie = desk.comes_in().await;
+    let response = desk.send("GET /events", &[("cookie", &cookie)], "").await;
+    for _ in 0..1_200 {
+        desk.bench.bus.record(event(EventKind::ConsentShown));
+    }
+    let mut stream = response.into_body().into_data_stream();
+    let mut sizes = Vec::new();
+    while sizes.iter().sum::<usize>() < 1_200 {
+        let told = stream.next().await.unwrap().unwrap();
+        let (_, data) = str::from_utf8(&told).unwrap().trim().split_once("data: ").unwrap();
+        sizes.push(serde_json::from_str::<Vec<Value>>(data).unwrap().len());
+    }
+    assert_eq!(sizes, [500, 500, 200]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_too_slow_is_told_how_many_messages_it_missed() {
     let desk = Desk::new();
     let cookie = desk.comes_in().await;
     let response = desk.send("GET /events", &[("cookie", &cookie)], "").await;
     for _ in 0..1_024 + 6 {
         desk.bench.bus.record(event(EventKind::ConsentShown));
+        // A message of its own for each.
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
     }
     let mut stream = response.into_body().into_data_stream();
     let told = stream.next().await.unwrap().unwrap();
-    assert_eq!(str::from_utf8(&told).unwrap(), "event: lagged\ndata: {\"missed\":6}\n\n");
+    assert_eq!(str::from_utf8(&told).unwrap(), "event: events_missed\ndata: {\"missed\":6}\n\n");
     let next = stream.next().await.unwrap().unwrap();
     assert!(str::from_utf8(&next).unwrap().contains("consent_shown"));
 }
@@ -326,4 +345,13 @@ async fn no_page_or_answer_repeats_the_credential_of_the_browser() {
     }
     assert!(told.contains("mcp_url") && told.contains("<h1>"));
     assert!(!told.contains(credential));
+}
+
+#[tokio::test]
+async fn the_console_listens_on_no_address_whose_name_it_would_not_answer_to() {
+    for address in ["127.0.0.2:0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let told = bind_console(address.parse().unwrap()).await.err().expect(address).to_string();
+        assert!(told.contains("127.0.0.1") && told.contains("--console"), "{told}");
+    }
+    assert!(bind_console("127.0.0.1:0".parse().unwrap()).await.is_ok());
 }

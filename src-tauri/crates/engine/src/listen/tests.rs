@@ -45,7 +45,7 @@ impl House {
         let listeners = Listeners::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], listeners.port().unwrap()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        listeners.serve_within(limits, &app, &tasks, &stop);
+        listeners.serve_within(limits, &Arc::default(), &app, &tasks, &stop);
         Self { address, tasks, stop, go, begun }
     }
 

@@ -4,7 +4,8 @@
 //! stands on it, since that may be a secret.
 
 use super::draft::SettingsDraft;
-use super::problem::{Problem, Source};
+use super::fields::Key;
+use super::problem::{Problem, Source, presentable};
 
 impl SettingsDraft {
     /// Takes the lines of a `.env` file as [`Self::from_env`] takes variables; the last of two equal names counts.
@@ -32,6 +33,17 @@ impl SettingsDraft {
             draft.note(problem);
         }
         draft
+    }
+
+    /// Names in a `.env` file that are neither ours nor the replaced example's.
+    pub(crate) fn foreign_names(text: &str) -> Vec<String> {
+        let names = text.trim_start_matches('\u{feff}').lines().filter_map(|line| parse_line(line).ok()?);
+        let ours = |name: &str| {
+            name.starts_with("JMOP_")
+                || Key::from_legacy(name).is_some()
+                || Key::from_variable(name).is_some()
+        };
+        names.map(|(name, _)| presentable(name)).filter(|name| !ours(name)).collect()
     }
 }
 

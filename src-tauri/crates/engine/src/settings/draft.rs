@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use model::{ExposeSecret as _, Secret};
 use serde::Serialize;
@@ -80,6 +81,42 @@ impl SettingsDraft {
         draft
     }
 
+    /// Secrets the window sealed, or why they could not be opened.
+    pub(crate) fn from_vault(opened: Result<BTreeMap<String, Secret>, String>) -> Self {
+        let mut draft = Self::default();
+        match opened {
+            Ok(secrets) => {
+                for (key, secret) in secrets {
+                    draft.set(&key, secret.expose_secret().to_owned(), Source::Vault);
+                }
+            }
+            Err(told) => {
+                let (message, hint) = told.split_once("; ").unwrap_or((&told, "enter the secrets again"));
+                draft.note(Problem {
+                    field: String::new(),
+                    code: "secrets-not-opened",
+                    message: message.to_owned(),
+                    hint: Some(hint.to_owned()),
+                    source: Source::Vault,
+                });
+            }
+        }
+        draft
+    }
+
+    /// Of a settings file that is there and cannot be read.
+    pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        let mut draft = Self::default();
+        draft.note(Problem {
+            field: String::new(),
+            code: "not-readable",
+            message: format!("the settings file cannot be read: {error}"),
+            hint: Some("check that it is a text file and yours to read".to_owned()),
+            source: Source::File { path: file.display().to_string(), line: None },
+        });
+        draft
+    }
+
     /// Sets one text. An unknown key, or a secret where none belongs, becomes a problem.
     pub fn set(&mut self, key: &str, text: String, source: Source) {
         match Key::parse(key) {
@@ -107,6 +144,26 @@ impl SettingsDraft {
             Text::Secret(secret) if !secret.expose_secret().is_empty() => Some(secret),
             _ => None,
         }
+    }
+
+    /// The text at `key` if one is given and it is no secret.
+    pub(crate) fn plain_text(&self, key: &str) -> Option<&str> {
+        match &self.entries.get(&Key::parse(key)?)?.text {
+            Text::Plain(text) => Some(text.trim()).filter(|text| !text.is_empty()),
+            Text::Secret(_) => None,
+        }
+    }
+
+    /// Whether anything is given for `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        Key::parse(key).is_some_and(|key| self.contains(key))
+    }
+
+    /// Every text that was given, secrets too, by key.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (String, Secret, Exposure)> {
+        self.entries
+            .iter()
+            .map(|(key, entry)| (key.to_string(), Secret::from(entry.text.exposed()), key.field().exposure))
     }
 
     /// Every setting in the order of [`FIELDS`], then those of the configured clients.

@@ -61,6 +61,8 @@ pub const FIELDS: &[Field] = &[
     field("server.cors_origins", "", "Browser origins that may call the server, besides the well-known clients'.")
         .shape(Shape::List)
         .was(&["CORS_ALLOW_ORIGINS"]),
+    field("server.paused", "false", "Turns everybody away until it is switched off again; nobody is signed out by it.")
+        .shape(Shape::Flag),
     field("console.listen", "127.0.0.1:4244", "Loopback address and port of the control console, or `off`."),
     field(
         "clients.documents_from_loopback",

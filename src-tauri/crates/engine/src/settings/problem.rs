@@ -36,6 +36,8 @@ pub enum Source {
         flag: String,
     },
     Window,
+    /// Sealed in the data folder.
+    Vault,
 }
 
 impl Source {
@@ -43,7 +45,8 @@ impl Source {
     pub(super) const fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
-            Self::File { .. } => 1,
+            // Both were typed in by hand.
+            Self::File { .. } | Self::Vault => 1,
             Self::Environment { .. } => 2,
             Self::CommandLine { .. } => 3,
             Self::Window => 4,
@@ -60,7 +63,15 @@ impl fmt::Display for Source {
             Self::Environment { variable } => write!(f, "from {variable}"),
             Self::CommandLine { flag } => write!(f, "from {flag}"),
             Self::Window => f.write_str("from the window"),
+            Self::Vault => f.write_str("kept sealed"),
         }
+    }
+}
+
+impl Problem {
+    /// Field and message on one line.
+    pub fn brief(&self) -> String {
+        if self.field.is_empty() { self.message.clone() } else { format!("{}: {}", self.field, self.message) }
     }
 }
 

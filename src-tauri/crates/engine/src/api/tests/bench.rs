@@ -29,9 +29,11 @@ use model::upstream::{Leg, Refusal, SignedIn, Upstream, UpstreamError, UpstreamT
 use practice::{Practice, PracticeConfig};
 use serde_json::{Value, json};
 use store::MemoryStore;
+use tokio::sync::broadcast;
 use url::Url;
 
 use crate::api::{Api, ApiParts};
+use crate::engine::Engine;
 use crate::events::Bus;
 
 const REDIRECT: &str = "https://client.example/callback";
@@ -64,7 +66,8 @@ impl Bench {
         let store = Arc::new(MemoryStore::new(Bounds::default()));
         let master = Arc::new(MasterKey::generate(entropy.as_ref()));
         let origins = Origins::new(4242, BaseUrl::parse("https://mcp.example.com").ok());
-        let (bus, _) = Bus::new();
+        let live = broadcast::Sender::new(4_096);
+        let (bus, _) = Bus::new(live.clone());
         let practice = with_practice.then(|| {
             let config = PracticeConfig {
                 base: "http://localhost:4243".into(),
@@ -83,7 +86,7 @@ impl Bench {
             master: master.clone(),
         };
         let flow = Flow::new(parts, policy(&origins));
-        let api = Api::new(ApiParts {
+        let parts = Arc::new(ApiParts {
             flow: flow.clone(),
             store: store.clone(),
             bus: bus.clone(),
@@ -93,6 +96,7 @@ impl Bench {
             mcp_url: origins.local().mcp_url(),
             public: origins.public(),
         });
+        let api = Engine::over(parts, live).api();
         let sealer = Sealer::new(&master);
         Self { api, bus, clock, entropy, store, flow, origins, sealer, secrets: Mutex::default() }
     }

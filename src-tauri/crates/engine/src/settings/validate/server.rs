@@ -15,6 +15,7 @@ pub(super) fn read(check: &mut Check<'_>, addresses: &Addresses) -> Read<ServerS
     let sign_in = sign_in(check);
     let callback_path = callback_path(check);
     let cors_origins = cors_origins(check);
+    let paused = check.flag("server.paused");
     let documents_from_loopback = check.flag("clients.documents_from_loopback");
     Ok(ServerSettings {
         listen: addresses.listen?,
@@ -22,6 +23,7 @@ pub(super) fn read(check: &mut Check<'_>, addresses: &Addresses) -> Read<ServerS
         sign_in: sign_in?,
         callback_path: callback_path?,
         cors_origins: cors_origins?,
+        paused: paused?,
         console: addresses.console?,
         documents_from_loopback: documents_from_loopback?,
     })

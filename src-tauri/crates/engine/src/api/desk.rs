@@ -1,0 +1,294 @@
+//! Commands about the engine itself: how it stands, pausing it, and its settings. They are answered whether it runs or not.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use model::origin::Site;
+use model::settings::{Identity, Settings};
+use model::{ExposeSecret as _, Secret};
+use secrecy::SecretString;
+
+use super::answers::{
+    Checked, Effect, EnvChange, EnvPreview, IdentityKind, Saved, SettingRow, SettingsForm, Status,
+};
+use super::requests::{Empty, EnvText, PauseSwitch, SettingsChange};
+use super::{Api, ApiError};
+use crate::engine::Drafted;
+use crate::settings::{Exposure, SettingsDraft, edited};
+use crate::vault;
+
+type Answer<T> = Result<T, ApiError>;
+
+/// Texts as typed, by key.
+type Typed = BTreeMap<String, SecretString>;
+
+impl Api {
+    pub(super) async fn status(&self, _: Empty) -> Answer<Status> {
+        Ok(self.status_now().await)
+    }
+
+    pub(super) async fn restart(&self, _: Empty) -> Answer<Status> {
+        self.is_ours()?;
+        self.0.restart().await;
+        Ok(self.status_now().await)
+    }
+
+    /// Kept in the settings file, so that it outlasts a restart.
+    pub(super) async fn set_paused(&self, PauseSwitch { paused }: PauseSwitch) -> Answer<Status> {
+        if self.0.sources().above.has("server.paused") {
+            return Err(ApiError::NotSaved {
+                message: "`server.paused` is set by the environment or the command line".to_owned(),
+                hint: "change it there and start the server again".to_owned(),
+            });
+        }
+        if self.0.world().is_some() {
+            self.write_file(&Typed::from([(
+                "server.paused".to_owned(),
+                SecretString::from(if paused { "true" } else { "" }),
+            )]))?;
+        }
+        self.0.set_paused(paused);
+        self.0.tell_status().await;
+        Ok(self.status_now().await)
+    }
+
+    pub(super) async fn settings(&self, _: Empty) -> Answer<SettingsForm> {
+        let Drafted { draft, .. } = self.0.drafted().await;
+        let above = &self.0.sources().above;
+        let rows =
+            draft.rows().into_iter().map(|row| SettingRow { locked: above.has(&row.key), row }).collect();
+        let problems = draft.validate().err().unwrap_or_default();
+        Ok(SettingsForm { rows, problems, file: self.0.sources().file.display().to_string() })
+    }
+
+    pub(super) async fn check_settings(&self, SettingsChange { changes }: SettingsChange) -> Answer<Checked> {
+        Ok(self.check(&changes).await.0)
+    }
+
+    pub(super) async fn save_settings(&self, SettingsChange { changes }: SettingsChange) -> Answer<Saved> {
+        self.save(&changes).await
+    }
+
+    pub(super) async fn read_env(&self, EnvText { text }: EnvText) -> Answer<EnvPreview> {
+        let (typed, ignored) = read_env(&text);
+        let Checked { problems, .. } = self.check(&typed).await.0;
+        let hidden: Vec<String> = SettingsDraft::from_dotenv(text.expose_secret())
+            .texts()
+            .filter_map(|(key, _, exposure)| (exposure != Exposure::Plain).then_some(key))
+            .collect();
+        let changes = typed
+            .iter()
+            .map(|(key, text)| {
+                let change = if hidden.contains(key) {
+                    EnvChange::Secret { masked: true }
+                } else {
+                    EnvChange::Text(text.expose_secret().to_owned())
+                };
+                (key.clone(), change)
+            })
+            .collect();
+        Ok(EnvPreview { changes, ignored, problems })
+    }
+
+    pub(super) async fn save_env(&self, EnvText { text }: EnvText) -> Answer<Saved> {
+        self.save(&read_env(&text).0).await
+    }
+
+    /// How things stand at this moment.
+    pub(crate) async fn status_now(&self) -> Status {
+        let (engine, live, settings) = (&self.0, self.0.live(), self.0.settings());
+        let entra = settings.as_ref().and_then(|settings| match &settings.identity {
+            Identity::Entra(entra) => Some(entra),
+            Identity::Practice(_) => None,
+        });
+        let sessions = match &live {
+            Some(live) => live.count_live_sessions().await,
+            None => 0,
+        };
+        let data_dir = match &settings {
+            Some(settings) => Some(settings.storage.data_dir.clone()),
+            None => crate::settings::default_data_dir(),
+        };
+        let public = live.as_ref().and_then(|live| live.public.as_ref());
+        Status {
+            state: engine.state(),
+            paused: engine.is_paused(),
+            mcp_url: live.as_ref().map(|live| live.mcp_url.clone()),
+            public_url: public.map(|site| site.base.to_string()),
+            public_mcp_url: public.map(Site::mcp_url),
+            callback_urls: live.as_ref().map(|live| live.flow.callback_urls()).unwrap_or_default(),
+            practice_url: live.as_ref().and_then(|live| live.practice_url.clone()),
+            identity: if entra.is_some() { IdentityKind::Entra } else { IdentityKind::Practice },
+            tenant: entra.map(|entra| entra.tenant.clone()),
+            client_id: entra.map(|entra| entra.client_id.clone()),
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: engine.started_at().map(model::time::Timestamp::millis),
+            now: engine.now().millis(),
+            dropped_events: live.as_ref().map_or(0, |live| live.bus.dropped()),
+            sessions,
+            desktop: engine.sources().desktop,
+            data_dir: data_dir.map(|folder| folder.display().to_string()).unwrap_or_default(),
+            settings_file: engine.sources().file.display().to_string(),
+        }
+    }
+
+    /// What the typed texts would lead to, and where their secrets would go.
+    async fn check(&self, typed: &Typed) -> (Checked, Drafted) {
+        let window = SettingsDraft::from_window(
+            typed.iter().map(|(key, text)| (key.as_str(), text.expose_secret().to_owned())),
+        );
+        let drafted = self.0.drafted_with(window).await;
+        let checked = match drafted.draft.validate() {
+            Ok(settings) => {
+                let effects = effects(self.0.settings().as_ref(), &settings);
+                Checked { problems: Vec::new(), effects }
+            }
+            Err(problems) => Checked { problems, effects: Vec::new() },
+        };
+        (checked, drafted)
+    }
+
+    /// The engine starts again behind the answer, so that whoever asked through it is answered first.
+    async fn save(&self, typed: &Typed) -> Answer<Saved> {
+        self.is_ours()?;
+        let (Checked { problems, effects }, drafted) = self.check(typed).await;
+        if !problems.is_empty() {
+            return Ok(Saved { saved: false, problems, effects });
+        }
+        self.keep_secrets(typed, &drafted).await?;
+        self.write_file(typed)?;
+        let engine = self.0.clone();
+        tokio::spawn(async move { engine.restart().await });
+        Ok(Saved { saved: true, problems, effects })
+    }
+
+    /// Whether it was started here, so that it can be started again from here.
+    fn is_ours(&self) -> Answer<()> {
+        match self.0.world() {
+            Some(_) => Ok(()),
+            None => Err(ApiError::NotSaved {
+                message: "this server was started with settings from elsewhere".to_owned(),
+                hint: "change them there and start it again".to_owned(),
+            }),
+        }
+    }
+
+    async fn keep_secrets(&self, typed: &Typed, drafted: &Drafted) -> Answer<()> {
+        let is_secret = |key: &str| {
+            drafted.draft.rows().iter().any(|row| row.key == key && row.exposure == Exposure::Secret)
+        };
+        let secrets: BTreeMap<String, Secret> = typed
+            .iter()
+            .filter(|(key, _)| is_secret(key))
+            .map(|(key, text)| (key.clone(), text.clone()))
+            .collect();
+        let (Some(world), Some(folder)) = (self.0.world(), &drafted.data_dir) else { return Ok(()) };
+        if secrets.is_empty() {
+            return Ok(());
+        }
+        let needed = vault::exists(folder) || self.0.live().is_some();
+        std::fs::create_dir_all(folder)
+            .map_err(|error| not_saved(&format!("the data folder cannot be made: {error}")))?;
+        let key = world
+            .master_key
+            .load(folder, needed, world.entropy.clone())
+            .await
+            .map_err(|trouble| ApiError::NotSaved { message: trouble.message, hint: trouble.hint })?;
+        vault::write(folder, &key, &secrets, world.entropy.as_ref())
+            .map_err(|error| not_saved(&error.to_string()))
+    }
+
+    fn write_file(&self, typed: &Typed) -> Answer<()> {
+        let file = &self.0.sources().file;
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(not_saved(&format!("the settings file cannot be read: {error}"))),
+        };
+        let changes = typed.iter().map(|(key, text)| (key.as_str(), text.expose_secret()));
+        let new = edited(&text, changes).map_err(|reason| not_saved(&reason))?;
+        if new == text {
+            return Ok(());
+        }
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| not_saved(&format!("the config folder cannot be made: {error}")))?;
+        }
+        vault::replace(file, &new)
+            .map_err(|error| not_saved(&format!("the settings file cannot be written: {error}")))
+    }
+}
+
+fn not_saved(told: &str) -> ApiError {
+    let (message, hint) = told
+        .split_once("; ")
+        .unwrap_or((told, "check that the file and its folder are yours, then save again"));
+    ApiError::NotSaved { message: message.to_owned(), hint: hint.to_owned() }
+}
+
+/// The settings of a `.env` file, and the names of variables that are none of ours.
+fn read_env(text: &SecretString) -> (Typed, Vec<String>) {
+    let draft = SettingsDraft::from_dotenv(text.expose_secret());
+    let typed: Typed = draft.texts().map(|(key, text, _)| (key, text)).collect();
+    (typed, SettingsDraft::foreign_names(text.expose_secret()))
+}
+
+/// What people and clients notice of a change.
+fn effects(before: Option<&Settings>, after: &Settings) -> Vec<Effect> {
+    let Some(before) = before else { return vec![effect("The server starts with these settings.")] };
+    let mut found = Vec::new();
+    if before.server.listen != after.server.listen {
+        found.push(format!(
+            "The MCP URL becomes http://localhost:{}/mcp: give it to the clients on this computer, which then sign in \
+             again, and register the new redirect URI in Entra.",
+            after.server.listen.port()
+        ));
+    }
+    if before.server.callback_path != after.server.callback_path {
+        found.push(
+            "The redirect URI changes: register the new one in Entra before anybody signs in.".to_owned(),
+        );
+    }
+    if before.server.public_url != after.server.public_url {
+        found.push(
+            "Clients that use the old public address have to be given the new one and sign in again."
+                .to_owned(),
+        );
+    }
+    if before.server.console != after.server.console {
+        found.push("The console moves when the program itself is started again.".to_owned());
+    }
+    match (&before.identity, &after.identity) {
+        (Identity::Practice(_), Identity::Entra(_)) | (Identity::Entra(_), Identity::Practice(_)) => {
+            found.push(
+                "People sign in somewhere else from now on: sessions end when their client next refreshes."
+                    .to_owned(),
+            );
+        }
+        (Identity::Entra(old), Identity::Entra(new)) => {
+            if (&old.tenant, &old.client_id, &old.authority) != (&new.tenant, &new.client_id, &new.authority)
+            {
+                found.push(
+                    "Sessions of the old directory or app registration end when their client next refreshes."
+                        .to_owned(),
+                );
+            }
+            if old.required_scopes != new.required_scopes {
+                found.push("Sessions that lack a required scope have to sign in again.".to_owned());
+            }
+        }
+        (Identity::Practice(_), Identity::Practice(_)) => {}
+    }
+    if before.storage.database != after.storage.database || before.storage.data_dir != after.storage.data_dir
+    {
+        found.push("Another database is used: clients register and people sign in again. The old one stays where it is.".to_owned());
+    }
+    if found.is_empty() {
+        found.push("The server starts again within a second. Sessions go on.".to_owned());
+    }
+    found.into_iter().map(|text| Effect { text }).collect()
+}
+
+fn effect(text: &str) -> Effect {
+    Effect { text: text.to_owned() }
+}

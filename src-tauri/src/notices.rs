@@ -1,0 +1,128 @@
+//! Notices of the operating system. Each kind can be switched off, and none comes more often than a person can read.
+//!
+//! A notice may be seen by whoever looks at the screen, so it names no person.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tauri::AppHandle;
+use tauri_plugin_notification::NotificationExt as _;
+
+use crate::attention::Happened;
+use crate::shell::Shell;
+
+/// Between two of the same kind.
+const APART: Duration = Duration::from_secs(10);
+/// Clients that were told of; one that asks again within this many is not told of again.
+const REMEMBERED: usize = 64;
+/// Characters of a name that a client chose.
+const LONGEST_NAME: usize = 60;
+
+/// What was told already.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    clients: VecDeque<String>,
+    new_client_at: Option<Instant>,
+    sign_in_at: Option<Instant>,
+}
+
+/// Shows a notice. Without anybody to show it, nothing is lost: it is in the window as well.
+pub(crate) fn tell(app: &AppHandle, title: &str, text: &str) {
+    if let Err(error) = app.notification().builder().title(title).body(text).show() {
+        tracing::debug!(%error, "a notice could not be shown");
+    }
+}
+
+// === impl Notices ===
+
+impl Notices {
+    pub(crate) async fn consider(&mut self, app: &AppHandle, shell: &Shell, happened: &Happened) {
+        let wanted = shell.preferences().get().notify;
+        if happened.needs_sign_in().is_some() && wanted.sign_in_again && due(&mut self.sign_in_at) {
+            let name = name(happened.client_name.as_deref());
+            tell(
+                app,
+                "Sign in again",
+                &format!(
+                    "The session of {name} has ended: its person must sign in again. Reconnect in the client."
+                ),
+            );
+        }
+        if happened.event == "consent_shown" && wanted.new_client {
+            self.new_client(app, shell, happened).await;
+        }
+    }
+
+    async fn new_client(&mut self, app: &AppHandle, shell: &Shell, happened: &Happened) {
+        let Some(client) = &happened.client else { return };
+        if self.clients.contains(client) || is_approved(shell, client).await || !due(&mut self.new_client_at)
+        {
+            return;
+        }
+        if self.clients.len() == REMEMBERED {
+            self.clients.pop_front();
+        }
+        self.clients.push_back(client.clone());
+        let name = name(happened.client_name.as_deref());
+        tell(
+            app,
+            "A new client asks for access",
+            &format!("It calls itself {name}. Allow or refuse it in your browser."),
+        );
+    }
+}
+
+/// If the engine does not say, the client counts as known: a notice too few is better than one too many.
+async fn is_approved(shell: &Shell, client: &str) -> bool {
+    let Ok(Value::Array(rows)) =
+        shell.call("list_clients", json!({"approved_only": true, "limit": 500})).await
+    else {
+        return true;
+    };
+    rows.iter().any(|row| row["id"] == client)
+}
+
+fn due(last: &mut Option<Instant>) -> bool {
+    if last.is_some_and(|then| then.elapsed() < APART) {
+        return false;
+    }
+    *last = Some(Instant::now());
+    true
+}
+
+/// Quoted, because the client chose it; without what could draw lines or markup in a notice.
+fn name(chosen: Option<&str>) -> String {
+    let clean: String = chosen
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control() && !matches!(c, '<' | '>' | '&'))
+        .take(LONGEST_NAME)
+        .collect();
+    if clean.trim().is_empty() {
+        "a client without a name".to_owned()
+    } else {
+        format!("“{}”", clean.trim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_draw_in_a_notice() {
+        assert_eq!(name(Some("Claude")), "“Claude”");
+        assert_eq!(name(Some("<b>You\nwon</b>")), "“bYouwon/b”");
+        assert_eq!(name(Some(" \n")), "a client without a name");
+        assert_eq!(name(None), "a client without a name");
+        assert!(name(Some(&"x".repeat(500))).chars().count() <= LONGEST_NAME + 2);
+    }
+
+    #[test]
+    fn two_of_a_kind_are_apart() {
+        let mut last = None;
+        assert!(due(&mut last));
+        assert!(!due(&mut last));
+    }
+}
