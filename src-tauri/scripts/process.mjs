@@ -14,12 +14,17 @@ export function killGroup(child, signal = 'SIGKILL') {
 }
 
 process.on('exit', () => running.forEach((child) => killGroup(child)));
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
+
+/** While children run, a signal to us ends them too. Programs that start none keep their own way of stopping. */
+function watchSignals() {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    if (!process.listenerCount(signal)) process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
+  }
 }
 
 /** Starts a child in a group of its own; it is killed with us. `child.ended` resolves to `{ code, signal }`. */
 export function start(command, args, options = {}) {
+  watchSignals();
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options, detached: true });
   running.add(child);
   child.ended = new Promise((resolve) => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Missing, needCargo, needSystemPackages, ROOT, TARGET } from './setup.mjs';
 
-const COMMANDS = ['serve', 'check', 'help', '--help', '-h', '--version', '-V'];
+const COMMANDS = ['serve', 'help', '--help', '-h', '--version', '-V'];
 
 function build() {
   needCargo();
@@ -35,7 +35,7 @@ function serve(args) {
   createInterface({ input: server.stdout }).on('line', (line) => (line.startsWith('ready ') ? welcome(line) : console.log(line)));
   // Ctrl-C reaches the server by itself; we stay until it is done.
   process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => server.kill('SIGTERM'));
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => server.kill('SIGTERM'));
   server.on('exit', (code, signal) => (process.exitCode = signal ? 1 : code));
 }
 

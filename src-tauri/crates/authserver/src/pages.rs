@@ -105,6 +105,7 @@ pub(crate) fn upstream_refused(
             Fixer::Person => "You can fix this yourself.",
             Fixer::AppOwner => "The owner of the app registration can fix this.",
             Fixer::TenantAdmin => "An administrator of the directory can fix this.",
+            Fixer::Operator => "Whoever runs this server can fix this.",
             Fixer::Nobody => "Nobody has to fix anything; it should pass.",
         }),
         details: code.into_iter().chain(refusal.trace.clone()).collect(),
@@ -121,6 +122,18 @@ pub(crate) fn trouble(flow: &Flow, error: &StoreError) -> Response {
         title: "The server is busy",
         what: "It could not read or write its own data just now.",
         hint: "Wait a moment and reload this page. If it stays like this, the server's log says why.",
+        ..Refusal::default()
+    };
+    busy(refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), None)
+}
+
+/// The person signed in, and the store did not take it. The identity provider's answer is spent, so reloading is no use.
+pub(crate) fn not_kept(flow: &Flow, error: &StoreError) -> Response {
+    tracing::error!(%error, "a sign-in could not be written down");
+    let page = Refusal {
+        title: "The sign-in could not be finished",
+        what: "You are who you say, but the server could not write it down just now.",
+        hint: "Wait a moment, then start again from your client. If it stays like this, the server's log says why.",
         ..Refusal::default()
     };
     busy(refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), None)

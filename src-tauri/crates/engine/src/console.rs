@@ -7,6 +7,7 @@ mod access;
 mod guard;
 mod live;
 mod pages;
+mod ui;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -124,6 +125,7 @@ impl Console {
         Router::new()
             // `get` would answer HEAD as well, and a program that only looks at a link must not use it up.
             .route("/", get(index).head(method_not_allowed))
+            .route("/commands", get(commands))
             .route("/link", post(link))
             .route("/rpc/{command}", post(rpc))
             .route("/events", get(live::get))
@@ -137,7 +139,7 @@ impl Console {
 
 /// `GET /`: the overview, or with `?link=` the way in.
 async fn index(State(console): State<Console>, uri: Uri) -> Response {
-    let Some(token) = link_token(&uri) else { return pages::overview() };
+    let Some(token) = link_token(&uri) else { return ui::index().unwrap_or_else(pages::overview) };
     let Some(credential) = console.0.access.admit(&token) else {
         return pages::spent_link();
     };
@@ -180,7 +182,15 @@ async fn rpc(
     console.0.api.call(&command, payload).await.map(Json)
 }
 
-async fn not_found() -> Response {
+/// How scripts use the console.
+async fn commands() -> Response {
+    pages::overview()
+}
+
+async fn not_found(uri: Uri) -> Response {
+    if let Some(file) = ui::file(&uri) {
+        return file;
+    }
     let told =
         json!({ "code": "not_found", "message": "nothing is served here", "hint": "`GET /` lists what is" });
     (StatusCode::NOT_FOUND, Json(told)).into_response()

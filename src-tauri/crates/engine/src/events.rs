@@ -113,11 +113,24 @@ fn is_strangers(event: &AuthEvent) -> bool {
     event.about.session.is_none() && event.about.person.is_none()
 }
 
+/// For whoever reads the process log: what happened and in which attempt. Who it was stands in the auth log only.
+fn log(event: &AuthEvent) {
+    let attempt = event.about.attempt.as_ref().map_or("-", AttemptId::as_str);
+    let (name, origin) = (event.kind.name(), event.about.origin);
+    match &event.kind {
+        EventKind::MetadataRead { .. } | EventKind::Challenged { .. } => {
+            tracing::debug!(attempt, ?origin, "{name}");
+        }
+        _ => tracing::info!(attempt, ?origin, "{name}"),
+    }
+}
+
 impl EventSink for Bus {
     fn record(&self, event: AuthEvent) {
         if self.is_repeated(&event) {
             return;
         }
+        log(&event);
         // Nobody listening is fine.
         let _ = self.live.send(event.clone());
         if self.enqueue(event).is_err() {

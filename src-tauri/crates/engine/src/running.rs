@@ -342,7 +342,22 @@ async fn upstream(
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Upstream, StartError> {
     let (settings, practice) = match identity {
-        Identity::Entra(settings) => (settings, None),
+        Identity::Entra(settings) => {
+            if settings.allowed_tenants.is_empty() && settings.tenant == "common" {
+                tracing::warn!(
+                    "people of any directory and anybody with a Microsoft account can sign in; name the directories in \
+                     entra.allowed_tenants unless that is meant"
+                );
+            } else if settings.allowed_tenants.is_empty()
+                && matches!(settings.tenant.as_str(), "organizations" | "consumers")
+            {
+                tracing::warn!(
+                    "everybody in `{}` can sign in; name the directories in entra.allowed_tenants unless that is meant",
+                    settings.tenant
+                );
+            }
+            (settings, None)
+        }
         Identity::Practice(settings) => {
             let callbacks = [Some(origins.local()), origins.public()]
                 .into_iter()

@@ -211,7 +211,7 @@ impl Fault {
                 (Fixer::AppOwner, Effect::SetUp, Some(Page::App("ProtectAnAPI")))
             }
             Self::Version(_) => (Fixer::AppOwner, Effect::SetUp, Some(Page::App("Manifest"))),
-            Self::Issuer(..) => (Fixer::AppOwner, Effect::SetUp, Some(Page::App("Overview"))),
+            Self::Issuer(..) => (Fixer::Operator, Effect::SetUp, Some(Page::App("Overview"))),
             Self::NoIdToken
             | Self::Unreadable(Which::Id)
             | Self::Missing(Which::Id, _)
@@ -219,7 +219,7 @@ impl Fault {
             | Self::Signature(_)
             | Self::UnknownKey(_)
             | Self::Expired(..)
-            | Self::NotYet(..) => (Fixer::AppOwner, Effect::SetUp, None),
+            | Self::NotYet(..) => (Fixer::Operator, Effect::SetUp, None),
         }
     }
 }

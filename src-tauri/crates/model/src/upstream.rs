@@ -67,6 +67,8 @@ pub enum Fixer {
     Person,
     AppOwner,
     TenantAdmin,
+    /// Whoever runs this server: its settings, its clock.
+    Operator,
     /// Wait, or look at the provider's status.
     Nobody,
 }

@@ -43,6 +43,11 @@ pub(crate) enum Tenant {
     Consumers,
 }
 
+/// What `--practice-sign-in` takes: the keys of everybody there is.
+pub fn people_keys() -> impl Iterator<Item = &'static str> {
+    PEOPLE.iter().map(|person| person.key)
+}
+
 /// Somebody who can be picked on the sign-in page.
 #[derive(Debug)]
 pub(crate) struct Person {

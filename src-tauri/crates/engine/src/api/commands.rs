@@ -1,10 +1,7 @@
 //! What each command does. The table in [`super`] names them and gives their types.
 
-use std::cmp::Reverse;
-
-use model::client::{Client, ClientKind};
 use model::ids::{AttemptId, SessionId};
-use model::ports::EventQuery;
+use model::ports::{ClientQuery, EventQuery};
 use model::session::{Ended, Session};
 use practice::{Fault, Practice};
 
@@ -56,18 +53,13 @@ impl Api {
 
     pub(super) async fn list_clients(&self, query: ClientsQuery) -> Answer<Vec<ClientRow>> {
         let live = self.live()?;
-        let registered = live.store.list_clients().await?;
-        let mut clients: Vec<&Client> = live.configured.iter().chain(&registered).collect();
-        if query.approved_only {
-            clients.retain(|client| is_approved(client));
-        }
-        clients.sort_by_key(|client| {
-            let configured = client.kind == ClientKind::Static;
-            Reverse((configured, client.approved_at, client.created_at))
-        });
-        // Strangers register as many clients as they like: only the page is made into rows.
         let limit = query.limit.unwrap_or(100).min(500);
-        Ok(clients.into_iter().take(limit).map(ClientRow::from).collect())
+        let asked =
+            ClientQuery { approved_only: query.approved_only, limit: limit.try_into().unwrap_or(500) };
+        // A limit of 0 means something else to the store.
+        let registered = if limit == 0 { Vec::new() } else { live.store.list_clients(&asked).await? };
+        // A configured client is approved by whoever configured it.
+        Ok(live.configured.iter().chain(&registered).take(limit).map(ClientRow::from).collect())
     }
 
     pub(super) async fn list_events(&self, query: EventsQuery) -> Answer<Vec<EventRow>> {
@@ -128,11 +120,6 @@ impl ApiParts {
             hint: "start the server with --practice to use it",
         })
     }
-}
-
-/// A configured client is approved by whoever configured it.
-fn is_approved(client: &Client) -> bool {
-    client.kind == ClientKind::Static || client.approved_at.is_some()
 }
 
 fn id<T>(text: Option<&str>, field: &str, parse: impl Fn(&str) -> Option<T>) -> Answer<Option<T>> {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use model::origin::{Ingress, Site};
 use serde::Serialize;
 
-use super::{Console, link_token};
+use super::{Console, link_token, pages};
 
 /// Why a request gets no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +35,10 @@ struct Told {
 
 /// Lets a request through or answers it, and marks every answer as nobody's to keep.
 pub(super) async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let reads_pages = reads_pages(request.headers());
     let mut response = match judge(&console, &request) {
         Ok(()) => next.run(request).await,
+        Err(Refused::Stranger) if reads_pages => pages::stranger(),
         Err(refused) => refused.into_answer(),
     };
     let headers = response.headers_mut();
@@ -51,9 +53,22 @@ pub(super) async fn guard(State(console): State<Console>, request: Request, next
             "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // Files of pages, which are no secret, say how long they are good, and pages what they may load.
+        if !matches!(name, header::CACHE_CONTROL | header::CONTENT_SECURITY_POLICY)
+            || !headers.contains_key(header::CONTENT_SECURITY_POLICY)
+        {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     response
+}
+
+/// A browser that goes somewhere, not a script that asks for something.
+fn reads_pages(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn judge(console: &Console, request: &Request) -> Result<(), Refused> {

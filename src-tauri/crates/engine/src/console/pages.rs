@@ -18,7 +18,7 @@ pub(super) fn overview() -> Response {
          is not used for 12 hours.</p>\
          <p>A command is posted as JSON with <code>content-type: application/json</code>.</p>\
          <dl>{rows}\
-         <dt><code>GET /events</code></dt><dd>The auth log as it happens, as server-sent events.</dd>\
+         <dt><code>GET /events</code></dt><dd>What happens, as server-sent events.</dd>\
          <dt><code>POST /link</code></dt><dd>A link that lets one more browser in, once, within 10 minutes.</dd>\
          </dl>"
     );
@@ -32,6 +32,14 @@ pub(super) fn spent_link() -> Response {
                 <p>Go on in the browser that opened it: <a href=\"/\">open the console</a>. If that browser is gone, \
                 restart the server; it prints a new link.</p>";
     page(StatusCode::UNAUTHORIZED, "This link does not open the console", body)
+}
+
+/// A browser that did not come in by a link.
+pub(super) fn stranger() -> Response {
+    let body = "<p>Only a browser that opened a console link gets in, and this one did not, or was idle for 12 hours.</p>\
+                <p>The server prints a link when it starts. Open that one, or restart the server for a new one; its \
+                clients stay signed in.</p>";
+    page(StatusCode::UNAUTHORIZED, "The console does not know this browser", body)
 }
 
 fn page(status: StatusCode, title: &str, body: &str) -> Response {

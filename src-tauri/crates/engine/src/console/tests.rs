@@ -109,9 +109,20 @@ async fn a_link_lets_one_browser_in_and_leaves_no_token_in_its_address_bar() {
     assert!(again.text.contains("restart the server"), "{}", again.text);
 
     let pair = cookie.split(';').next().unwrap();
-    let overview = desk.ask("GET /", &[("cookie", pair)], "").await;
+    let overview = desk.ask("GET /commands", &[("cookie", pair)], "").await;
     assert_eq!(overview.status, 200);
     assert!(overview.text.contains("POST /rpc/list_sessions"), "{}", overview.text);
+}
+
+#[tokio::test]
+async fn a_browser_nobody_let_in_reads_a_page_and_gets_no_file() {
+    let desk = Desk::new();
+    for path in ["/", "/assets/index.js", "/index.html"] {
+        let page = desk.ask(&format!("GET {path}"), &[("accept", "text/html,*/*")], "").await;
+        assert_eq!(page.status, 401, "{path}");
+        assert!(page.text.contains("does not know this browser"), "{}", page.text);
+        desk.ask(&format!("GET {path}"), &[], "").await.refused(401, "unauthorized");
+    }
 }
 
 #[tokio::test]
@@ -340,7 +351,7 @@ async fn no_page_or_answer_repeats_the_credential_of_the_browser() {
     for command in crate::api::COMMANDS {
         told.push_str(&desk.rpc(&cookie, command.name, "").await.text);
     }
-    for request in ["GET /", "GET /nowhere", "GET /?link=x"] {
+    for request in ["GET /", "GET /commands", "GET /nowhere", "GET /?link=x"] {
         told.push_str(&desk.ask(request, &[("cookie", &cookie)], "").await.text);
     }
     assert!(told.contains("mcp_url") && told.contains("<h1>"));

@@ -73,8 +73,8 @@ pub const FIELDS: &[Field] = &[
     field(
         "identity.practice",
         "auto",
-        "Sign in at the built-in practice tenant: `on`, `off`, or `auto` (on while neither `entra.client_id` nor \
-         `entra.tenant` is given).",
+        "Sign in at the built-in practice tenant: `on`, `off`, or `auto` (on while neither tenant, client id nor \
+         client secret is given).",
     ),
     field("practice.listen", "127.0.0.1:4243", "Loopback address and port of the practice tenant."),
     field("practice.sign_in", "", "Person whom the practice tenant signs in without asking, for scripts."),

@@ -24,7 +24,8 @@ impl SettingsDraft {
             for error in errors {
                 let message = format!("the file is not valid TOML: {}", error.message());
                 let at = error.span().map(|span| span.start);
-                reader.note("", "not-toml", message, None, at);
+                let hint = "look for a missing bracket or quote on that line";
+                reader.note("", "not-toml", message, Some(hint), at);
             }
         }
         reader.draft

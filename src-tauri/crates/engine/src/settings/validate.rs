@@ -135,7 +135,8 @@ fn switch(text: &str) -> Option<bool> {
 fn practice_is_on(check: &mut Check<'_>) -> Read<bool> {
     let text = check.text("identity.practice");
     if text.eq_ignore_ascii_case("auto") {
-        return Ok(!check.is_given("entra.client_id") && !check.is_given("entra.tenant"));
+        let meant = ["entra.client_id", "entra.tenant", "entra.client_secret", "entra.client_secret_file"];
+        return Ok(!meant.into_iter().any(|key| check.is_given(key)));
     }
     switch(text).ok_or_else(|| {
         let message = format!("{} says neither practice nor Entra", quoted(text));
@@ -154,13 +155,14 @@ fn identity(check: &mut Check<'_>, practice: Read<bool>, addresses: &Addresses) 
 
 fn practice_person(check: &mut Check<'_>) -> Read<Option<String>> {
     let text = check.text("practice.sign_in");
-    if text.len() > 100 || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let hint = "write the name the practice tenant's sign-in page uses, for example `ada`";
+    if !text.is_empty() && !practice::people_keys().any(|key| key == text) {
+        let keys = practice::people_keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let message = format!("nobody in the practice tenant is called {}", quoted(text));
         return Err(check.refuse(
             "practice.sign_in",
             "not-a-person",
-            "the text is not the name of a person there",
-            hint,
+            message,
+            format!("write one of {keys}"),
         ));
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))

@@ -21,6 +21,7 @@ pub(super) fn read(check: &mut Check<'_>) -> Read<StorageSettings> {
         open_grants: open_grants?,
         events: events?,
         event_days: event_days?,
+        ..Bounds::default()
     };
     Ok(StorageSettings { data_dir: data_dir?, database: database?, bounds })
 }

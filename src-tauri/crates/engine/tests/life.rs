@@ -1,0 +1,248 @@
+//! The engine as a window has it: started with what the settings say, asked why it does not run, changed, started again.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Arc, Once};
+
+use engine::api::State;
+use engine::settings::SettingsDraft;
+use engine::{Engine, KeySource, Sources, World};
+use model::testing::{ManualClock, SeededEntropy};
+use model::time::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+static TLS: Once = Once::new();
+
+struct Desk {
+    folder: TempDir,
+    engine: Engine,
+}
+
+impl Desk {
+    /// On free ports, with `file` as the settings file.
+    async fn with(file: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("settings.toml"), file).unwrap();
+        let engine = engine(folder.path(), 1);
+        let _ = engine.start().await;
+        Self { folder, engine }
+    }
+
+    async fn call(&self, command: &str, payload: Value) -> Value {
+        let answer = self.engine.api().call(command, payload).await;
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Saves, and waits until the engine has tried to start with it.
+    async fn saves(&self, changes: Value) -> Value {
+        let mut state = self.engine.watch();
+        state.mark_unchanged();
+        let saved = self.call("save_settings", json!({ "changes": changes })).await;
+        if saved["saved"] == true {
+            state.wait_for(|state| *state == State::Starting).await.unwrap();
+            state.wait_for(|state| *state != State::Starting).await.unwrap();
+        }
+        saved
+    }
+
+    fn file(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("settings.toml")).unwrap()
+    }
+
+    async fn status_of(&self, path: &str) -> u16 {
+        let base = self.engine.mcp_url().unwrap().replace("/mcp", path);
+        reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .get(base)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+}
+
+fn engine(folder: &Path, seed: u64) -> Engine {
+    TLS.call_once(|| rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap());
+    let above = SettingsDraft::from_env([
+        ("JMOP_STORAGE_DATA_DIR", folder.join("data").display().to_string()),
+        ("JMOP_CONSOLE_LISTEN", "off".to_owned()),
+        ("JMOP_PRACTICE_LISTEN", "127.0.0.1:0".to_owned()),
+    ]);
+    let world = World {
+        clock: Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000))),
+        entropy: Arc::new(SeededEntropy::new(seed)),
+        master_key: KeySource::DataFolder,
+    };
+    Engine::new(Sources { file: folder.join("settings.toml"), above, desktop: false }, world)
+}
+
+const ANY_PORT: &str = "# mine\n[server]\nlisten = \"127.0.0.1:0\" # any\n";
+
+#[tokio::test]
+async fn a_setting_is_changed_and_in_force_and_the_rest_of_the_file_stays() {
+    let desk = Desk::with(ANY_PORT).await;
+    let status = desk.call("status", json!({})).await;
+    assert_eq!((&status["state"]["is"], &status["identity"]), (&json!("running"), &json!("practice")));
+
+    let typed = json!({ "server.callback_path": "/signed-in", "server.cors_origins": "https://a.example" });
+    let saved = desk.saves(typed).await;
+    assert_eq!(saved["saved"], true, "{saved}");
+    assert!(saved["effects"][0]["text"].as_str().unwrap().contains("redirect URI changes"), "{saved}");
+    let status = desk.call("status", json!({})).await;
+    assert!(status["callback_urls"][0].as_str().unwrap().ends_with("/signed-in"), "{status}");
+    assert!(desk.file().starts_with(ANY_PORT), "{}", desk.file());
+
+    desk.saves(json!({ "server.callback_path": "", "server.cors_origins": "" })).await;
+    let status = desk.call("status", json!({})).await;
+    assert!(status["callback_urls"][0].as_str().unwrap().ends_with("/auth/callback"), "{status}");
+    assert_eq!(desk.file(), ANY_PORT);
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_used_are_told_and_nothing_is_saved() {
+    let desk = Desk::with(ANY_PORT).await;
+    let saved = desk.saves(json!({ "entra.tenant": "not a tenant" })).await;
+    assert_eq!(saved["saved"], false);
+    assert!(saved["problems"].as_array().unwrap().iter().any(|problem| problem["field"] == "entra.tenant"));
+    assert_eq!(desk.file(), ANY_PORT);
+    assert_eq!(desk.call("status", json!({})).await["state"]["is"], "running");
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_with_a_mistake_is_told_until_it_is_mended() {
+    let desk = Desk::with("[server]\nlisten = \"127.0.0.1:0\"\n[entra]\ntenant = \"x y\"\n").await;
+    let state = desk.call("status", json!({})).await["state"].clone();
+    assert_eq!((&state["is"], &state["code"]), (&json!("failed"), &json!("bad_settings")));
+    let told = desk.engine.api().call("list_sessions", json!({})).await.unwrap_err();
+    assert_eq!(serde_json::to_value(told).unwrap()["code"], "not_running");
+    let form = desk.call("settings", json!({})).await;
+    assert!(form["problems"].as_array().unwrap().iter().any(|problem| problem["field"] == "entra.tenant"));
+
+    let saved = desk.saves(json!({ "entra.tenant": "" })).await;
+    assert_eq!(saved["saved"], true, "{saved}");
+    assert_eq!(desk.call("status", json!({})).await["state"]["is"], "running");
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_told_with_another_that_is_free() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let desk = Desk::with(&format!("[server]\nlisten = \"127.0.0.1:{port}\"\n")).await;
+    let state = desk.call("status", json!({})).await["state"].clone();
+    assert_eq!((&state["is"], &state["code"]), (&json!("failed"), &json!("port_in_use")));
+    assert!(state["message"].as_str().unwrap().contains(&port.to_string()), "{state}");
+    let offer = &state["offer"];
+    desk.saves(json!({ offer["setting"].as_str().unwrap(): offer["text"] })).await;
+    let status = desk.call("status", json!({})).await;
+    assert_eq!(status["mcp_url"], format!("http://localhost:{}/mcp", offer["port"]));
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_typed_in_is_sealed_and_comes_back_with_the_same_key_only() {
+    const SECRET: &str = "abC8Q~0123456789abcdefghijklmnopqrstuvwx";
+    const TENANT: &str = "11111111-2222-4333-8444-555555555555";
+    const CLIENT: &str = "11111111-2222-4333-8444-666666666666";
+    let desk = Desk::with(ANY_PORT).await;
+    let typed = json!({ "entra.tenant": TENANT, "entra.client_id": CLIENT, "entra.client_secret": SECRET });
+    let saved = desk.saves(typed).await;
+    assert_eq!(saved["saved"], true, "{saved}");
+    let form = desk.call("settings", json!({})).await;
+    assert!(!form.to_string().contains(SECRET) && !saved.to_string().contains(SECRET));
+    let row = form["rows"].as_array().unwrap().iter().find(|row| row["key"] == "entra.client_secret");
+    let row = row.unwrap();
+    assert_eq!(
+        (&row["given"], &row["text"], &row["source"]["kind"]),
+        (&json!(true), &Value::Null, &json!("vault"))
+    );
+    assert!(!desk.file().contains(SECRET));
+    let sealed = std::fs::read_to_string(desk.folder.path().join("data/secrets.json")).unwrap();
+    assert!(!sealed.contains(SECRET));
+    desk.engine.stop().await;
+
+    let again = engine(desk.folder.path(), 2);
+    again.start().await.unwrap();
+    assert_eq!(again.api().call("status", json!({})).await.unwrap()["identity"], "entra");
+    again.stop().await;
+
+    std::fs::remove_file(desk.folder.path().join("data/proxy.db")).unwrap();
+    std::fs::remove_file(desk.folder.path().join("data/master.key")).unwrap();
+    let told = engine(desk.folder.path(), 3).start().await.unwrap_err().to_string();
+    assert!(told.contains("master key"), "no key is made anew over sealed secrets: {told}");
+}
+
+#[tokio::test]
+async fn pausing_turns_everybody_away_also_after_a_restart_and_signs_nobody_out() {
+    let desk = Desk::with(ANY_PORT).await;
+    assert_eq!(desk.status_of("/.well-known/oauth-authorization-server").await, 200);
+    let status = desk.call("set_paused", json!({ "paused": true })).await;
+    assert_eq!(status["paused"], true);
+    assert_eq!(desk.status_of("/.well-known/oauth-authorization-server").await, 503);
+    assert_eq!(desk.status_of("/mcp").await, 503);
+    assert_eq!(desk.status_of("/healthz").await, 200);
+
+    desk.call("restart", json!({})).await;
+    assert_eq!(desk.status_of("/mcp").await, 503);
+    desk.call("set_paused", json!({ "paused": false })).await;
+    assert_eq!(desk.status_of("/mcp").await, 401);
+    assert_eq!(desk.file(), ANY_PORT);
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_environment_says_cannot_be_changed_from_a_form() {
+    let desk = Desk::with(ANY_PORT).await;
+    let form = desk.call("settings", json!({})).await;
+    let locked: Vec<&str> = form["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["locked"] == true)
+        .map(|row| row["key"].as_str().unwrap())
+        .collect();
+    assert_eq!(locked, ["console.listen", "practice.listen", "storage.data_dir"]);
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_dotenv_of_the_replaced_example_is_shown_without_its_secret_and_taken_over() {
+    const SECRET: &str = "abC8Q~0123456789abcdefghijklmnopqrstuvwx";
+    let desk = Desk::with(ANY_PORT).await;
+    let text = format!(
+        "FASTMCP_SERVER_AUTH_AZURE_CLIENT_ID=11111111-2222-4333-8444-555555555555\n\
+         FASTMCP_SERVER_AUTH_AZURE_TENANT_ID=11111111-2222-4333-8444-666666666666\n\
+         FASTMCP_SERVER_AUTH_AZURE_CLIENT_SECRET={SECRET}\nOTHER_THING=x\n"
+    );
+    let preview = desk.call("read_env", json!({ "text": text })).await;
+    assert_eq!(preview["changes"]["entra.client_id"], "11111111-2222-4333-8444-555555555555");
+    assert_eq!(preview["changes"]["entra.client_secret"], json!({ "masked": true }));
+    assert_eq!((&preview["ignored"], &preview["problems"]), (&json!(["OTHER_THING"]), &json!([])));
+    assert!(!preview.to_string().contains(SECRET));
+    assert_eq!(desk.call("save_env", json!({ "text": text })).await["saved"], true);
+    let form = desk.call("settings", json!({})).await;
+    assert!(form["rows"].as_array().unwrap().iter().any(|row| row["source"]["kind"] == "vault"));
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_follows_is_told_of_every_start_and_stop() {
+    let desk = Desk::with(ANY_PORT).await;
+    let mut events = desk.engine.api().subscribe();
+    desk.engine.restart().await;
+    desk.engine.stop().await;
+    let mut states = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        let told = serde_json::to_value(&event).unwrap();
+        if told["event"] == "status_changed" {
+            states.push(told["payload"]["state"]["is"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(states, ["starting", "running", "stopped"]);
+}
