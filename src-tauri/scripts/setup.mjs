@@ -41,15 +41,55 @@ export function needCargo(...parts) {
   }
 }
 
+const tool = (name) => () => works('sh', '-c', `command -v ${name}`);
+const library = (name) => () => works('pkg-config', '--exists', name);
+
 const PACKAGES = [
   ['build-essential', () => works('cc', '--version') && works('make', '--version')],
   ['pkg-config', () => works('pkg-config', '--version')],
   ['python3-venv', () => works('python3', '-c', 'import venv, ensurepip')],
 ];
 
+/** What building the desktop app needs besides. */
+const DESKTOP_BUILD_PACKAGES = [
+  ['libwebkit2gtk-4.1-dev', library('webkit2gtk-4.1')],
+  ['libayatana-appindicator3-dev', library('ayatana-appindicator3-0.1')],
+];
+
+/** What its tests need besides: a display, a bus, a panel, a keyring. */
+const DESKTOP_TEST_PACKAGES = [
+  ['xvfb', tool('Xvfb')],
+  ['dbus', tool('dbus-daemon')],
+  ['systemd', tool('busctl')],
+  ['openbox', tool('openbox')],
+  ['xfce4-panel', tool('xfce4-panel')],
+  ['adwaita-icon-theme', () => existsSync('/usr/share/icons/Adwaita')],
+  ['fonts-dejavu-core', () => existsSync('/usr/share/fonts/truetype/dejavu')],
+  ['wmctrl', tool('wmctrl')],
+  ['xdotool', tool('xdotool')],
+  ['scrot', tool('scrot')],
+  ['gnome-keyring', tool('gnome-keyring-daemon')],
+];
+
+/** What testing the pages in a browser needs. */
+const PAGES_TEST_PACKAGES = [
+  ['chromium', tool('chromium')],
+  ['fonts-dejavu-core', () => existsSync('/usr/share/fonts/truetype/dejavu')],
+];
+
+const KNOWN = [...PACKAGES, ...DESKTOP_BUILD_PACKAGES, ...DESKTOP_TEST_PACKAGES, ...PAGES_TEST_PACKAGES];
+const names = (packages) => packages.map(([name]) => name);
+
+/** For `needSystemPackages`: everything to build the desktop app. */
+export const DESKTOP_BUILD = ['build-essential', 'pkg-config', ...names(DESKTOP_BUILD_PACKAGES)];
+/** For `needSystemPackages`: everything to test the pages in a browser. */
+export const PAGES_TEST = names(PAGES_TEST_PACKAGES);
+/** For `needSystemPackages`: everything to test it. */
+export const DESKTOP_TEST = [...DESKTOP_BUILD, ...names(DESKTOP_TEST_PACKAGES)];
+
 /** System packages: installed by apt if missing, after saying so. */
-export function needSystemPackages(names = PACKAGES.map(([name]) => name)) {
-  const missing = PACKAGES.filter(([name, there]) => names.includes(name) && !there()).map(([name]) => name);
+export function needSystemPackages(wanted = names(PACKAGES)) {
+  const missing = names(KNOWN.filter(([name, there]) => wanted.includes(name) && !there()));
   if (missing.length === 0) return;
   if (!works('apt-get', '--version')) throw new Missing(`Missing: ${missing.join(', ')} (Debian's names). Install them, then run this again.`);
   const sudo = process.getuid() === 0 ? [] : ['sudo'];

@@ -1,18 +1,31 @@
-// `npm start`: builds the server and runs it. Without settings it starts on the built-in practice tenant, so there is
-// something to sign in to at once. Arguments go to the server: `npm start -- --listen 127.0.0.1:5000`.
+// `npm start`: builds the app and opens it; where there is no display, or with arguments, builds and runs the server without
+// a window. Arguments go to the server: `npm start -- --listen 127.0.0.1:5000`; `npm start -- --headless` has none.
+// Without settings it starts on the built-in practice tenant, so there is something to sign in to at once.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Missing, needCargo, needSystemPackages, ROOT, TARGET } from './setup.mjs';
+import { DESKTOP_BUILD, Missing, needCargo, needNpmPackages, needSystemPackages, ROOT, TARGET } from './setup.mjs';
 
 const COMMANDS = ['serve', 'help', '--help', '-h', '--version', '-V'];
+const DESKTOP = 'just-mcp-oauth-proxy';
+const SERVER = 'just-mcp-oauth-proxyd';
 
-function build() {
+/** Whether a window could be shown. */
+const hasDisplay = () => process.platform !== 'linux' || Boolean(process.env.DISPLAY || process.env.WAYLAND_DISPLAY);
+
+async function build(name, crate) {
   needCargo();
-  needSystemPackages(['build-essential', 'pkg-config']);
-  const { status } = spawnSync('cargo', ['build', '--locked', '-p', 'headless'], { cwd: ROOT, stdio: 'inherit' });
-  if (status !== 0) throw new Missing('The server could not be built: see above.');
+  needSystemPackages(crate === 'desktop' ? DESKTOP_BUILD : ['build-essential', 'pkg-config']);
+  await needNpmPackages();
+  const steps = [
+    ['npm', ['run', '--silent', 'ui:build', '--', '--logLevel', 'warn'], 'The pages of the window'],
+    ['cargo', ['build', '--locked', '-p', crate], name],
+  ];
+  for (const [command, args, what] of steps) {
+    if (spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' }).status !== 0) throw new Missing(`${what} could not be built: see above.`);
+  }
+  return join(TARGET, 'debug', name);
 }
 
 function welcome(line) {
@@ -29,19 +42,28 @@ ${facts.practice === 'off' ? '' : `  Practice tenant  ${facts.practice}   (imita
 `);
 }
 
-function serve(args) {
-  const binary = join(TARGET, 'debug', 'just-mcp-oauth-proxyd');
+/** Ctrl-C reaches the child by itself; we stay until it is done. */
+function stayWith(child) {
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGTERM'));
+  child.on('exit', (code, signal) => (process.exitCode = signal ? 1 : code));
+}
+
+function serve(binary, args) {
   const server = spawn(binary, COMMANDS.includes(args[0]) ? args : ['serve', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   createInterface({ input: server.stdout }).on('line', (line) => (line.startsWith('ready ') ? welcome(line) : console.log(line)));
-  // Ctrl-C reaches the server by itself; we stay until it is done.
-  process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => server.kill('SIGTERM'));
-  server.on('exit', (code, signal) => (process.exitCode = signal ? 1 : code));
+  stayWith(server);
 }
 
 try {
-  build();
-  serve(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (args.length === 0 && hasDisplay()) {
+    const binary = await build(DESKTOP, 'desktop');
+    console.log('\n  The app is in the tray; its window opens now. Stop with Quit in the tray menu, or Ctrl-C.\n');
+    stayWith(spawn(binary, { stdio: 'inherit' }));
+  } else {
+    serve(await build(SERVER, 'headless'), args.filter((arg) => arg !== '--headless'));
+  }
 } catch (error) {
   if (!(error instanceof Missing)) throw error;
   console.error(error.message);

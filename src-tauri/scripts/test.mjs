@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { readdirSync } from 'node:fs';
 import { run } from './process.mjs';
-import { Missing, needCargo, needNpmPackages, needPython, needSystemPackages, newNode, ROOT, TARGET, works } from './setup.mjs';
+import { DESKTOP_TEST, Missing, needCargo, needNpmPackages, needPython, needSystemPackages, newNode, PAGES_TEST, ROOT, TARGET, works } from './setup.mjs';
 
 const MINUTE = 60_000;
 const TESTS = join('src-tauri', 'tests');
@@ -17,10 +17,31 @@ function count(output) {
   const plain = output.replace(/\x1b\[[\d;]*m/g, '');
   output = plain;
   return {
-    passed: sum(/^test result: .*? (\d+) passed/gm) + sum(/tests? run: (\d+) passed/g) + sum(/^ℹ pass (\d+)$/gm),
-    failed: sum(/^test result: .*? (\d+) failed/gm) + sum(/tests? run: .*?(\d+) failed/g) + sum(/^ℹ (?:fail|cancelled) (\d+)$/gm),
+    passed: sum(/^test result: .*? (\d+) passed/gm) + sum(/tests? run: (\d+) passed/g) + sum(/^ℹ pass (\d+)$/gm) + sum(/^ +Tests .*?(\d+) passed/gm),
+    failed: sum(/^test result: .*? (\d+) failed/gm) + sum(/tests? run: .*?(\d+) failed/g) + sum(/^ℹ (?:fail|cancelled) (\d+)$/gm) + sum(/^ +Tests .*?(\d+) failed/gm),
   };
 }
+
+/** The test files of a folder below src-tauri/tests, by Node's own runner. */
+function nodeTests(name, minutes, env = {}) {
+  const folder = join(TESTS, name);
+  const files = readdirSync(join(ROOT, folder)).filter((file) => file.endsWith('.test.mjs')).map((file) => join(folder, file));
+  const options = { cwd: ROOT, limit: minutes * MINUTE, env: { ...process.env, ...env } };
+  return run(newNode(), ['--test', '--test-reporter=spec', '--test-timeout=360000', ...files], options);
+}
+
+/** One after the other until one fails. */
+async function each(...steps) {
+  let output = '';
+  for (const step of steps) {
+    const result = await step();
+    output += result.output;
+    if (result.code !== 0) return { ...result, output };
+  }
+  return { code: 0, output };
+}
+
+const npm = (script) => run('npm', ['run', '--silent', script], { cwd: ROOT, limit: 10 * MINUTE });
 
 async function cargo(args, minutes, env = {}) {
   return run('cargo', args, { cwd: ROOT, limit: minutes * MINUTE, env: { ...process.env, CARGO_TERM_COLOR: 'never', ...env } });
@@ -35,6 +56,8 @@ const stages = {
     await needPython('venv', join(ROOT, TESTS, 'requirements.txt'));
     return { code: 0, output: '' };
   },
+  // First of all: the programs have the pages built in.
+  ui: () => each(() => npm('ui:check'), () => npm('ui:test'), () => npm('ui:build')),
   fmt: () => cargo(['fmt', '--check'], 5),
   clippy: () => cargo(['clippy', '--locked', '--all-targets', '--', '-D', 'warnings'], 45),
   doc: () => cargo(['doc', '--locked', '--no-deps'], 30, { RUSTDOCFLAGS: '-D warnings' }),
@@ -45,11 +68,21 @@ const stages = {
     return { ...docs, code: tests.code || docs.code, output: tests.output + docs.output };
   },
   build: () => cargo(['build', '--locked', '-p', 'headless'], 45),
-  clients() {
-    const folder = join(TESTS, 'clients');
-    const files = readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.test.mjs')).map((name) => join(folder, name));
-    const env = { ...process.env, JMOP_TEST_PYTHON: join(TARGET, 'venv', 'bin', 'python') };
-    return run(newNode(), ['--test', '--test-reporter=spec', '--test-timeout=360000', ...files], { cwd: ROOT, limit: 30 * MINUTE, env });
+  clients: () => nodeTests('clients', 30, { JMOP_TEST_PYTHON: join(TARGET, 'venv', 'bin', 'python') }),
+  // The pages in a real browser, over the console of the real server.
+  pages() {
+    needSystemPackages(PAGES_TEST);
+    return nodeTests('pages', 15);
+  },
+  // The app in a real window, under a display, a bus and a panel of its own.
+  async desktop() {
+    needSystemPackages(DESKTOP_TEST);
+    return each(
+      () => cargo(['clippy', '--locked', '-p', 'desktop', '--all-targets', '--', '-D', 'warnings'], 45),
+      () => cargo(['test', '--locked', '-p', 'desktop'], 45),
+      () => cargo(['build', '--locked', '-p', 'desktop'], 45),
+      () => nodeTests('desktop', 20),
+    );
   },
 };
 

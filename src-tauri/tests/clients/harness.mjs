@@ -38,9 +38,9 @@ export class Engine {
   #practice = '127.0.0.1:0';
 
   /** `args` are added to the command line; `folder` is its home, data and log. */
-  constructor({ folder, args = [], env = {}, binary = BINARY, listen = '127.0.0.1:0' }) {
+  constructor({ folder, args = [], env = {}, binary = BINARY, listen = '127.0.0.1:0', console = 'off' }) {
     this.#listen = listen;
-    Object.assign(this, { folder, args, env, binary, logFile: join(folder, 'engine.log') });
+    Object.assign(this, { folder, args, env, binary, console, logFile: join(folder, 'engine.log') });
   }
 
   /** Starts an engine on the practice tenant that is stopped, and its folder removed, when the test is over. */
@@ -56,7 +56,7 @@ export class Engine {
     const began = process.hrtime.bigint();
     const log = openSync(this.logFile, 'a');
     const home = { HOME: this.folder, XDG_CONFIG_HOME: this.folder, XDG_DATA_HOME: this.folder };
-    const args = ['serve', '--listen', this.#listen, '--practice', this.#practice, '--console', 'off', '--data-dir', join(this.folder, 'data'), ...this.args];
+    const args = ['serve', '--listen', this.#listen, '--practice', this.#practice, '--console', this.console, '--data-dir', join(this.folder, 'data'), ...this.args];
     this.child = start(this.binary, args, { stdio: ['ignore', 'pipe', log], env: cleanEnvironment({ ...home, ...this.env }) });
     const failed = this.child.ended.then(({ code, error }) => {
       throw new Error(`the engine ended with ${error?.message ?? code} before it was ready\n${this.log().slice(-3000)}`);

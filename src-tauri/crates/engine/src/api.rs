@@ -4,6 +4,7 @@
 //! names to the owner of the machine and never a token or secret. How a request arrives, and from whom, is not its business.
 
 mod answers;
+mod bundle;
 mod commands;
 mod desk;
 mod error;
@@ -29,6 +30,7 @@ pub use answers::{
     PersonRow, PracticeState, ResidentRow, Saved, SessionClaims, SessionClient, SessionEnded, SessionRow,
     SessionState, SettingRow, SettingsForm, State, Status,
 };
+pub use bundle::{BundleFile, SupportBundle};
 pub use error::{ApiError, ErrorCode};
 pub use requests::{
     ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, PauseSwitch, PersonSwitch, SessionRef,
@@ -118,6 +120,8 @@ commands! {
     read_env(EnvText) -> EnvPreview;
     /// Takes the settings of a `.env` file over, as `save_settings` does.
     save_env(EnvText) -> Saved;
+    /// How things stand, the settings and the last events, without secrets and names, to send to somebody who helps.
+    support_bundle(Empty) -> SupportBundle;
 }
 
 // === impl Api ===

@@ -159,7 +159,7 @@ async fn a_secret_typed_in_is_sealed_and_comes_back_with_the_same_key_only() {
     let row = form["rows"].as_array().unwrap().iter().find(|row| row["key"] == "entra.client_secret");
     let row = row.unwrap();
     assert_eq!(
-        (&row["given"], &row["text"], &row["source"]["kind"]),
+        (&row["given"], &row["text"], &row["source"]["is"]),
         (&json!(true), &Value::Null, &json!("vault"))
     );
     assert!(!desk.file().contains(SECRET));
@@ -227,7 +227,7 @@ async fn a_dotenv_of_the_replaced_example_is_shown_without_its_secret_and_taken_
     assert!(!preview.to_string().contains(SECRET));
     assert_eq!(desk.call("save_env", json!({ "text": text })).await["saved"], true);
     let form = desk.call("settings", json!({})).await;
-    assert!(form["rows"].as_array().unwrap().iter().any(|row| row["source"]["kind"] == "vault"));
+    assert!(form["rows"].as_array().unwrap().iter().any(|row| row["source"]["is"] == "vault"));
     desk.engine.stop().await;
 }
 

@@ -21,7 +21,7 @@ pub struct Problem {
 
 /// Where the text of a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "is", rename_all = "snake_case")]
 pub enum Source {
     Default,
     /// `line` counts from 1.

@@ -40,6 +40,7 @@ fn client(check: &mut Check<'_>, number: usize, scope: &ScopeSet, earlier: &[Cli
         created_at: Timestamp::from_millis(0),
         approved_at: None,
         attempt: None,
+        blocked_at: None,
     })
 }
 
