@@ -16,7 +16,7 @@ use model::scope::ScopeSet;
 use model::session::Session;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Signs and checks.
 pub(crate) struct Mint {
@@ -59,6 +59,30 @@ pub(crate) struct Minted {
     pub(crate) expires_at: Timestamp,
 }
 
+impl Claims {
+    fn new(session: &Session, scope: &ScopeSet, now: Timestamp, jti: String) -> Self {
+        Self {
+            iss: session.site.issuer().to_owned(),
+            sub: format!("{}.{}", session.person.id.object, session.person.id.tenant),
+            aud: session.resource.clone(),
+            client_id: session.client.clone(),
+            iat: now.secs(),
+            exp: now.plus(Mint::LIFETIME).secs(),
+            jti,
+            scope: scope.to_string(),
+            sid: session.id.clone(),
+        }
+    }
+
+    /// What the newest access token of a session says, all but its `jti`: that is random and kept nowhere.
+    pub(crate) fn shown(session: &Session) -> Map<String, Value> {
+        let claims = Self::new(session, &session.scope, session.refreshed_at, String::new());
+        let Ok(Value::Object(mut shown)) = serde_json::to_value(claims) else { return Map::new() };
+        shown.remove("jti");
+        shown
+    }
+}
+
 impl Mint {
     /// Several clients refresh before every request when a token lives five minutes or less.
     pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
@@ -91,23 +115,18 @@ impl Mint {
         entropy: &dyn Entropy,
     ) -> Minted {
         let expires_at = now.plus(Self::LIFETIME);
-        let claims = Claims {
-            iss: session.site.issuer().to_owned(),
-            sub: format!("{}.{}", session.person.id.object, session.person.id.tenant),
-            aud: session.resource.clone(),
-            client_id: session.client.clone(),
-            iat: now.secs(),
-            exp: expires_at.secs(),
-            jti: random_text::<12>(entropy),
-            scope: scope.to_string(),
-            sid: session.id.clone(),
-        };
+        let claims = Claims::new(session, scope, now, random_text::<12>(entropy));
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(self.key_id.clone());
         let token =
             jsonwebtoken::encode(&header, &claims, &self.signing).expect("claims of plain strings sign");
         Minted { token: Secret::from(token), expires_at }
+    }
+
+    /// Whether we signed it, for whomever and whenever.
+    pub(crate) fn signed(&self, token: &str) -> bool {
+        jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation).is_ok()
     }
 
     /// Checks signature, type and time. Whose it is and where it counts is the caller's question.
@@ -129,5 +148,71 @@ impl Mint {
             "kty": "OKP", "crv": "Ed25519", "x": B64.encode(&self.public),
             "use": "sig", "alg": "EdDSA", "kid": self.key_id,
         }]})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::ExposeSecret as _;
+    use model::ids::AttemptId;
+    use model::origin::{BaseUrl, Origin, Site};
+    use model::person::{Person, PersonId};
+    use model::session::SessionState;
+    use model::testing::SeededEntropy;
+
+    use super::*;
+
+    fn session(entropy: &SeededEntropy) -> Session {
+        let now = Timestamp::from_secs(1_790_000_000);
+        Session {
+            id: SessionId::generate(entropy),
+            attempt: AttemptId::generate(entropy),
+            client: ClientId::generate(entropy),
+            client_name: None,
+            person: Person {
+                id: PersonId { tenant: "tid".into(), object: "oid".into() },
+                name: None,
+                username: None,
+                email: None,
+                guest: false,
+                roles: Vec::new(),
+            },
+            scope: ScopeSet::parse_lenient("read write"),
+            resource: "http://localhost:4242/mcp".into(),
+            site: Site { origin: Origin::Local, base: BaseUrl::parse("http://localhost:4242").unwrap() },
+            created_at: now,
+            refreshed_at: now,
+            active_at: now,
+            calls: 0,
+            state: SessionState::Live,
+            trouble: None,
+            upstream: None,
+            upstream_issuer: None,
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_what_the_token_says_but_for_its_jti() {
+        let entropy = SeededEntropy::new(3);
+        let mint = Mint::new(&MasterKey::generate(&entropy));
+        let session = session(&entropy);
+        let minted = mint.mint(&session, &session.scope, session.refreshed_at, &entropy);
+        let said = mint.check(minted.token.expose_secret(), session.refreshed_at).unwrap();
+        let Value::Object(mut said) = serde_json::to_value(said).unwrap() else { panic!("no object") };
+        assert!(said.remove("jti").is_some());
+        assert_eq!(Claims::shown(&session), said);
+    }
+
+    #[test]
+    fn an_expired_token_is_still_one_we_signed_and_a_changed_one_is_not() {
+        let entropy = SeededEntropy::new(3);
+        let mint = Mint::new(&MasterKey::generate(&entropy));
+        let session = session(&entropy);
+        let minted = mint.mint(&session, &session.scope, Timestamp::from_secs(0), &entropy);
+        let token = minted.token.expose_secret();
+        assert!(matches!(mint.check(token, session.refreshed_at), Err(BadToken::Expired)));
+        assert!(mint.signed(token));
+        assert!(!Mint::new(&MasterKey::generate(&entropy)).signed(token));
+        assert!(!mint.signed(&token[..token.len() - 2]));
     }
 }

@@ -212,6 +212,12 @@ fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeErro
                 hint,
             )
         }
+        AuthorizeError::Client(UnknownClient::Blocked) => {
+            event(about, "invalid_client");
+            let hint = "Nothing was sent anywhere. If you know this client, ask the owner of this server to unblock it under \
+                        Sessions, then start again from the client.";
+            page(flow, StatusCode::FORBIDDEN, "This client is blocked", refused, hint)
+        }
         AuthorizeError::Client(_) => {
             event(about, "invalid_client");
             let hint = "Your client remembers a registration this server does not have. Remove the server in your client \
@@ -242,13 +248,19 @@ fn page(flow: &Flow, status: StatusCode, title: &str, refused: &AuthorizeError, 
 }
 
 impl Return {
-    /// Whether a browser may be sent there without anybody having looked: this computer, or a client somebody approved,
-    /// configured, or can be held to its published document. Anybody can register, so anything else would make us an
-    /// open redirector (RFC 9700 section 4.11.2).
+    /// Whether a browser may be sent there without anybody having looked: this computer, a client somebody approved or
+    /// configured, or the very host that published the client's document. Anybody can register and anybody can publish,
+    /// so anything else would make us an open redirector (RFC 9700 section 4.11.2).
     fn is_trusted(&self) -> bool {
         self.redirect_uri.is_loopback()
-            || self.client.kind != ClientKind::Dynamic
+            || self.client.kind == ClientKind::Static
             || self.client.approved_at.is_some()
+            || self.goes_home()
+    }
+
+    fn goes_home(&self) -> bool {
+        let to = self.redirect_uri.url();
+        to.scheme() == "https" && self.client.verified_host().is_some_and(|host| to.host_str() == Some(&host))
     }
 }
 
@@ -303,5 +315,58 @@ impl Fault {
             Self::PlainPkce => "code_challenge must be a SHA-256 with code_challenge_method=S256",
             Self::ForeignResource => "resource is not the URL of this MCP server",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::client::ClientAuth;
+    use model::redirect::RedirectRule;
+    use model::scope::ScopeSet;
+    use model::time::Timestamp;
+
+    use super::*;
+
+    fn is_trusted(kind: ClientKind, id: &str, redirect: &str, approved: bool) -> bool {
+        let now = Timestamp::from_secs(1);
+        let client = Client {
+            id: ClientId::parse(id).unwrap(),
+            kind,
+            name: None,
+            uri: None,
+            logo_uri: None,
+            redirects: vec![RedirectRule::parse(redirect).unwrap()],
+            auth: ClientAuth::None,
+            scope: ScopeSet::default(),
+            created_at: now,
+            approved_at: approved.then_some(now),
+            attempt: None,
+            blocked_at: None,
+        };
+        Return { client, redirect_uri: RedirectUri::parse(redirect).unwrap(), state: None }.is_trusted()
+    }
+
+    #[test]
+    fn a_published_client_is_trusted_with_its_own_host_and_this_computer_until_somebody_approved_it() {
+        let id = "https://client.example/oauth/client.json";
+        for (redirect, at_first) in [
+            ("https://client.example/callback", true),
+            ("http://127.0.0.1:5000/callback", true),
+            ("https://victim.example/callback", false),
+            ("https://sub.client.example/callback", false),
+            ("https://client.example.evil.example/callback", false),
+            ("some-app://client.example/callback", false),
+        ] {
+            assert_eq!(is_trusted(ClientKind::Document, id, redirect, false), at_first, "{redirect}");
+            assert!(is_trusted(ClientKind::Document, id, redirect, true), "{redirect}");
+        }
+    }
+
+    #[test]
+    fn a_registered_client_is_trusted_once_approved_and_a_configured_one_always() {
+        let redirect = "https://client.example/callback";
+        assert!(!is_trusted(ClientKind::Dynamic, "client_a", redirect, false));
+        assert!(is_trusted(ClientKind::Dynamic, "client_a", redirect, true));
+        assert!(is_trusted(ClientKind::Static, "configured", redirect, false));
     }
 }

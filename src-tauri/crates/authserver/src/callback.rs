@@ -13,11 +13,11 @@ use model::upstream::{SignedIn, UpstreamError};
 use model::{ExposeSecret as _, Secret};
 
 use crate::authorize::ClientAnswer;
-use crate::cookies;
-use crate::flow::{Flow, Shared, about_grant, to_the_end};
+use crate::flow::{Flow, Shared, about_grant};
 use crate::pages::{self, Refusal};
 use crate::params::{ParamError, Params};
 use crate::site::Here;
+use crate::{consent, cookies};
 
 #[derive(Debug, thiserror::Error)]
 enum CallbackError {
@@ -39,6 +39,9 @@ enum CallbackError {
     Upstream(Box<Grant>, UpstreamError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The provider said yes, which it does once, and it could not be written down.
+    #[error(transparent)]
+    NotKept(StoreError),
 }
 
 /// Where a callback finds its grant.
@@ -55,13 +58,16 @@ pub(crate) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    to_the_end(async move {
-        match receive(&flow, &site, &headers, query.unwrap_or_default().as_bytes()).await {
-            Ok(response) => response,
-            Err(refused) => refuse(&flow, &refused).await,
-        }
-    })
-    .await
+    let carried = flow.clone();
+    carried
+        .to_the_end(async move {
+            let query = query.unwrap_or_default();
+            match receive(&flow, &site, &headers, query.as_bytes()).await {
+                Ok(response) => response,
+                Err(refused) => refuse(&flow, &refused, query.as_bytes()).await,
+            }
+        })
+        .await
 }
 
 async fn receive(
@@ -72,10 +78,10 @@ async fn receive(
 ) -> Result<Response, CallbackError> {
     let params = Params::parse(query)?;
     let state = params.get("state").ok_or(CallbackError::UnknownState)?;
-    let id = Shared::grant_of_state(state).ok_or(CallbackError::UnknownState)?;
+    let id = flow.grant_of_state(state).ok_or(CallbackError::UnknownState)?;
     // A provider's code is good once, so of two identical callbacks the second waits and gets the first one's answer.
     let _turn = flow.sessions.turn(id.as_str()).await;
-    let grant = match find(flow, site, headers, &id, state).await? {
+    let grant = match find(flow, site, headers, &id).await? {
         Found::Waiting(grant) => grant,
         Found::Answered(grant) => return Ok(answer(flow, &grant)),
     };
@@ -92,7 +98,7 @@ async fn receive(
         Ok(signed_in) => signed_in,
         Err(error) => return Err(CallbackError::Upstream(grant, error)),
     };
-    let grant = approve(flow, *grant, signed_in).await?;
+    let grant = approve(flow, site, headers, *grant, signed_in).await?;
     Ok(answer(flow, &grant))
 }
 
@@ -100,26 +106,18 @@ fn answer(flow: &Flow, grant: &Grant) -> Response {
     ClientAnswer::of(grant).code(flow.code(&grant.id).expose_secret())
 }
 
-/// The grant that `state` names: authentic, open, not too old, and started in this very browser.
-async fn find(
-    flow: &Flow,
-    site: &Site,
-    headers: &HeaderMap,
-    id: &GrantId,
-    state: &str,
-) -> Result<Found, CallbackError> {
+/// The grant that `state` named: open, not too old, and approved in this very browser.
+async fn find(flow: &Flow, site: &Site, headers: &HeaderMap, id: &GrantId) -> Result<Found, CallbackError> {
     let grant = flow.store.lookup_grant(id).await?.ok_or(CallbackError::UnknownState)?;
-    let authentic = TokenHash::of(&flow.leg(&grant).state).matches(state);
-    if !authentic || *site != flow.sign_in_site(&grant.site) {
+    if *site != flow.sign_in_site(&grant.site) {
         return Err(CallbackError::UnknownState);
     }
-    let has = |browser: &TokenHash| cookies::render_named(headers, site, browser).is_some();
-    let (started_here, answered) = match &grant.stage {
-        Stage::AtUpstream { browser, .. } => (has(browser), false),
-        Stage::Approved { .. } => (grant.renders.iter().any(|render| has(&render.browser)), true),
+    let (browser, answered) = match &grant.stage {
+        Stage::AtUpstream { browser, .. } => (browser, false),
+        Stage::Approved { browser, .. } => (browser, true),
         _ => return Err(CallbackError::Finished),
     };
-    if !started_here {
+    if cookies::render_named(headers, site, browser).is_none() {
         return Err(CallbackError::OtherBrowser);
     }
     if grant.is_expired(flow.now()) {
@@ -129,33 +127,65 @@ async fn find(
     Ok(if answered { Found::Answered(grant) } else { Found::Waiting(grant) })
 }
 
-/// Writes the sign-in down. A consent page rendered meanwhile changes the grant, so losing the swap is no verdict.
-async fn approve(flow: &Flow, mut grant: Grant, signed_in: SignedIn) -> Result<Grant, CallbackError> {
+/// Writes the sign-in down. A consent page rendered meanwhile changes the grant, so losing the swap is no verdict; one
+/// approved meanwhile in another browser is: the code is for the browser that approved last.
+async fn approve(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    mut grant: Grant,
+    signed_in: SignedIn,
+) -> Result<Grant, CallbackError> {
     let SignedIn { person, issuer, tokens } = signed_in;
     let code = TokenHash::of(flow.code(&grant.id).expose_secret());
     let sealed = flow.seal(Shared::grant_place(&grant.id), &tokens.to_plain_json());
     let now = flow.now();
+    // First, so that no crash leaves a session whose client may be evicted. The exchange of the code does it as well.
+    if let Err(error) = flow.note_approval(&grant.client, now).await {
+        tracing::warn!(%error, "an approved client could not be marked as such yet");
+    }
+    let mut remember = None;
     let approved = loop {
+        match &grant.stage {
+            Stage::AtUpstream { browser, .. } if cookies::render_named(headers, site, browser).is_none() => {
+                return Err(CallbackError::OtherBrowser);
+            }
+            Stage::AtUpstream { remember: cookie, .. } => remember = *cookie,
+            // Our own write, which the store had done although it said it could not.
+            Stage::Approved { upstream, .. } if *upstream == sealed => break grant,
+            _ => return Err(CallbackError::Finished),
+        }
         let next = grant
             .approved(code, person.clone(), sealed.clone(), issuer.clone(), now)
             .map_err(|_| CallbackError::Finished)?;
-        if flow.store.advance_grant(&next).await? == Swap::Done {
+        let swap = flow.insist(|| flow.store.advance_grant(&next)).await.map_err(CallbackError::NotKept)?;
+        if swap == Swap::Done {
             break next;
         }
-        grant = flow.store.lookup_grant(&next.id).await?.ok_or(CallbackError::Finished)?;
+        let newer =
+            flow.insist(|| flow.store.lookup_grant(&next.id)).await.map_err(CallbackError::NotKept)?;
+        grant = newer.ok_or(CallbackError::Finished)?;
     };
-    // The person is in; a client that is not yet marked is only evicted sooner.
-    if let Err(error) = flow.store.approve_client(&approved.client, now).await {
-        tracing::warn!(%error, "an approved client could not be marked as such");
+    if let Some(cookie) = remember {
+        consent::keep_approval(flow, &approved, cookie).await;
     }
     flow.event(About { person: Some(person), ..about_grant(&approved) }, EventKind::SignedIn);
     Ok(approved)
 }
 
-async fn refuse(flow: &Flow, refused: &CallbackError) -> Response {
+/// The sign-in that a refused answer belongs to, if its `state` is one we gave out.
+async fn known(flow: &Flow, query: &[u8]) -> Option<About> {
+    let params = Params::parse(query).ok()?;
+    let id = flow.grant_of_state(params.get("state")?)?;
+    let grant = flow.store.lookup_grant(&id).await.ok()??;
+    Some(about_grant(&grant))
+}
+
+async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response {
     let what = pages::sentence(&refused.to_string());
     let (title, hint) = match refused {
         CallbackError::Store(store) => return pages::trouble(flow, store),
+        CallbackError::NotKept(store) => return pages::not_kept(flow, store),
         CallbackError::Cancelled(grant) => {
             close(flow, grant, Closed::Declined, EventKind::ConsentDeclined).await;
             return ClientAnswer::of(grant).error("access_denied", "the person cancelled the sign-in");
@@ -193,7 +223,8 @@ async fn refuse(flow: &Flow, refused: &CallbackError) -> Response {
             ("This sign-in cannot be finished", "Start the sign-in again from your client.")
         }
     };
-    flow.event(About::default(), EventKind::CallbackRefused { reason: refused.to_string() });
+    let about = known(flow, query).await.unwrap_or_default();
+    flow.event(about, EventKind::CallbackRefused { reason: refused.to_string() });
     pages::refusal(flow, StatusCode::BAD_REQUEST, &Refusal { title, what: &what, hint, ..Refusal::default() })
 }
 

@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::client::Client;
 use model::ids::ClientId;
 use model::ports::StoreError;
 
@@ -17,6 +18,8 @@ pub(crate) enum ClientAuthError {
     Missing,
     #[error("no client is registered under this client_id; register again")]
     Unknown,
+    #[error("the owner of this server has blocked this client")]
+    Blocked,
     #[error("the client secret is wrong or missing")]
     WrongSecret,
     #[error("the Authorization header is not well-formed Basic authentication")]
@@ -36,7 +39,7 @@ impl Shared {
     /// The client that sent this request, proven as it registered.
     ///
     /// A client known by its metadata document is public, so its `client_id` alone is compared with what the code or
-    /// token was issued to, and the document need not be reachable here.
+    /// token was issued to, and the document need not be reachable here. Whether it is blocked stands in the store.
     pub(crate) async fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -46,10 +49,13 @@ impl Shared {
         let id = ClientId::parse(&id).ok_or(ClientAuthError::Unknown)?;
         let configured = self.policy.static_clients.iter().any(|client| client.id == id);
         if self.documents.names_document(&id) && !configured {
-            return Ok(id);
+            let stored = self.store.lookup_client(&id).await?;
+            let blocked = stored.as_ref().is_some_and(Client::is_blocked);
+            return if blocked { Err(ClientAuthError::Blocked) } else { Ok(id) };
         }
         let client = self.client(&id).await.map_err(|unknown| match unknown {
             UnknownClient::Store(error) => ClientAuthError::Store(error),
+            UnknownClient::Blocked => ClientAuthError::Blocked,
             UnknownClient::NotRegistered | UnknownClient::Document(_) => ClientAuthError::Unknown,
         })?;
         match (client.auth.secret_hash(), secret) {

@@ -22,7 +22,7 @@ use model::{ExposeSecret as _, Secret};
 use crate::authorize::ClientAnswer;
 use crate::clients::UnknownClient;
 use crate::cookies;
-use crate::flow::{Flow, about_grant, to_the_end};
+use crate::flow::{Flow, about_grant};
 use crate::pages::{self, Refusal};
 use crate::params::{Form, ParamError, Params};
 use crate::site::{self, Here};
@@ -41,6 +41,8 @@ enum ConsentError {
     OtherComputer,
     #[error("the form was not sent by the page this browser was shown")]
     NotThisBrowser,
+    #[error("the owner of this server has blocked this client")]
+    Blocked,
     #[error("the client of this sign-in is no longer known")]
     Client(#[source] UnknownClient),
     #[error(transparent)]
@@ -65,6 +67,7 @@ async fn show(flow: &Flow, site: &Site, headers: &HeaderMap, query: &[u8]) -> Re
     let grant = open_grant(flow, site, &params).await?;
     let client = flow.client(&grant.client).await.map_err(|unknown| match unknown {
         UnknownClient::Store(error) => ConsentError::Store(error),
+        UnknownClient::Blocked => ConsentError::Blocked,
         unknown => ConsentError::Client(unknown),
     })?;
 
@@ -81,7 +84,7 @@ async fn show(flow: &Flow, site: &Site, headers: &HeaderMap, query: &[u8]) -> Re
     let about = About { client_name: client.name.clone(), ..about_grant(&grant) };
     let mut response = if remembered {
         flow.event(about, EventKind::ConsentRemembered);
-        go_upstream(flow, grant, &render).await?
+        go_upstream(flow, grant, &render, None).await?
     } else {
         flow.event(about, EventKind::ConsentShown);
         page(flow, &grant, &client, &form)
@@ -140,13 +143,15 @@ pub(crate) async fn post(
         Ok(params) => params,
         Err(error) => return refuse(&flow, &error.into(), None),
     };
-    to_the_end(async move {
-        match decide(&flow, &site, &headers, &params).await {
-            Ok(response) => response,
-            Err(refused) => refuse(&flow, &refused, params.get("grant").and_then(GrantId::parse)),
-        }
-    })
-    .await
+    let carried = flow.clone();
+    carried
+        .to_the_end(async move {
+            match decide(&flow, &site, &headers, &params).await {
+                Ok(response) => response,
+                Err(refused) => refuse(&flow, &refused, params.get("grant").and_then(GrantId::parse)),
+            }
+        })
+        .await
 }
 
 async fn decide(
@@ -182,29 +187,34 @@ async fn approve(
 ) -> Result<Response, ConsentError> {
     let remember = remember && may_remember(&grant);
     flow.event(about_grant(&grant), EventKind::ConsentApproved { remembered: remember });
-    let (client, redirect_uri, scope) =
-        (grant.client.clone(), grant.redirect_uri.to_string(), grant.scope.clone());
-    let mut response = go_upstream(flow, grant, render).await?;
-    if remember {
+    let cookie = remember.then(|| {
         let known =
             cookies::browser(headers, site).filter(|value| CredentialKind::Browser.looks_right(value));
-        let value = known.map_or_else(|| CredentialKind::Browser.mint(flow.entropy.as_ref()), Secret::from);
-        let now = flow.now();
-        let consent = Consent {
-            browser: TokenHash::of(value.expose_secret()),
-            client,
-            redirect_uri,
-            scope,
-            given_at: now,
-            expires_at: now.plus(REMEMBERED),
-        };
-        flow.store.put_consent(&consent).await?;
-        cookies::attach(
-            &mut response,
-            cookies::set_browser(value.expose_secret(), REMEMBERED.as_secs(), site),
-        );
-    }
+        known.map_or_else(|| CredentialKind::Browser.mint(flow.entropy.as_ref()), Secret::from)
+    });
+    let hash = cookie.as_ref().map(|value| TokenHash::of(value.expose_secret()));
+    let mut response = go_upstream(flow, grant, render, hash).await?;
+    let set =
+        cookie.and_then(|value| cookies::set_browser(value.expose_secret(), REMEMBERED.as_secs(), site));
+    cookies::attach(&mut response, set);
     Ok(response)
+}
+
+/// Keeps the approval of a grant for the browser with this cookie. Only once somebody has signed in: anybody can press
+/// the button, and what strangers do is not kept for a month.
+pub(crate) async fn keep_approval(flow: &Flow, grant: &Grant, cookie: TokenHash) {
+    let now = flow.now();
+    let consent = Consent {
+        browser: cookie,
+        client: grant.client.clone(),
+        redirect_uri: grant.redirect_uri.to_string(),
+        scope: grant.scope.clone(),
+        given_at: now,
+        expires_at: now.plus(REMEMBERED),
+    };
+    if let Err(error) = flow.store.put_consent(&consent).await {
+        tracing::warn!(%error, "an approval could not be remembered; the person is asked again the next time");
+    }
 }
 
 /// A refusal also takes back what was approved and remembered before.
@@ -230,7 +240,12 @@ async fn decline(
 }
 
 /// The provider is asked for its address first: if it does not answer, the page can be used again.
-async fn go_upstream(flow: &Flow, grant: Grant, render: &Render) -> Result<Response, ConsentError> {
+async fn go_upstream(
+    flow: &Flow,
+    grant: Grant,
+    render: &Render,
+    remember: Option<TokenHash>,
+) -> Result<Response, ConsentError> {
     let url = match flow.upstream.authorize_url(&flow.leg(&grant)).await {
         Ok(url) => url,
         Err(error) => {
@@ -247,7 +262,11 @@ async fn go_upstream(flow: &Flow, grant: Grant, render: &Render) -> Result<Respo
         }
     };
     let now = flow.now();
-    let grant = advance(flow, grant, |grant| grant.sent_upstream(render.browser, now).ok()).await?;
+    let grant = advance(flow, grant, |grant| {
+        let sent = grant.sent_upstream(render.browser, now).ok()?;
+        if let Some(cookie) = remember { sent.remembering(cookie).ok() } else { Some(sent) }
+    })
+    .await?;
     flow.event(about_grant(&grant), EventKind::SentToUpstream);
     let mut response = Redirect::to(&url).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -322,6 +341,11 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
             StatusCode::FORBIDDEN,
             "That did not come from this page",
             "Go back, reload the page and decide again; cookies must be allowed for this address.",
+        ),
+        ConsentError::Blocked => (
+            StatusCode::FORBIDDEN,
+            "This client is blocked",
+            "If you know this client, ask the owner of this server to unblock it, then start again from the client.",
         ),
         ConsentError::Client(_) => (
             StatusCode::BAD_REQUEST,

@@ -2,7 +2,7 @@
 //! (draft-ietf-oauth-client-id-metadata-document).
 //!
 //! Copies and failures are kept in memory only; a replica that has none fetches its own. Whether a client is approved
-//! is not known here.
+//! is not known here: whoever asks says so.
 
 mod address;
 mod budget;
@@ -42,6 +42,15 @@ const MAX_KEPT: u64 = 1_000;
 const FAILURE_LIFETIME: Duration = Duration::from_mins(1);
 /// How long after its last confirmation a copy may stand in while its host does not answer properly.
 const STALE_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// What the one who asks knows of a client id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Somebody signed in for it once, so it is nobody's invention.
+    Approved,
+    /// Anybody may have made it up.
+    Unproven,
+}
 
 /// Resolves client ids that are URLs. A clone is another handle on the same copies.
 #[derive(Clone)]
@@ -115,16 +124,27 @@ impl Documents {
     ///
     /// # Errors
     /// See [`DocumentError`]; [`DocumentError::is_transient`] tells "not now" from "no".
-    pub async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Client, DocumentError> {
+    pub async fn client(
+        &self,
+        id: &ClientId,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<Client, DocumentError> {
         let url = self.0.fetch.locate(id.as_str())?;
         match self.0.remembered(id, now) {
             Some(answer) => answer,
-            None => self.flight(id, url, now).await,
+            None => self.flight(id, standing, url, now).await,
         }
     }
 
     /// Joins the fetch that is under way for `id`, or starts one.
-    fn flight(&self, id: &ClientId, url: Url, now: Timestamp) -> Shared<BoxFuture<'static, Answer>> {
+    fn flight(
+        &self,
+        id: &ClientId,
+        standing: Standing,
+        url: Url,
+        now: Timestamp,
+    ) -> Shared<BoxFuture<'static, Answer>> {
         let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = flights.get(id).and_then(|flight| flight.answer.upgrade()) {
             return running;
@@ -135,7 +155,7 @@ impl Documents {
         }
         let number = self.0.flown.fetch_add(1, Ordering::Relaxed);
         let landing = Landing { inner: Arc::clone(&self.0), id: id.clone(), number };
-        let answer = async move { landing.inner.obtain(&landing.id, &url).await }.boxed().shared();
+        let answer = async move { landing.inner.obtain(&landing.id, standing, &url).await }.boxed().shared();
         if let Some(weak) = answer.downgrade() {
             flights.insert(id.clone(), Flight { number, answer: weak });
         }
@@ -156,9 +176,9 @@ impl Inner {
         Some(copy.and_then(|copy| copy.stand_in(failure.error, now)).ok_or(failure.error))
     }
 
-    async fn obtain(&self, id: &ClientId, url: &Url) -> Answer {
+    async fn obtain(&self, id: &ClientId, standing: Standing, url: &Url) -> Answer {
         let known = self.copies.get(id);
-        let outcome = self.ask(id, url, known.as_deref()).await;
+        let outcome = self.ask(id, standing, url, known.as_deref()).await;
         match outcome {
             Ok(copy) => Ok(self.keep(id, copy)),
             Err(error) => {
@@ -173,11 +193,21 @@ impl Inner {
     }
 
     /// Asks the publisher, who may confirm the copy we have.
-    async fn ask(&self, id: &ClientId, url: &Url, known: Option<&Kept>) -> Result<Kept, DocumentError> {
-        let asker = if self.known.contains_key(id) { Asker::Known } else { Asker::Stranger };
+    async fn ask(
+        &self,
+        id: &ClientId,
+        standing: Standing,
+        url: &Url,
+        known: Option<&Kept>,
+    ) -> Result<Kept, DocumentError> {
+        let asker = match standing {
+            Standing::Approved => Asker::Approved,
+            Standing::Unproven if self.known.contains_key(id) => Asker::Known,
+            Standing::Unproven => Asker::Stranger,
+        };
         let host = url.host_str().unwrap_or_default();
         let _slot =
-            self.budget.take(host, asker).map_err(|retry_after| DocumentError::Busy { retry_after })?;
+            self.budget.take(host, id, asker).map_err(|retry_after| DocumentError::Busy { retry_after })?;
         let fetched = self.fetch.fetch(url, known.map(|copy| &copy.validators)).await?;
         let confirmed_at = self.clock.now();
         match (fetched, known) {

@@ -2,25 +2,32 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::Secret;
 use model::caller::Caller;
 use model::client::Client;
 use model::event::{About, AuthEvent, EventKind};
 use model::grant::Grant;
-use model::ids::{CredentialKind, GrantId, SessionId};
+use model::ids::{CredentialKind, GrantId, SessionId, TokenHash};
 use model::keys::{MasterKey, NotOpened, Place, Purpose, Sealed, Sealer};
 use model::origin::{Origin, Origins, Site};
-use model::ports::{Clock, Entropy, EventSink, Store};
+use model::ports::{Clock, Entropy, EventSink, Store, StoreError};
 use model::scope::ScopeSet;
+use model::session::Session;
 use model::settings::SignInFrom;
 use model::time::Timestamp;
 use model::upstream::{Leg, Upstream, UpstreamTokens};
+use serde_json::{Map, Value};
+use tokio_util::task::TaskTracker;
 
-use crate::access_token::Mint;
+use crate::access_token::{Claims, Mint};
 use crate::attempts::Attempts;
 use crate::documents::Documents;
 use crate::sessions::Sessions;
+
+/// Between two tries to write down what cannot be had a second time. The store itself waits before it says no.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 /// The parts the authorization server is composed of.
 pub struct Parts {
@@ -63,6 +70,8 @@ pub struct Shared {
     pub(crate) mint: Mint,
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
+    /// What is to be carried to its end.
+    tasks: TaskTracker,
     pub(crate) policy: Policy,
 }
 
@@ -71,6 +80,7 @@ impl Flow {
         let Parts { clock, entropy, store, upstream, events, documents, master } = parts;
         Self(Arc::new(Shared {
             sessions: Sessions::default(),
+            tasks: TaskTracker::new(),
             sealer: Sealer::new(&master),
             mint: Mint::new(&master),
             attempts: Attempts::default(),
@@ -83,6 +93,25 @@ impl Flow {
             master,
             policy,
         }))
+    }
+
+    /// Runs to the end even if whoever asked has hung up: what the identity provider or the store was told must not
+    /// stay half done.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match self.tasks.spawn(work).await {
+            Ok(done) => done,
+            Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+        }
+    }
+
+    /// Waits until all that was begun is carried to its end. For a server that no longer accepts requests and has yet to
+    /// close its store.
+    pub async fn settled(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 
@@ -116,16 +145,21 @@ impl Shared {
     /// What travels to the identity provider. It is computed from the grant, not stored: any replica can, nobody else can,
     /// and approving twice asks the same thing twice.
     pub(crate) fn leg(&self, grant: &Grant) -> Leg {
-        let secret = |what: &str| {
-            let mac = self.master.mac(Purpose::UpstreamLeg, &format!("{what} {}", grant.id));
-            base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, mac.as_ref())
-        };
         Leg {
             redirect_uri: self.sign_in_site(&grant.site).base.join(&self.policy.callback_path),
-            state: format!("{}.{}", grant.id, secret("state")),
-            nonce: secret("nonce"),
-            verifier: secret("verifier").into(),
+            state: self.state(&grant.id),
+            nonce: self.leg_secret("nonce", &grant.id),
+            verifier: self.leg_secret("verifier", &grant.id).into(),
         }
+    }
+
+    fn state(&self, grant: &GrantId) -> String {
+        format!("{grant}.{}", self.leg_secret("state", grant))
+    }
+
+    fn leg_secret(&self, what: &str, grant: &GrantId) -> String {
+        let mac = self.master.mac(Purpose::UpstreamLeg, &format!("{what} {grant}"));
+        base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, mac.as_ref())
     }
 
     /// The authorization code of a grant. Computed, so that a browser whose answer got lost can be given it again.
@@ -133,9 +167,31 @@ impl Shared {
         CredentialKind::Code.of_bytes(&self.master.mac(Purpose::Codes, grant.as_str()))
     }
 
-    /// The grant a `state` of ours names; its authenticity is checked against [`Self::leg`] once the grant is read.
-    pub(crate) fn grant_of_state(state: &str) -> Option<GrantId> {
-        GrantId::parse(state.split_once('.')?.0)
+    /// The grant that a `state` names, if the `state` is one we gave out.
+    pub(crate) fn grant_of_state(&self, state: &str) -> Option<GrantId> {
+        let grant = GrantId::parse(state.split_once('.')?.0)?;
+        TokenHash::of(self.state(&grant)).matches(state).then_some(grant)
+    }
+
+    /// Writes down what the identity provider gave and will not give again: a store that is busy is asked more than once.
+    /// A write that was done although its answer got lost is `Lost` the second time.
+    pub(crate) async fn insist<T, W>(&self, write: impl Fn() -> W) -> Result<T, StoreError>
+    where
+        W: Future<Output = Result<T, StoreError>>,
+    {
+        for pause in PAUSES {
+            match write().await {
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::warn!(
+                        why,
+                        "the store did not take what the identity provider gave; it is tried again"
+                    );
+                }
+                outcome => return outcome,
+            }
+            tokio::time::sleep(pause).await;
+        }
+        write().await
     }
 
     pub(crate) fn seal(&self, place: Place<'_>, plain: &[u8]) -> Sealed {
@@ -155,6 +211,20 @@ impl Shared {
         UpstreamTokens::from_plain_json(&self.open(place, sealed).ok()?)
     }
 
+    /// Claims of the newest access token of a session, without the token.
+    pub fn issued_claims(&self, session: &Session) -> Map<String, Value> {
+        Claims::shown(session)
+    }
+
+    /// Whether this server signed the token, with the key it has now.
+    pub fn signed(&self, token: &str) -> bool {
+        self.mint.signed(token)
+    }
+
+    pub fn origins(&self) -> &Origins {
+        &self.policy.origins
+    }
+
     /// Where a session's tokens of the identity provider are sealed.
     pub fn session_place(id: &SessionId) -> Place<'_> {
         Place { table: "sessions", row: id.as_str(), column: "upstream" }
@@ -170,15 +240,6 @@ impl Deref for Flow {
 
     fn deref(&self) -> &Shared {
         &self.0
-    }
-}
-
-/// Runs to the end even if whoever asked has hung up: what the identity provider or the store was told must not stay
-/// half done.
-pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
     }
 }
 

@@ -24,6 +24,7 @@ mod revoke;
 pub mod sessions;
 mod site;
 mod token;
+mod turns;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -114,6 +114,7 @@ async fn register(
         created_at: flow.now(),
         approved_at: None,
         attempt: about.attempt.clone(),
+        blocked_at: None,
     };
     flow.store.put_client(&client).await?;
     Ok((client, secret))

@@ -6,18 +6,20 @@ use axum::response::{IntoResponse as _, Response};
 use model::ids::{ClientId, CredentialKind, SessionId, TokenHash};
 use model::session::Ended;
 
-use crate::flow::{Flow, to_the_end};
+use crate::flow::Flow;
 use crate::params::Form;
 use crate::token::{TokenError, read};
 
 pub(crate) async fn post(State(flow): State<Flow>, headers: HeaderMap, Form(body): Form) -> Response {
-    to_the_end(async move {
-        match revoke(&flow, &headers, &body).await {
-            Ok(()) => StatusCode::OK.into_response(),
-            Err(refused) => refused.answer(&headers),
-        }
-    })
-    .await
+    let carried = flow.clone();
+    carried
+        .to_the_end(async move {
+            match revoke(&flow, &headers, &body).await {
+                Ok(()) => StatusCode::OK.into_response(),
+                Err(refused) => refused.answer(&headers),
+            }
+        })
+        .await
 }
 
 /// An unknown token is fine (section 2.2); somebody else's is left alone.

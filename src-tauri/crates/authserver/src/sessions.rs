@@ -15,6 +15,7 @@ use model::time::Timestamp;
 use moka::sync::Cache;
 
 use crate::flow::Shared;
+use crate::turns::{Turn, Turns};
 
 /// How long a checked token is taken on trust before the store is asked again: the longest that another replica's
 /// revocation can go unnoticed here. A revocation in this process counts at once.
@@ -24,7 +25,7 @@ pub struct Sessions {
     checked: Cache<TokenHash, Checked>,
     active: Mutex<HashMap<SessionId, Arc<Activity>>>,
     /// One refresh at a time for a session, one callback at a time for a grant.
-    turns: Cache<String, Arc<tokio::sync::Mutex<()>>>,
+    turns: Turns,
 }
 
 /// A verified token with the session behind it.
@@ -49,7 +50,7 @@ impl Default for Sessions {
         Self {
             checked: Cache::builder().max_capacity(20_000).time_to_idle(Duration::from_secs(120)).build(),
             active: Mutex::default(),
-            turns: Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(300)).build(),
+            turns: Turns::default(),
         }
     }
 }
@@ -73,9 +74,9 @@ impl Sessions {
         active.entry(session.clone()).or_insert_with(fresh).clone()
     }
 
-    /// Waits for its turn with what `id` names; the turn ends when the guard is dropped.
-    pub(crate) async fn turn(&self, id: &str) -> tokio::sync::OwnedMutexGuard<()> {
-        self.turns.get_with(id.to_owned(), Arc::default).lock_owned().await
+    /// Waits for its turn with what `id` names; the turn ends when it is dropped.
+    pub(crate) async fn turn(&self, id: &str) -> Turn<'_> {
+        self.turns.take(id).await
     }
 
     /// Sessions with calls to write back. One that nobody uses any more leaves the list.

@@ -4,15 +4,19 @@
 //! names to the owner of the machine and never a token or secret. How a request arrives, and from whom, is not its business.
 
 mod answers;
+mod attempt;
 mod bundle;
+mod claims;
 mod commands;
 mod desk;
 mod error;
 mod requests;
+mod wording;
 
 use std::sync::Arc;
 
 use authserver::Flow;
+use entra::Entra;
 use model::client::Client;
 use model::origin::Site;
 use model::ports::Store;
@@ -26,16 +30,19 @@ use crate::engine::Engine;
 use crate::events::Bus;
 
 pub use answers::{
-    ApiEvent, Checked, ClientRow, Effect, EnvChange, EnvPreview, EventRow, FaultRow, IdentityKind, Offer,
-    PersonRow, PracticeState, ResidentRow, Saved, SessionClaims, SessionClient, SessionEnded, SessionRow,
-    SessionState, SettingRow, SettingsForm, State, Status,
+    ApiEvent, Checked, ClientRow, Done, Effect, EnvChange, EnvPreview, EventRow, FaultRow, IdentityKind,
+    Offer, PersonRow, PracticeState, RefreshResult, ResidentRow, Saved, SessionClaims, SessionClient,
+    SessionRow, SessionState, SessionsEnded, SettingRow, SettingsForm, State, Status,
 };
+pub use attempt::{AttemptRow, AttemptStep, Outcome, StepState, Verdict};
 pub use bundle::{BundleFile, SupportBundle};
+pub use claims::{Finding, Note, Notes, TokenInspection};
 pub use error::{ApiError, ErrorCode};
 pub use requests::{
-    ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, PauseSwitch, PersonSwitch, SessionRef,
-    SettingsChange,
+    AttemptsQuery, BlockSwitch, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, ForgetWhat,
+    Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText,
 };
+pub use wording::Level;
 
 /// Answers commands. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +51,7 @@ pub struct Api(Engine);
 /// What commands look at and change while the engine runs.
 pub(crate) struct ApiParts {
     pub(crate) flow: Flow,
+    pub(crate) entra: Arc<Entra>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bus: Bus,
     pub(crate) practice: Option<Practice>,
@@ -84,6 +92,12 @@ macro_rules! commands {
                 Err(ApiError::UnknownCommand)
             }
         }
+
+        /// What each command takes and answers, as the pages know it.
+        #[cfg(test)]
+        fn declare(to: &mut typescript::Declarations) {
+            $(to.command::<$request, $answer>(stringify!($name), concat!($($about),+));)+
+        }
     };
 }
 
@@ -96,12 +110,18 @@ commands! {
     set_paused(PauseSwitch) -> Status;
     /// Every client connected as a person, and those that no longer are.
     list_sessions(Empty) -> Vec<SessionRow>;
-    /// Ends a session; the client must sign in again.
-    end_session(SessionRef) -> SessionEnded;
-    /// What the identity provider's tokens say about the person of a session.
+    /// Ends sessions; their clients must sign in again.
+    end_sessions(SessionRefs) -> SessionsEnded;
+    /// What the identity provider's tokens, and ours, say about the person of a session.
     session_claims(SessionRef) -> SessionClaims;
+    /// Decodes a token and checks it as a sign-in would be; it is neither stored nor logged.
+    inspect_token(TokenText) -> TokenInspection;
     /// Clients that are configured or registered: the approved ones first, the newest of them first.
     list_clients(ClientsQuery) -> Vec<ClientRow>;
+    /// Turns a client away from now on and ends its sessions, or lets it in again.
+    block_client(BlockSwitch) -> SessionsEnded;
+    /// Tries to connect, the one last heard of first; `before` takes the `last_seq` of the last row for the next page.
+    list_attempts(AttemptsQuery) -> Vec<AttemptRow>;
     /// The auth log, newest first; `before` takes the `seq` of the last row for the next page.
     list_events(EventsQuery) -> Vec<EventRow>;
     /// The practice tenant's faults and people; `null` where people sign in somewhere else.
@@ -120,6 +140,8 @@ commands! {
     read_env(EnvText) -> EnvPreview;
     /// Takes the settings of a `.env` file over, as `save_settings` does.
     save_env(EnvText) -> Saved;
+    /// Forgets events, sessions, clients or all of them for good; settings and the master key stay.
+    forget(ForgetWhat) -> Done;
     /// How things stand, the settings and the last events, without secrets and names, to send to somebody who helps.
     support_bundle(Empty) -> SupportBundle;
 }
@@ -164,3 +186,5 @@ fn written(answer: &impl Serialize) -> Value {
 
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod typescript;

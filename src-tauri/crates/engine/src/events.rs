@@ -1,23 +1,29 @@
-//! The event bus: whoever records never waits; one task writes to the store in batches; listeners follow live.
+//! The event bus: whoever records never waits; one task writes to the store in batches and then tells whoever follows.
 //!
-//! When more comes than can be written, events are dropped and counted, and the count is told; those of strangers go first.
+//! While the store does not take them, events wait in the queue. When more comes than fits, events are dropped and counted,
+//! and the count is told; those of strangers go first. What was not written is told to nobody.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use model::event::{AuthEvent, EventKind};
 use model::ids::AttemptId;
-use model::ports::{EventSink, Store};
+use model::ports::{EventSink, Store, StoreError};
 use model::time::Timestamp;
 use moka::ops::compute::{CompResult, Op};
 use moka::sync::Cache;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 const QUEUE: usize = 8_192;
 const BATCH: usize = 512;
 /// Most of the queue that events of strangers take, so that a flood of them leaves room for the others.
 const STRANGERS: usize = QUEUE / 2;
+/// Between two tries to write, the first time; it doubles up to the longest.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What a client asks over and over is recorded once in this time, in milliseconds.
 const REPEATED_MILLIS: i64 = 60_000;
 /// Questions remembered for that.
@@ -26,7 +32,7 @@ const ASKED: u64 = 4_096;
 /// The recording end; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    queue: mpsc::Sender<AuthEvent>,
+    queue: mpsc::Sender<Queued>,
     live: broadcast::Sender<AuthEvent>,
     dropped: Arc<AtomicU64>,
     /// Events of strangers in the queue.
@@ -37,8 +43,30 @@ pub struct Bus {
 
 /// The writing end, to be run by one task.
 pub(crate) struct Writer {
-    queue: mpsc::Receiver<AuthEvent>,
+    queue: mpsc::Receiver<Queued>,
+    live: broadcast::Sender<AuthEvent>,
+    dropped: Arc<AtomicU64>,
     strangers: Arc<AtomicUsize>,
+}
+
+/// All that writing needs of a store.
+#[async_trait]
+pub(crate) trait Append: Send + Sync {
+    async fn append(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError>;
+}
+
+#[async_trait]
+impl Append for Arc<dyn Store> {
+    async fn append(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError> {
+        self.append_events(events).await
+    }
+}
+
+#[derive(Debug)]
+enum Queued {
+    Event(Box<AuthEvent>),
+    /// Somebody waits until all before it is written.
+    Mark(oneshot::Sender<()>),
 }
 
 /// What anybody may ask as often as they like, and gets the same answer to.
@@ -51,21 +79,34 @@ struct Asked {
 }
 
 impl Bus {
-    /// `live` is told of every event.
+    /// `live` is told of every event once it is written, with its position.
     pub(crate) fn new(live: broadcast::Sender<AuthEvent>) -> (Self, Writer) {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let strangers = Arc::<AtomicUsize>::default();
-        let asked = Cache::new(ASKED);
-        let writer = Writer { queue: receiver, strangers: strangers.clone() };
-        (Self { queue, live, dropped: Arc::default(), strangers, asked }, writer)
+        let (strangers, dropped) = (Arc::<AtomicUsize>::default(), Arc::<AtomicU64>::default());
+        let writer = Writer {
+            queue: receiver,
+            live: live.clone(),
+            dropped: dropped.clone(),
+            strangers: strangers.clone(),
+        };
+        (Self { queue, live, dropped, strangers, asked: Cache::new(ASKED) }, writer)
     }
 
-    /// Events from now on. A slow listener misses some and is told how many.
+    /// Ends when all that was recorded until now is written, or given up.
+    pub async fn written(&self) {
+        let (mark, reached) = oneshot::channel();
+        // An error either way: nobody writes any more.
+        if self.queue.send(Queued::Mark(mark)).await.is_ok() {
+            let _ = reached.await;
+        }
+    }
+
+    /// Events as they are written from now on. A slow listener misses some and is told how many.
     pub fn subscribe(&self) -> broadcast::Receiver<AuthEvent> {
         self.live.subscribe()
     }
 
-    /// Events that were not stored because too many came at once.
+    /// Events that were not stored, because too many came at once or the store would not take them.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -84,12 +125,13 @@ impl Bus {
 
     /// Puts it into the queue unless its part of the queue is full.
     fn enqueue(&self, event: AuthEvent) -> Result<(), ()> {
+        let send = |event| self.queue.try_send(Queued::Event(Box::new(event))).map_err(drop);
         if !is_strangers(&event) {
-            return self.queue.try_send(event).map_err(drop);
+            return send(event);
         }
         // Counted before it is sent, so that the writer never takes off what was not put on.
         let fits = self.strangers.fetch_add(1, Ordering::Relaxed) < STRANGERS;
-        let sent = if fits { self.queue.try_send(event).map_err(drop) } else { Err(()) };
+        let sent = if fits { send(event) } else { Err(()) };
         if sent.is_err() {
             self.strangers.fetch_sub(1, Ordering::Relaxed);
         }
@@ -131,8 +173,6 @@ impl EventSink for Bus {
             return;
         }
         log(&event);
-        // Nobody listening is fine.
-        let _ = self.live.send(event.clone());
         if self.enqueue(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -141,27 +181,76 @@ impl EventSink for Bus {
 
 impl Writer {
     /// Writes until `stop`, then what is still queued.
-    pub(crate) async fn run(mut self, store: Arc<dyn Store>, stop: CancellationToken) {
-        let mut batch = Vec::with_capacity(BATCH);
+    pub(crate) async fn run(mut self, store: impl Append, stop: CancellationToken) {
+        let mut received = Vec::with_capacity(BATCH);
         loop {
-            let received = tokio::select! {
-                received = self.queue.recv_many(&mut batch, BATCH) => received,
+            let count = tokio::select! {
+                count = self.queue.recv_many(&mut received, BATCH) => count,
                 () = stop.cancelled() => {
                     self.queue.close();
-                    self.queue.recv_many(&mut batch, BATCH).await
+                    self.queue.recv_many(&mut received, BATCH).await
                 }
             };
-            if received == 0 {
+            if count == 0 {
                 return;
+            }
+            let (mut batch, mut marks) = (Vec::with_capacity(count), Vec::new());
+            for queued in received.drain(..) {
+                match queued {
+                    Queued::Event(event) => batch.push(*event),
+                    Queued::Mark(mark) => marks.push(mark),
+                }
             }
             self.strangers
                 .fetch_sub(batch.iter().filter(|event| is_strangers(event)).count(), Ordering::Relaxed);
-            // The store keeps the log within its bound by itself.
-            if let Err(error) = store.append_events(&batch).await {
-                tracing::error!(%error, lost = batch.len(), "the auth log could not be written");
+            self.write(batch, &store, &stop).await;
+            for mark in marks {
+                // Whoever waited for them may have gone.
+                let _ = mark.send(());
             }
-            batch.clear();
         }
+    }
+
+    /// The store keeps the log within its bound by itself.
+    async fn write(&self, batch: Vec<AuthEvent>, store: &impl Append, stop: &CancellationToken) {
+        if batch.is_empty() {
+            return;
+        }
+        match insist(&batch, store, stop).await {
+            Ok(positions) => {
+                for (event, seq) in batch.into_iter().zip(positions) {
+                    // Nobody listening is fine.
+                    let _ = self.live.send(AuthEvent { seq, ..event });
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, lost = batch.len(), "the auth log could not be written");
+                self.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Asks until the store takes them, says that it never will, or the server stops. Meanwhile the queue fills up.
+async fn insist(
+    batch: &[AuthEvent],
+    store: &impl Append,
+    stop: &CancellationToken,
+) -> Result<Vec<i64>, StoreError> {
+    let mut pause = PAUSE;
+    loop {
+        // Taken before the try: whoever stops the server gets one more.
+        let last = stop.is_cancelled();
+        let error = match store.append(batch).await {
+            Err(error @ StoreError::Unavailable(_)) if !last => error,
+            outcome => return outcome,
+        };
+        tracing::warn!(%error, waiting = batch.len(), "the auth log could not be written; it is tried again");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+        pause = LONGEST_PAUSE.min(pause * 2);
     }
 }
 
@@ -200,7 +289,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new(Bounds::default()));
         let stop = CancellationToken::new();
         stop.cancel();
-        writer.run(store.clone(), stop).await;
+        writer.run(store.clone() as Arc<dyn Store>, stop).await;
         let query = EventQuery { limit: 1000, ..EventQuery::default() };
         let mut events = store.list_events(&query).await.unwrap();
         events.reverse();
@@ -218,8 +307,9 @@ mod tests {
         let times: Vec<i64> = written(writer).await.iter().map(|event| event.at.millis()).collect();
         assert_eq!(times, [0, 0, 60_000, 60_000]);
         assert_eq!(bus.dropped(), 0, "nothing anybody would miss");
-        for at in times {
-            assert_eq!(live.try_recv().unwrap().at.millis(), at);
+        for (at, seq) in times.into_iter().zip(1..) {
+            let told = live.try_recv().unwrap();
+            assert_eq!((told.at.millis(), told.seq), (at, seq), "with its position in the log");
         }
         assert!(live.try_recv().is_err(), "who follows live is not told more");
     }
@@ -266,5 +356,73 @@ mod tests {
         assert_eq!(bus.strangers.load(Ordering::Relaxed), 0);
         bus.record(event(0, About::default(), EventKind::ConsentShown));
         assert_eq!(bus.strangers.load(Ordering::Relaxed), 0, "nor does one that could not be sent take room");
+    }
+
+    /// A store that takes no events the first few times.
+    struct Refusing {
+        times: AtomicUsize,
+        error: StoreError,
+    }
+
+    #[async_trait]
+    impl Append for Refusing {
+        async fn append(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError> {
+            if self.times.load(Ordering::Relaxed) == 0 {
+                return Ok((1..).take(events.len()).collect());
+            }
+            self.times.fetch_sub(1, Ordering::Relaxed);
+            Err(self.error.clone())
+        }
+    }
+
+    impl Refusing {
+        fn new(times: usize, error: StoreError) -> Self {
+            Self { times: AtomicUsize::new(times), error }
+        }
+    }
+
+    fn busy() -> StoreError {
+        StoreError::Unavailable("busy".into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_busy_store_did_not_take_is_written_later_and_told_only_then() {
+        let (bus, writer) = Bus::new(broadcast::Sender::new(16));
+        let mut live = bus.subscribe();
+        let running = tokio::spawn(writer.run(Refusing::new(3, busy()), CancellationToken::new()));
+        bus.record(event(1, session(), EventKind::TokenIssued));
+        // Long enough for one try, not for three pauses.
+        tokio::time::sleep(PAUSE).await;
+        assert!(live.try_recv().is_err(), "not written, so not told");
+        bus.written().await;
+        assert_eq!(live.try_recv().unwrap().seq, 1);
+        assert_eq!(bus.dropped(), 0);
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_can_never_be_written_is_counted_and_told_to_nobody() {
+        let never = StoreError::Corrupt { what: "event", detail: "damaged".into() };
+        for (store, stopped) in [(Refusing::new(1, never), false), (Refusing::new(usize::MAX, busy()), true)]
+        {
+            let (bus, writer) = Bus::new(broadcast::Sender::new(16));
+            let mut live = bus.subscribe();
+            let stop = CancellationToken::new();
+            bus.record(event(1, session(), EventKind::TokenIssued));
+            let running = tokio::spawn(writer.run(store, stop.clone()));
+            tokio::time::sleep(PAUSE).await;
+            assert_eq!(bus.dropped(), u64::from(!stopped));
+            stop.cancel();
+            running.await.unwrap();
+            assert_eq!(bus.dropped(), 1);
+            assert!(live.try_recv().is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn waiting_for_what_is_recorded_ends_even_when_nobody_writes() {
+        let (bus, writer) = Bus::new(broadcast::Sender::new(16));
+        drop(writer);
+        bus.written().await;
     }
 }

@@ -165,12 +165,13 @@ impl Running {
             SafeFetch::new(server.documents_from_loopback, Arc::new(SystemResolver)).map_err(|error| {
                 StartError::Http { what: "client metadata documents", detail: error.to_string() }
             })?;
+        let entra = Arc::new(upstream.entra);
         let parts = Parts {
             documents: Documents::new(Arc::new(fetch), world.clock.clone()),
             clock: world.clock,
             entropy: world.entropy,
             store: store.port(),
-            upstream: Arc::new(upstream.entra),
+            upstream: entra.clone(),
             events: Arc::new(bus.clone()),
             master,
         };
@@ -204,6 +205,7 @@ impl Running {
         }
         let parts = Arc::new(ApiParts {
             flow: flow.clone(),
+            entra,
             store: store.port(),
             bus: bus.clone(),
             practice: practice.clone(),

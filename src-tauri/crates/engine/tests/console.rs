@@ -85,8 +85,36 @@ async fn a_sign_in_is_seen_with_its_claims_and_ended_and_the_client_is_out_at_on
     assert_eq!(claims["id_claims"]["preferred_username"], "ada@practice.example");
     assert_eq!(claims["access_claims"]["oid"], row["person"]["object"]);
 
-    assert_eq!(owner.rpc("end_session", session).await, json!({ "ended": true }));
+    assert_eq!(
+        owner.rpc("end_sessions", json!({ "sessions": [row["session"]] })).await,
+        json!({ "ended": 1 })
+    );
     assert_eq!(ada.calls("version").await.status, 401);
+    rig.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_pasted_token_is_held_to_what_mcp_or_a_sign_in_would_ask_of_it() {
+    let rig = rig().await;
+    let owner = Owner::of(&rig).await;
+    let (ada, _) = ada(&rig).await;
+    let inspect = async |token: &str| owner.rpc("inspect_token", json!({ "token": token })).await;
+    let wrong = |told: &Value| {
+        let findings = told["findings"].as_array().unwrap().iter().filter(|finding| finding["ok"] == false);
+        findings.map(|finding| finding["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let told = inspect(&format!("Authorization: Bearer {}", ada.access_token)).await;
+    let session = owner.rpc("list_sessions", json!({})).await[0]["session"].clone();
+    assert_eq!((&told["kind"], &told["claims"]["sid"]), (&json!("access token of this server"), &session));
+    assert_eq!((&told["header"]["typ"], wrong(&told)), (&json!("at+jwt"), vec![]));
+    let (signed, _) = ada.access_token.rsplit_once('.').unwrap();
+    let forged = inspect(&format!("{signed}.{}", "A".repeat(86))).await;
+    assert_eq!(wrong(&forged), ["its signature is not this server's"]);
+    rig.clock.advance(Duration::from_secs(3600));
+    owner.rpc("end_sessions", json!({ "sessions": [session] })).await;
+    let over = wrong(&inspect(&ada.access_token).await);
+    assert_eq!((over.len(), over[0].as_str()), (2, "it has ended"));
+    assert!(over[1].starts_with("its session has ended: the owner"), "{}", over[1]);
     rig.running.stop().await;
 }
 
@@ -99,7 +127,7 @@ async fn nothing_the_console_tells_after_a_sign_in_opens_a_door() {
     rig.events().await;
     let session = owner.rpc("list_sessions", json!({})).await[0]["session"].clone();
     let mut told = owner.rpc("session_claims", json!({ "session": session })).await.to_string();
-    for command in ["status", "list_sessions", "list_clients", "list_events", "practice"] {
+    for command in ["status", "list_sessions", "list_clients", "list_attempts", "list_events", "practice"] {
         told.push_str(&owner.rpc(command, json!({})).await.to_string());
     }
     assert!(told.contains("token_issued") && told.contains("Ada Lindqvist"));

@@ -1,4 +1,5 @@
 //! The engine as a window has it: started with what the settings say, asked why it does not run, changed, started again.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::TcpListener;
 use std::path::Path;

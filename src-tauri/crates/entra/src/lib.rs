@@ -6,6 +6,7 @@
 
 pub mod aadsts;
 mod discovery;
+mod examine;
 mod fault;
 mod held;
 mod http;
@@ -19,5 +20,6 @@ mod scopes;
 mod upstream;
 mod wire;
 
+pub use crate::examine::{Examined, Finding};
 pub use crate::http::{ClientError, http_client, http_client_for};
 pub use crate::upstream::Entra;

@@ -48,16 +48,14 @@ impl Provider {
 }
 
 impl Rules<'_> {
+    pub(crate) fn provider(&self) -> Provider {
+        Provider::of(self.settings, self.metadata)
+    }
+
     /// The ID token (OpenID Connect Core section 3.1.3.7). A refreshed one carries no nonce.
     pub(crate) fn check_id(&self, claims: &Claims, nonce: Option<&str>) -> Result<(), Fault> {
         self.check_origin(claims, Which::Id)?;
-        let audiences = audiences(claims);
-        let client_id = self.settings.client_id.as_str();
-        let for_us = audiences.contains(&client_id)
-            && (audiences.len() == 1 || text(claims, "azp").is_none_or(|azp| azp == client_id));
-        if !for_us {
-            return Err(Fault::Audience(Which::Id, printable(&audiences.join(", "))));
-        }
+        self.check_audience(claims, Which::Id)?;
         if nonce.is_some() && text(claims, "nonce") != nonce {
             return Err(Fault::Nonce);
         }
@@ -67,13 +65,27 @@ impl Rules<'_> {
     /// An access token for our API: v1.0 says the identifier URI, v2.0 the client id.
     pub(crate) fn check_access(&self, claims: &Claims) -> Result<(), Fault> {
         self.check_origin(claims, Which::Access)?;
-        let audiences = audiences(claims);
-        let ours = [self.settings.client_id.as_str(), self.settings.identifier_uri.as_str()];
-        if !audiences.iter().any(|audience| !audience.is_empty() && ours.contains(audience)) {
-            return Err(Fault::Audience(Which::Access, printable(&audiences.join(", "))));
-        }
-        let granted = granted(claims);
-        self.check_granted(&granted)
+        self.check_audience(claims, Which::Access)?;
+        self.check_scopes(claims)
+    }
+
+    pub(crate) fn check_audience(&self, claims: &Claims, which: Which) -> Result<(), Fault> {
+        let (audiences, client_id) = (audiences(claims), self.settings.client_id.as_str());
+        let for_us = match which {
+            Which::Id => {
+                audiences.contains(&client_id)
+                    && (audiences.len() == 1 || text(claims, "azp").is_none_or(|azp| azp == client_id))
+            }
+            Which::Access => {
+                let ours = [client_id, self.settings.identifier_uri.as_str()];
+                audiences.iter().any(|audience| !audience.is_empty() && ours.contains(audience))
+            }
+        };
+        if for_us { Ok(()) } else { Err(Fault::Audience(which, printable(&audiences.join(", ")))) }
+    }
+
+    pub(crate) fn check_scopes(&self, claims: &Claims) -> Result<(), Fault> {
+        self.check_granted(&granted(claims))
     }
 
     /// Without an access token to look into, the answer's `scope` says what was granted, and silence means all that
@@ -101,11 +113,11 @@ impl Rules<'_> {
         self.check_tenant(claims)
     }
 
-    fn check_issuer(&self, claims: &Claims, which: Which, found: &str) -> Result<(), Fault> {
+    pub(crate) fn check_issuer(&self, claims: &Claims, which: Which, found: &str) -> Result<(), Fault> {
         let known = &self.metadata.issuer;
         let wrong = || Fault::Issuer(which, printable(found));
         let tid = text(claims, "tid");
-        if Provider::of(self.settings, self.metadata) != Provider::Entra {
+        if self.provider() != Provider::Entra {
             let expected = tid.map_or_else(|| known.as_str().to_owned(), |tid| known.v2(tid));
             return if found == expected { Ok(()) } else { Err(wrong()) };
         }
@@ -122,7 +134,7 @@ impl Rules<'_> {
         if expected.as_deref() == Some(found) { Ok(()) } else { Err(wrong()) }
     }
 
-    fn check_times(&self, claims: &Claims, which: Which) -> Result<(), Fault> {
+    pub(crate) fn check_times(&self, claims: &Claims, which: Which) -> Result<(), Fault> {
         let now = self.now.secs();
         let ends = seconds(claims, "exp").ok_or(Fault::Missing(which, "exp"))?;
         if now >= ends.saturating_add(LEEWAY) {

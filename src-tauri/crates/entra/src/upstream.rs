@@ -65,7 +65,7 @@ impl Entra {
         Refusals { client_id: &self.settings.client_id, authority }
     }
 
-    async fn metadata(&self) -> Result<Arc<Metadata>, UpstreamError> {
+    pub(crate) async fn metadata(&self) -> Result<Arc<Metadata>, UpstreamError> {
         self.discovery.metadata(&self.settings, &self.http, &*self.clock, self.refusals()).await
     }
 
@@ -76,6 +76,15 @@ impl Entra {
     fn source<'a>(&'a self, metadata: &'a Metadata) -> Source<'a> {
         let rs256_only = Provider::of(&self.settings, metadata) == Provider::Entra;
         Source { jwks_uri: &metadata.jwks_uri, http: &self.http, clock: &*self.clock, rs256_only }
+    }
+
+    pub(crate) fn rules<'a>(&'a self, metadata: &'a Metadata) -> Rules<'a> {
+        Rules { settings: &self.settings, metadata, now: self.clock.now() }
+    }
+
+    /// Whether the provider signed the token; nothing else about it.
+    pub(crate) async fn signed(&self, metadata: &Metadata, token: &str, which: Which) -> Result<(), Trouble> {
+        self.keys.claims(token, which, self.source(metadata)).await.map(drop)
     }
 
     async fn accept(
@@ -98,7 +107,7 @@ impl Entra {
     ) -> Result<Verified, Trouble> {
         let provider = Provider::of(&self.settings, metadata);
         let source = self.source(metadata);
-        let rules = Rules { settings: &self.settings, metadata, now: self.clock.now() };
+        let rules = self.rules(metadata);
         let id = self.verify_id(rules, source, tokens, before).await?;
         let token = tokens.access.expose_secret();
         if provider == Provider::SignInOnly {

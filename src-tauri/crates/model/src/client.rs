@@ -25,9 +25,12 @@ pub struct Client {
     pub approved_at: Option<Timestamp>,
     /// The attempt its registration belongs to.
     pub attempt: Option<AttemptId>,
+    /// Since when the owner of this server turns it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientKind {
     /// RFC 7591
@@ -82,6 +85,10 @@ impl Client {
         (self.kind == ClientKind::Document)
             .then(|| url::Url::parse(self.id.as_str()).ok()?.host_str().map(str::to_owned))
             .flatten()
+    }
+
+    pub const fn is_blocked(&self) -> bool {
+        self.blocked_at.is_some()
     }
 
     pub fn display(&self) -> &str {

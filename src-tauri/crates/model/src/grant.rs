@@ -36,7 +36,7 @@ pub struct Grant {
     pub site: Site,
     pub created_at: Timestamp,
     pub stage: Stage,
-    /// Consent pages rendered for this grant, newest last. They also tell which browser may fetch a lost answer again.
+    /// Consent pages rendered for this grant, newest last.
     pub renders: Vec<Render>,
 }
 
@@ -58,9 +58,14 @@ pub enum Stage {
         sent_at: Timestamp,
         /// Cookie of the browser that approved; the callback must come from it.
         browser: TokenHash,
+        /// Cookie of a browser that is not to be asked again, once it is known that somebody could sign in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remember: Option<TokenHash>,
     },
     Approved {
         approved_at: Timestamp,
+        /// Cookie of the browser that approved. Whoever else was shown the page is not told the code.
+        browser: TokenHash,
         code: TokenHash,
         person: Person,
         /// [`crate::upstream::UpstreamTokens`] as JSON, sealed.
@@ -149,8 +154,16 @@ impl Grant {
         let (Stage::AwaitingConsent | Stage::AtUpstream { .. }) = self.stage else {
             return Err(InvalidTransition);
         };
-        self.stage = Stage::AtUpstream { sent_at: now, browser };
+        self.stage = Stage::AtUpstream { sent_at: now, browser, remember: None };
         Ok(self.bumped())
+    }
+
+    /// Part of the same step as [`Self::sent_upstream`]: the approval is to be remembered for the browser that carries
+    /// this cookie.
+    pub fn remembering(mut self, cookie: TokenHash) -> Result<Self, InvalidTransition> {
+        let Stage::AtUpstream { remember, .. } = &mut self.stage else { return Err(InvalidTransition) };
+        *remember = Some(cookie);
+        Ok(self)
     }
 
     pub fn approved(
@@ -161,8 +174,9 @@ impl Grant {
         upstream_issuer: Option<String>,
         now: Timestamp,
     ) -> Result<Self, InvalidTransition> {
-        let Stage::AtUpstream { .. } = self.stage else { return Err(InvalidTransition) };
-        self.stage = Stage::Approved { approved_at: now, code, person, upstream, upstream_issuer };
+        let Stage::AtUpstream { browser, .. } = self.stage else { return Err(InvalidTransition) };
+        self.stage = Stage::Approved { approved_at: now, browser, code, person, upstream, upstream_issuer };
+        self.renders.clear();
         Ok(self.bumped())
     }
 

@@ -12,7 +12,7 @@ use crate::event::AuthEvent;
 use crate::grant::Grant;
 use crate::ids::{AttemptId, ClientId, GrantId, SessionId, TokenHash};
 use crate::keys::Sealed;
-use crate::session::{Ended, RefreshToken, Session};
+use crate::session::{Ended, RefreshToken, RefreshTrouble, Session};
 use crate::time::Timestamp;
 
 pub trait Clock: Send + Sync + 'static {
@@ -57,6 +57,8 @@ pub struct Bounds {
     /// Grants nobody has signed in for: awaiting consent, at the identity provider, or closed. Beyond it the oldest
     /// go.
     pub open_grants: u32,
+    /// Approvals that browsers remember. Beyond it the oldest go.
+    pub consents: u32,
     /// Rows of the auth log. Half of them are for events that name neither a session nor a person, which strangers
     /// can cause; in each half the oldest go.
     pub events: u32,
@@ -66,7 +68,13 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { unapproved_clients: 20_000, open_grants: 20_000, events: 200_000, event_days: 30 }
+        Self {
+            unapproved_clients: 20_000,
+            open_grants: 20_000,
+            consents: 10_000,
+            events: 200_000,
+            event_days: 30,
+        }
     }
 }
 
@@ -81,6 +89,15 @@ pub struct Reaped {
     pub events: u64,
 }
 
+/// Which clients to list: those somebody approved first, the latest approval first, then the others, newest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientQuery {
+    /// Leaves out those nobody ever approved.
+    pub approved_only: bool,
+    /// At most so many; 0 means 100, more than 1000 means 1000.
+    pub limit: u32,
+}
+
 /// Which part of the auth log to read, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventQuery {
@@ -92,18 +109,44 @@ pub struct EventQuery {
     pub limit: u32,
 }
 
+/// Which attempts to read: the named ones, or those whose last event is newest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptQuery {
+    /// Only these, if any are named.
+    pub only: Vec<AttemptId>,
+    /// Only attempts whose last event has a smaller `seq`.
+    pub before: Option<i64>,
+    /// At most so many; 0 means 100, more than 1000 means 1000.
+    pub limit: u32,
+}
+
+/// What the owner wants gone. None of it touches the master key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forget {
+    /// The auth log.
+    Events,
+    /// Sessions, their refresh tokens, and the sign-ins under way that would become sessions.
+    Sessions,
+    /// Registered clients and known documents, blocked ones too, with what was approved for them and the sign-ins they
+    /// have under way.
+    Clients,
+    Everything,
+}
+
 /// Everything that outlives a request. Lookups return what is there, expired or not: whether it still counts is
 /// the caller's decision, made with the caller's clock.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // --- clients ---
     async fn lookup_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
-    /// Adds or replaces. Beyond [`Bounds::unapproved_clients`] the oldest clients that were never approved and have
-    /// no open grant go.
+    /// Adds or replaces; what was approved or blocked stays so. Beyond [`Bounds::unapproved_clients`] the oldest clients go that were never approved and have
+    /// neither an open grant nor a live session.
     async fn put_client(&self, client: &Client) -> Result<(), StoreError>;
     /// Notes that somebody approved the client, which keeps it for good.
     async fn approve_client(&self, id: &ClientId, now: Timestamp) -> Result<(), StoreError>;
-    async fn list_clients(&self) -> Result<Vec<Client>, StoreError>;
+    /// Blocks the client, or no longer (`None`). `false` if there is no such client.
+    async fn block_client(&self, id: &ClientId, since: Option<Timestamp>) -> Result<bool, StoreError>;
+    async fn list_clients(&self, query: &ClientQuery) -> Result<Vec<Client>, StoreError>;
 
     // --- grants ---
     /// Beyond [`Bounds::open_grants`] the oldest grants go that need no sign-in to reach their stage. Last of them go
@@ -117,7 +160,7 @@ pub trait Store: Send + Sync + 'static {
     async fn advance_grant(&self, grant: &Grant) -> Result<Swap, StoreError>;
 
     // --- sessions and their refresh tokens ---
-    /// One transaction: advances the grant, adds the session and its first refresh token.
+    /// One transaction: advances the grant, approves its client, adds the session and its first refresh token.
     async fn open_session(
         &self,
         grant: &Grant,
@@ -129,6 +172,9 @@ pub trait Store: Send + Sync + 'static {
     /// Adds calls and moves `active_at` forward; a session that is gone is ignored.
     async fn touch_session(&self, id: &SessionId, active_at: Timestamp, calls: u64)
     -> Result<(), StoreError>;
+    /// Notes that a refresh came to nothing; the next that succeeds takes the note away. A session that is gone or ended
+    /// is ignored.
+    async fn note_trouble(&self, id: &SessionId, trouble: &RefreshTrouble) -> Result<(), StoreError>;
     /// Also one that was used, or whose session ended, as long as it is kept; the session tells why it ended.
     async fn find_refresh(&self, hash: &TokenHash) -> Result<Option<RefreshToken>, StoreError>;
     /// One transaction: marks `old` used with the sealed `answer`, adds `new`, and writes back what a refresh changes
@@ -154,6 +200,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<Session>, StoreError>;
 
     // --- remembered consents ---
+    /// Adds or replaces. Beyond [`Bounds::consents`] the oldest go, give or take a hundredth.
     async fn put_consent(&self, consent: &Consent) -> Result<(), StoreError>;
     async fn find_consent(
         &self,
@@ -166,11 +213,16 @@ pub trait Store: Send + Sync + 'static {
 
     // --- the auth log ---
     /// Cuts the log to [`Bounds::events`], give or take a hundredth. An event longer than 4 KiB as JSON is stored with
-    /// its texts and lists cut short.
-    async fn append_events(&self, events: &[AuthEvent]) -> Result<(), StoreError>;
+    /// its texts and lists cut short. Answers the positions they got, in their order.
+    async fn append_events(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError>;
     async fn list_events(&self, query: &EventQuery) -> Result<Vec<AuthEvent>, StoreError>;
+    /// For each attempt, the newest first, the first and the last event of every kind it has, oldest first: so much as it
+    /// takes to tell how it went, however long it has been refreshing.
+    async fn list_attempts(&self, query: &AttemptQuery) -> Result<Vec<Vec<AuthEvent>>, StoreError>;
 
     // --- upkeep ---
+    /// All of it or nothing.
+    async fn forget(&self, what: Forget) -> Result<(), StoreError>;
     /// Deletes what has expired and what is beyond the bounds, and forgets the answers of refresh tokens past
     /// [`RefreshToken::GRACE`]. A session not refreshed in time ends; ended sessions and their refresh tokens are kept
     /// for 30 days.

@@ -29,6 +29,9 @@ pub struct Session {
     pub active_at: Timestamp,
     pub calls: u64,
     pub state: SessionState,
+    /// Why the last refresh came to nothing, until one succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<RefreshTrouble>,
     /// [`crate::upstream::UpstreamTokens`] as JSON, sealed; gone when the session ends.
     pub upstream: Option<Sealed>,
     pub upstream_issuer: Option<String>,
@@ -39,6 +42,14 @@ pub struct Session {
 pub enum SessionState {
     Live,
     Ended { at: Timestamp, why: Ended },
+}
+
+/// A refresh that came to nothing without ending the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshTrouble {
+    pub at: Timestamp,
+    /// One sentence.
+    pub detail: String,
 }
 
 /// Why a session ended. Shown to people and told to the client in `error_description`.

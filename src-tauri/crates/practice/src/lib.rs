@@ -38,7 +38,8 @@ mod switches;
 mod token;
 
 pub use directory::{
-    API_SCOPES, CLIENT_ID, CLIENT_SECRET, IDENTIFIER_URI, OTHER_TENANT_ID, TENANT_DOMAIN, TENANT_ID, people_keys,
+    API_SCOPES, CLIENT_ID, CLIENT_SECRET, IDENTIFIER_URI, OTHER_TENANT_ID, TENANT_DOMAIN, TENANT_ID,
+    people_keys,
 };
 pub use fault::{Fault, UnknownFault};
 pub use switches::Resident;

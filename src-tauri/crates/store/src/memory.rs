@@ -14,13 +14,13 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
-use model::ports::{Bounds, EventQuery, Reaped, Store, StoreError, Swap};
-use model::session::{Ended, RefreshToken, RefreshUse, Session};
+use model::ports::{AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap};
+use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session};
 use model::time::Timestamp;
 
 use crate::fit::fitted;
 use crate::pace::{LogPace, Pace};
-use crate::rules;
+use crate::rules::{self, Decided};
 use tables::Tables;
 
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub struct MemoryStore {
     bounds: Bounds,
     client_pace: Pace,
     grant_pace: Pace,
+    consent_pace: Pace,
     log_pace: LogPace,
 }
 
@@ -39,6 +40,7 @@ impl MemoryStore {
             bounds,
             client_pace: Pace::new(bounds.unapproved_clients),
             grant_pace: Pace::new(bounds.open_grants),
+            consent_pace: Pace::new(bounds.consents),
             log_pace: LogPace::new(bounds.events),
         }
     }
@@ -58,8 +60,13 @@ impl Store for MemoryStore {
 
     async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let approved = tables.clients.get(&client.id).and_then(|stored| stored.approved_at);
-        tables.clients.insert(client.id.clone(), rules::keeping_approval(client, approved));
+        let kept = match tables.clients.get(&client.id) {
+            Some(&Client { approved_at, blocked_at, .. }) => {
+                rules::keeping_decisions(client, Decided { approved_at, blocked_at })
+            }
+            None => client.clone(),
+        };
+        tables.clients.insert(client.id.clone(), kept);
         if self.client_pace.due() {
             tables.evict_clients(self.bounds.unapproved_clients, Some(&client.id));
         }
@@ -67,16 +74,23 @@ impl Store for MemoryStore {
     }
 
     async fn approve_client(&self, id: &ClientId, now: Timestamp) -> Result<(), StoreError> {
-        if let Some(client) = self.tables().clients.get_mut(id) {
-            *client = rules::keeping_approval(client, Some(now));
-        }
+        self.tables().approve_client(id, now);
         Ok(())
     }
 
-    async fn list_clients(&self) -> Result<Vec<Client>, StoreError> {
-        let mut clients: Vec<_> = self.tables().clients.values().cloned().collect();
-        clients.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        Ok(clients)
+    async fn block_client(&self, id: &ClientId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let Some(client) = tables.clients.get_mut(id) else { return Ok(false) };
+        client.blocked_at = since;
+        Ok(true)
+    }
+
+    async fn list_clients(&self, query: &ClientQuery) -> Result<Vec<Client>, StoreError> {
+        let tables = self.tables();
+        let asked = |client: &&Client| !query.approved_only || client.approved_at.is_some();
+        let mut clients: Vec<_> = tables.clients.values().filter(asked).collect();
+        clients.sort_by(|a, b| rules::in_listing_order(a, b));
+        Ok(clients.into_iter().take(rules::page_size(query.limit)).cloned().collect())
     }
 
     async fn add_grant(&self, grant: &Grant) -> Result<(), StoreError> {
@@ -125,6 +139,7 @@ impl Store for MemoryStore {
             return Err(tables::taken("session"));
         }
         tables.store_grant(grant);
+        tables.approve_client(&session.client, session.created_at);
         tables.sessions.insert(session.id.clone(), session.clone());
         tables.refresh_tokens.insert(refresh.hash, refresh.clone());
         Ok(swap)
@@ -148,6 +163,13 @@ impl Store for MemoryStore {
     ) -> Result<(), StoreError> {
         if let Some(session) = self.tables().sessions.get_mut(id) {
             *session = rules::touched(session.clone(), active_at, calls);
+        }
+        Ok(())
+    }
+
+    async fn note_trouble(&self, id: &SessionId, trouble: &RefreshTrouble) -> Result<(), StoreError> {
+        if let Some(session) = self.tables().sessions.get_mut(id).filter(|session| session.is_live()) {
+            *session = rules::troubled(session.clone(), trouble);
         }
         Ok(())
     }
@@ -197,7 +219,11 @@ impl Store for MemoryStore {
 
     async fn put_consent(&self, consent: &Consent) -> Result<(), StoreError> {
         let key = (consent.browser, consent.client.clone(), consent.redirect_uri.clone());
-        self.tables().consents.insert(key, consent.clone());
+        let mut tables = self.tables();
+        tables.consents.insert(key, consent.clone());
+        if self.consent_pace.due() {
+            tables.evict_consents(self.bounds.consents);
+        }
         Ok(())
     }
 
@@ -216,8 +242,9 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn append_events(&self, events: &[AuthEvent]) -> Result<(), StoreError> {
+    async fn append_events(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError> {
         let mut tables = self.tables();
+        let first = tables.last_seq + 1;
         for event in events {
             tables.last_seq += 1;
             let numbered = rules::numbered(fitted(event).into_owned(), tables.last_seq);
@@ -226,7 +253,7 @@ impl Store for MemoryStore {
         for share in self.log_pace.due(events) {
             tables.cut_events(share, self.bounds.events);
         }
-        Ok(())
+        Ok((first..=tables.last_seq).collect())
     }
 
     async fn list_events(&self, query: &EventQuery) -> Result<Vec<AuthEvent>, StoreError> {
@@ -236,7 +263,16 @@ impl Store for MemoryStore {
                 && (query.session.is_none() || event.about.session == query.session)
         };
         let tables = self.tables();
-        Ok(tables.events.iter().rev().filter(about).take(rules::page_size(query)).cloned().collect())
+        Ok(tables.events.iter().rev().filter(about).take(rules::page_size(query.limit)).cloned().collect())
+    }
+
+    async fn list_attempts(&self, query: &AttemptQuery) -> Result<Vec<Vec<AuthEvent>>, StoreError> {
+        Ok(self.tables().attempts(query))
+    }
+
+    async fn forget(&self, what: Forget) -> Result<(), StoreError> {
+        self.tables().forget(what);
+        Ok(())
     }
 
     async fn reap(&self, now: Timestamp) -> Result<Reaped, StoreError> {

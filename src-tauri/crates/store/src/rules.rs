@@ -2,13 +2,14 @@
 //!
 //! No storage and no clock here; see [`model::ports::Store`] for the promises these keep.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use model::client::Client;
 use model::event::AuthEvent;
 use model::grant::{Grant, Stage};
-use model::ports::{Bounds, EventQuery};
-use model::session::{Ended, RefreshToken, RefreshUse, Session, SessionState};
+use model::ports::{Bounds, Forget};
+use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session, SessionState};
 use model::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -17,12 +18,51 @@ const ENDED_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a used refresh token is recognised when somebody presents it again.
 const USED_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// How many rows to list when asked for `limit`.
+pub(crate) fn page_size(limit: u32) -> usize {
+    match limit {
+        0 => 100,
+        limit => limit.min(1000) as usize,
+    }
+}
+
+/// Which of events, sessions and clients go.
+pub(crate) const fn forgotten(what: Forget) -> (bool, bool, bool) {
+    match what {
+        Forget::Events => (true, false, false),
+        Forget::Sessions => (false, true, false),
+        Forget::Clients => (false, false, true),
+        Forget::Everything => (true, true, true),
+    }
+}
+
 // === clients ===
 
-/// An approval outlives the replacement of a client's metadata: a document fetched anew, by a request that read the
-/// row before somebody approved it, must not make the client evictable again.
-pub(crate) fn keeping_approval(client: &Client, stored: Option<Timestamp>) -> Client {
-    Client { approved_at: client.approved_at.max(stored), ..client.clone() }
+/// What people decided about a client outlives the replacement of its metadata: a document fetched anew, by a request
+/// that read the row before, must not make the client evictable again, nor let it in again.
+pub(crate) fn keeping_decisions(client: &Client, decided: Decided) -> Client {
+    Client {
+        approved_at: client.approved_at.max(decided.approved_at),
+        blocked_at: decided.blocked_at,
+        ..client.clone()
+    }
+}
+
+pub(crate) fn approved(client: Client, now: Timestamp) -> Client {
+    Client { approved_at: client.approved_at.max(Some(now)), ..client }
+}
+
+/// What people decided about a client that is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decided {
+    pub(crate) approved_at: Option<Timestamp>,
+    pub(crate) blocked_at: Option<Timestamp>,
+}
+
+/// Those approved first, the latest approval first, then the newest.
+pub(crate) fn in_listing_order(a: &Client, b: &Client) -> Ordering {
+    let rank = |client: &Client| (client.approved_at, client.created_at);
+    rank(b).cmp(&rank(a)).then_with(|| b.id.cmp(&a.id))
 }
 
 // === grants ===
@@ -96,8 +136,13 @@ pub(crate) fn refreshed(stored: Session, by: &Session) -> Session {
         refreshed_at: by.refreshed_at,
         upstream: by.upstream.clone(),
         upstream_issuer: by.upstream_issuer.clone(),
+        trouble: None,
         ..stored
     }
+}
+
+pub(crate) fn troubled(stored: Session, trouble: &RefreshTrouble) -> Session {
+    Session { trouble: Some(trouble.clone()), ..stored }
 }
 
 pub(crate) fn touched(stored: Session, active_at: Timestamp, calls: u64) -> Session {
@@ -138,13 +183,6 @@ impl Share {
             Self::Strangers => events / 2,
             Self::People => events - events / 2,
         }
-    }
-}
-
-pub(crate) fn page_size(query: &EventQuery) -> usize {
-    match query.limit {
-        0 => 100,
-        limit => limit.min(1000) as usize,
     }
 }
 

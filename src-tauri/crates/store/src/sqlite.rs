@@ -24,8 +24,8 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
-use model::ports::{Bounds, EventQuery, Reaped, Store, StoreError, Swap};
-use model::session::{Ended, RefreshToken, Session};
+use model::ports::{AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap};
+use model::session::{Ended, RefreshToken, RefreshTrouble, Session};
 use model::time::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -50,6 +50,7 @@ pub struct SqliteStore {
     bounds: Bounds,
     client_pace: Pace,
     grant_pace: Pace,
+    consent_pace: Pace,
     log_pace: LogPace,
 }
 
@@ -86,6 +87,7 @@ impl SqliteStore {
             bounds,
             client_pace: Pace::new(bounds.unapproved_clients),
             grant_pace: Pace::new(bounds.open_grants),
+            consent_pace: Pace::new(bounds.consents),
             log_pace: LogPace::new(bounds.events),
         })
     }
@@ -204,11 +206,17 @@ impl Store for SqliteStore {
     }
 
     async fn approve_client(&self, id: &ClientId, now: Timestamp) -> Result<(), StoreError> {
-        Ok(clients::approve(&self.writer, id, now).await?)
+        let mut tx = write(&self.writer).await?;
+        clients::approve(&mut tx, id, now).await?;
+        Ok(tx.commit().await.map_err(Failure::from)?)
     }
 
-    async fn list_clients(&self) -> Result<Vec<Client>, StoreError> {
-        Ok(clients::list(&self.readers).await?)
+    async fn block_client(&self, id: &ClientId, since: Option<Timestamp>) -> Result<bool, StoreError> {
+        Ok(clients::block(&self.writer, id, since).await?)
+    }
+
+    async fn list_clients(&self, query: &ClientQuery) -> Result<Vec<Client>, StoreError> {
+        Ok(clients::list(&self.readers, query).await?)
     }
 
     async fn add_grant(&self, grant: &Grant) -> Result<(), StoreError> {
@@ -256,6 +264,10 @@ impl Store for SqliteStore {
         Ok(sessions::touch(&self.writer, id, active_at, calls).await?)
     }
 
+    async fn note_trouble(&self, id: &SessionId, trouble: &RefreshTrouble) -> Result<(), StoreError> {
+        Ok(sessions::note_trouble(&self.writer, id, trouble).await?)
+    }
+
     async fn find_refresh(&self, hash: &TokenHash) -> Result<Option<RefreshToken>, StoreError> {
         Ok(sessions::find_refresh(&self.readers, hash).await?)
     }
@@ -281,7 +293,7 @@ impl Store for SqliteStore {
     }
 
     async fn put_consent(&self, consent: &Consent) -> Result<(), StoreError> {
-        Ok(consents::put(&self.writer, consent).await?)
+        Ok(consents::put(&self.writer, consent, self.bounds.consents, &self.consent_pace).await?)
     }
 
     async fn find_consent(
@@ -297,12 +309,20 @@ impl Store for SqliteStore {
         Ok(consents::forget(&self.writer, browser, client).await?)
     }
 
-    async fn append_events(&self, events: &[AuthEvent]) -> Result<(), StoreError> {
+    async fn append_events(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError> {
         Ok(events::append(&self.writer, events, self.bounds.events, &self.log_pace).await?)
     }
 
     async fn list_events(&self, query: &EventQuery) -> Result<Vec<AuthEvent>, StoreError> {
         Ok(events::list(&self.readers, query).await?)
+    }
+
+    async fn list_attempts(&self, query: &AttemptQuery) -> Result<Vec<Vec<AuthEvent>>, StoreError> {
+        Ok(events::list_attempts(&self.readers, query).await?)
+    }
+
+    async fn forget(&self, what: Forget) -> Result<(), StoreError> {
+        Ok(upkeep::forget(&self.writer, what).await?)
     }
 
     async fn reap(&self, now: Timestamp) -> Result<Reaped, StoreError> {

@@ -4,8 +4,10 @@
 
 pub mod browser;
 pub mod client;
+pub mod publisher;
 pub mod rig;
 
 pub use browser::{Browser, Landed};
 pub use client::{Answer, Client, Connected};
+pub use publisher::document_host;
 pub use rig::Rig;

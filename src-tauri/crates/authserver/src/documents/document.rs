@@ -95,6 +95,7 @@ impl ClientDocument {
             created_at,
             approved_at: None,
             attempt: None,
+            blocked_at: None,
         }
     }
 }

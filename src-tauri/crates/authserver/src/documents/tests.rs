@@ -99,7 +99,7 @@ impl Rig {
     }
 
     async fn client(&self, text: &str) -> Answer {
-        self.documents.client(&id(text), self.clock.now()).await
+        self.documents.client(&id(text), Standing::Unproven, self.clock.now()).await
     }
 
     /// Name of the client, or the error.
@@ -366,6 +366,24 @@ async fn a_flood_does_not_stop_clients_we_know() {
 }
 
 #[tokio::test]
+async fn made_up_ids_of_its_host_do_not_stop_a_client_somebody_signed_in_for() {
+    let rig = Rig::with([named("one")]);
+    let another = rig.client("https://client.example/made-up").await;
+    assert_eq!(
+        another,
+        Err(DocumentFault::OtherClient.into()),
+        "which is what is found at any address but its own"
+    );
+    for n in 0..200 {
+        let _ = rig.client(&format!("https://client.example/{n}")).await;
+    }
+    assert_eq!(rig.publisher.times_asked(), 10);
+    assert!(matches!(rig.client(ID).await, Err(DocumentError::Busy { .. })));
+    let approved = rig.documents.client(&id(ID), Standing::Approved, rig.clock.now()).await;
+    assert_eq!(approved.unwrap().display(), "one");
+}
+
+#[tokio::test]
 async fn a_client_of_which_no_copy_may_be_kept_is_known_nonetheless() {
     let rig = Rig::with([said("one", Validators::default(), Freshness::NotKept)]);
     rig.name().await.unwrap();
@@ -380,7 +398,7 @@ async fn a_copy_stands_in_when_there_is_no_fetch_to_be_had() {
     let rig = Rig::with([named("one"), Err(FetchError::Status(404))]);
     rig.name().await.unwrap();
     rig.later(secs(3600));
-    while rig.documents.0.budget.take("client.example", Asker::Known).is_ok() {}
+    while rig.documents.0.budget.take("client.example", &id(ID), Asker::Known).is_ok() {}
     assert_eq!(rig.name().await.unwrap(), "one");
     assert_eq!(rig.publisher.times_asked(), 1);
 }
@@ -465,7 +483,7 @@ async fn a_client_is_known_by_a_document_fetched_for_real() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
     let fetch = SafeFetch::new(true, Arc::new(NoNames)).unwrap();
     let documents = Documents::new(Arc::new(fetch), clock.clone());
-    let client = documents.client(&id(&url), clock.now()).await.unwrap();
+    let client = documents.client(&id(&url), Standing::Unproven, clock.now()).await.unwrap();
     assert_eq!(client.display(), "Real");
     assert_eq!(client.verified_host().as_deref(), Some("127.0.0.1"));
 }

@@ -94,6 +94,7 @@ async fn open_session(flow: &Flow, grant: Grant) -> Result<Tokens, TokenError> {
         active_at: now,
         calls: 0,
         state: SessionState::Live,
+        trouble: None,
         id,
     };
     let refresh_token = CredentialKind::Refresh.mint(flow.entropy.as_ref());

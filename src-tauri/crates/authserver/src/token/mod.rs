@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::event::{About, EventKind};
-use model::ids::{ClientId, GrantId, SessionId};
+use model::ids::{ClientId, CredentialKind, GrantId, SessionId, TokenHash};
 use model::origin::Site;
 use model::ports::StoreError;
 use model::session::Ended;
@@ -18,8 +18,9 @@ use serde_json::json;
 
 use crate::client_auth::{ClientAuthError, used_basic};
 use crate::error;
-use crate::flow::{Flow, Shared, to_the_end};
+use crate::flow::{Flow, Shared, about_grant};
 use crate::params::{Form, ParamError, Params};
+use crate::sessions::about_session;
 use crate::site::Here;
 
 /// What a grant buys. Kept sealed beside a used refresh token, so that an honest retry gets the very same.
@@ -81,24 +82,53 @@ pub(crate) async fn post(
 ) -> Response {
     let params = match read(&headers, &body) {
         Ok(params) => params,
-        Err(refused) => return tell(&flow, &site, &headers, &refused),
+        Err(refused) => return tell(&flow, About::default(), &site, &headers, &refused),
     };
-    to_the_end(async move {
-        match issue(&flow, &headers, &params).await {
-            Ok(tokens) => {
-                flow.attempts.concluded(&site, &headers);
-                tokens.answer(flow.now())
+    let carried = flow.clone();
+    carried
+        .to_the_end(async move {
+            match issue(&flow, &headers, &params).await {
+                Ok(tokens) => {
+                    flow.attempts.concluded(&site, &headers);
+                    tokens.answer(flow.now())
+                }
+                Err(refused) => {
+                    let about = known(&flow, &params).await;
+                    tell(&flow, about, &site, &headers, &refused)
+                }
             }
-            Err(refused) => tell(&flow, &site, &headers, &refused),
-        }
-    })
-    .await
+        })
+        .await
+}
+
+/// What a refused request belongs to, as far as its code or token tells: whoever has neither is nobody we know.
+async fn known(flow: &Flow, params: &Params) -> About {
+    let code = params.get("code").filter(|code| CredentialKind::Code.looks_right(code));
+    let refresh = params.get("refresh_token").filter(|token| CredentialKind::Refresh.looks_right(token));
+    let about = match (code, refresh) {
+        (Some(code), _) => flow
+            .store
+            .find_grant_by_code(&TokenHash::of(code))
+            .await
+            .ok()
+            .flatten()
+            .map(|grant| about_grant(&grant)),
+        (None, Some(token)) => about_refresh(flow, token).await,
+        (None, None) => None,
+    };
+    about.unwrap_or_default()
+}
+
+async fn about_refresh(flow: &Flow, token: &str) -> Option<About> {
+    let refresh = flow.store.find_refresh(&TokenHash::of(token)).await.ok()??;
+    let session = flow.store.lookup_session(&refresh.session).await.ok()??;
+    Some(about_session(&session))
 }
 
 /// To the client, and to the log unless what happened is there already.
-fn tell(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &TokenError) -> Response {
+fn tell(flow: &Flow, known: About, site: &Site, headers: &HeaderMap, refused: &TokenError) -> Response {
     if !matches!(refused, TokenError::Store(_) | TokenError::NotNow { .. }) {
-        let about = About { origin: Some(site.origin), ..refused.about() };
+        let about = refused.about(About { origin: Some(site.origin), ..known });
         flow.event(
             about,
             EventKind::TokenRefused { error: refused.code().into(), reason: refused.to_string() },
@@ -188,17 +218,19 @@ impl TokenError {
         }
     }
 
-    fn about(&self) -> About {
+    fn about(&self, known: About) -> About {
         match self {
-            Self::Replayed(grant) => About { grant: Some(grant.clone()), ..About::default() },
-            Self::Reused(session) => About { session: Some(session.clone()), ..About::default() },
+            Self::Replayed(grant) => About { grant: Some(grant.clone()), ..known },
+            Self::Reused(session) => About { session: Some(session.clone()), ..known },
+            // Not the client it was issued to.
             Self::WrongClient { presenter, grant, session } => About {
                 client: Some(presenter.clone()),
+                client_name: None,
                 grant: grant.clone(),
                 session: session.clone(),
-                ..About::default()
+                ..known
             },
-            _ => About::default(),
+            _ => known,
         }
     }
 }

@@ -10,16 +10,27 @@ use model::event::EventKind;
 use model::ids::{ClientId, CredentialKind, TokenHash};
 use model::keys::{Place, Sealed};
 use model::ports::Swap;
-use model::session::{Ended, RefreshToken, Session, SessionState};
-use model::upstream::{Effect, SignedIn, UpstreamError};
+use model::session::{Ended, RefreshToken, RefreshTrouble, Session, SessionState};
+use model::upstream::{Effect, Refusal, SignedIn, UpstreamError};
 
 use super::{TokenError, Tokens, check_resource};
 use crate::flow::{Flow, Shared};
 use crate::params::Params;
 use crate::sessions::about_session;
 
+/// A process that was first at the provider may take two seconds to write its answer down: so often we look for it.
+const LOOKS: u32 = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// When to try again after a set-up fault that somebody has to mend first.
 const SET_UP_RETRY: Duration = Duration::from_secs(60);
+
+/// The provider's no to a refresh.
+struct No {
+    refusal: Box<Refusal>,
+    why: Ended,
+    /// Whether there was a refresh token to be refused.
+    had_token: bool,
+}
 
 pub(super) async fn refresh(flow: &Flow, client: &ClientId, params: &Params) -> Result<Tokens, TokenError> {
     let token = params.get("refresh_token").ok_or(TokenError::Missing("refresh_token"))?;
@@ -86,13 +97,13 @@ async fn used_before(flow: &Flow, session: &Session, stored: &RefreshToken) -> R
 async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<Option<Tokens>, TokenError> {
     let SignedIn { person, issuer, tokens } = match at_provider(flow, &session).await? {
         Ok(signed_in) => signed_in,
-        Err(why) => {
-            // A provider that takes each refresh token once says no to the second of two processes; the first is right.
-            if flow.store.find_refresh(hash).await?.is_some_and(|stored| stored.used.is_some()) {
+        Err(no) => {
+            if another_was_first(flow, hash, &no).await? {
                 return Ok(None);
             }
-            flow.end_session(&session.id, why.clone()).await?;
-            return Err(TokenError::Ended(why));
+            flow.event(about_session(&session), EventKind::UpstreamRefused { refusal: *no.refusal });
+            flow.end_session(&session.id, no.why.clone()).await?;
+            return Err(TokenError::Ended(no.why));
         }
     };
     let now = flow.now();
@@ -111,7 +122,7 @@ async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<O
     };
     let sealed = seal_answer(flow, hash, &answer);
     let fresh = RefreshToken::fresh(TokenHash::of(next.expose_secret()), session.id.clone(), now);
-    match flow.store.rotate_refresh(hash, &sealed, &fresh, &session, now).await? {
+    match flow.insist(|| flow.store.rotate_refresh(hash, &sealed, &fresh, &session, now)).await? {
         Swap::Lost => Ok(None),
         Swap::Done => {
             flow.event(about_session(&session), EventKind::Refreshed);
@@ -120,8 +131,23 @@ async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<O
     }
 }
 
+/// A provider that takes each refresh token once says no to the second of two processes; the first is right. It may
+/// still be writing, so unless the provider named another reason it is given a little time.
+async fn another_was_first(flow: &Flow, hash: &TokenHash, no: &No) -> Result<bool, TokenError> {
+    let looks = if no.may_be_spent() { LOOKS } else { 0 };
+    for look in 0..=looks {
+        if look > 0 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        if flow.store.find_refresh(hash).await?.is_some_and(|stored| stored.used.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The refresh at the identity provider. `Ok(Err(_))` is a no that ends the session; trouble keeps it.
-async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, Ended>, TokenError> {
+async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, No>, TokenError> {
     let tokens = session
         .upstream
         .as_ref()
@@ -130,6 +156,7 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
     let refusal = match flow.upstream.refresh(&session.person.id, &tokens).await {
         Ok(signed_in) => return Ok(Ok(signed_in)),
         Err(UpstreamError::Unavailable { detail, retry_after }) => {
+            note_trouble(flow, session, format!("the identity provider does not answer: {detail}")).await;
             flow.event(about_session(session), EventKind::UpstreamUnavailable { detail });
             return Err(TokenError::NotNow {
                 detail: "the identity provider does not answer; your session is kept, try again".into(),
@@ -138,15 +165,33 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
         }
         Err(UpstreamError::Refused(refusal)) => refusal,
     };
-    flow.event(about_session(session), EventKind::UpstreamRefused { refusal: (*refusal).clone() });
     let hint = told(&refusal.what, &refusal.hint);
-    match refusal.effect {
-        Effect::Ends => Ok(Err(Ended::UpstreamRefused { code: refusal.code, hint })),
-        Effect::SignIn => Ok(Err(Ended::SignInNeeded { code: refusal.code, hint })),
-        Effect::SetUp => Err(TokenError::NotNow {
-            detail: format!("{}; your session is kept. {}", refusal.what, refusal.hint),
-            retry_after_secs: SET_UP_RETRY.as_secs(),
-        }),
+    let why = match refusal.effect {
+        Effect::Ends => Ended::UpstreamRefused { code: refusal.code, hint },
+        Effect::SignIn => Ended::SignInNeeded { code: refusal.code, hint },
+        Effect::SetUp => {
+            let detail = format!("{}; your session is kept. {}", refusal.what, refusal.hint);
+            note_trouble(flow, session, told(&refusal.what, &refusal.hint)).await;
+            flow.event(about_session(session), EventKind::UpstreamRefused { refusal: *refusal });
+            return Err(TokenError::NotNow { detail, retry_after_secs: SET_UP_RETRY.as_secs() });
+        }
+    };
+    Ok(Err(No { refusal, why, had_token: tokens.refresh_token.is_some() }))
+}
+
+/// For whoever looks at the session; the client is answered whether or not it could be written down.
+async fn note_trouble(flow: &Flow, session: &Session, detail: String) {
+    let trouble = RefreshTrouble { at: flow.now(), detail };
+    if let Err(error) = flow.store.note_trouble(&session.id, &trouble).await {
+        tracing::warn!(%error, "why a refresh came to nothing could not be written down");
+    }
+}
+
+impl No {
+    /// Whether the reason can be that somebody else used the provider's refresh token before us. Entra would name another
+    /// reason by its number, and takes a refresh token more than once.
+    fn may_be_spent(&self) -> bool {
+        self.had_token && self.refusal.code.is_none() && self.refusal.error == "invalid_grant"
     }
 }
 

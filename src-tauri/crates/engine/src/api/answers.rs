@@ -9,13 +9,15 @@ use model::event::{AuthEvent, Step};
 use model::origin::Origin;
 use model::person::Person;
 use model::scope::ScopeSet;
-use model::session::{Ended, Session};
+use model::session::{Ended, RefreshTrouble, Session};
 use model::time::Timestamp;
-use model::upstream::UpstreamTokens;
 use practice::{Fault, Practice, Resident};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use ts_rs::TS;
 
+use super::claims::Notes;
+use super::wording::{Level, summary};
 use crate::settings::{Problem, Row};
 
 /// Characters of a text that a client chose.
@@ -26,7 +28,7 @@ const MOST_REDIRECTS: usize = 5;
 const MOST_SCOPES: usize = 20;
 
 /// How the engine stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum State {
     Running,
@@ -43,7 +45,7 @@ pub enum State {
 }
 
 /// Another port for one that is taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct Offer {
     pub port: u16,
     /// Key of the setting to change, and the text to change it to.
@@ -51,7 +53,7 @@ pub struct Offer {
     pub text: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct Status {
     pub state: State,
     /// Everybody is turned away, and nobody is signed out.
@@ -83,7 +85,7 @@ pub struct Status {
 }
 
 /// Who says who people are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityKind {
     Practice,
@@ -91,7 +93,7 @@ pub enum IdentityKind {
 }
 
 /// What whoever follows is told.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, TS)]
 #[serde(tag = "event", content = "payload", rename_all = "snake_case")]
 pub enum ApiEvent {
     StatusChanged(Box<Status>),
@@ -104,7 +106,7 @@ pub enum ApiEvent {
 }
 
 /// One setting in a form.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct SettingRow {
     #[serde(flatten)]
     pub row: Row,
@@ -112,7 +114,7 @@ pub struct SettingRow {
     pub locked: bool,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct SettingsForm {
     pub rows: Vec<SettingRow>,
     /// Of the settings as they are now.
@@ -121,19 +123,19 @@ pub struct SettingsForm {
 }
 
 /// What a change would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct Checked {
     pub problems: Vec<Problem>,
     pub effects: Vec<Effect>,
 }
 
 /// Something that changes for people or clients: one sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct Effect {
     pub text: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct Saved {
     /// `false` if there are problems; then nothing was changed.
     pub saved: bool,
@@ -142,7 +144,7 @@ pub struct Saved {
 }
 
 /// What a `.env` file would set.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct EnvPreview {
     pub changes: BTreeMap<String, EnvChange>,
     /// Names of variables that are none of ours.
@@ -151,14 +153,14 @@ pub struct EnvPreview {
 }
 
 /// A text, or the fact that a secret was found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 #[serde(untagged)]
 pub enum EnvChange {
     Text(String),
     Secret { masked: bool },
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, TS)]
 pub struct PersonRow {
     /// `oid`
     pub object: String,
@@ -169,14 +171,30 @@ pub struct PersonRow {
     pub guest: bool,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct SessionClient {
     pub id: String,
     /// Chosen by the client; proves nothing.
     pub name: Option<String>,
+    /// `null` where the client itself is no longer kept.
+    pub kind: Option<ClientKind>,
+    /// The host that published the client's metadata document: the one name that is verified.
+    pub verified_host: Option<String>,
+    pub uri: Option<String>,
+    /// Turned away by the owner of this server.
+    pub blocked: bool,
 }
 
-#[derive(Clone, Serialize)]
+/// How the last refresh went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct RefreshResult {
+    pub at: i64,
+    pub ok: bool,
+    /// Why it came to nothing.
+    pub detail: Option<String>,
+}
+
+#[derive(Clone, Serialize, TS)]
 pub struct SessionRow {
     pub session: String,
     /// For `list_events`.
@@ -196,9 +214,11 @@ pub struct SessionRow {
     pub access_expires_at: i64,
     /// When the session ends if it is not refreshed until then.
     pub expires_at: i64,
+    /// `null` before the first.
+    pub refresh: Option<RefreshResult>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum SessionState {
     Live,
@@ -213,26 +233,38 @@ pub enum SessionState {
     },
 }
 
-/// Whether anything was left to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SessionEnded {
-    /// `false` if the session had ended before.
-    pub ended: bool,
+/// How many sessions were still to be ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct SessionsEnded {
+    pub ended: usize,
 }
 
+/// Nothing more to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct Done {}
+
 /// Claims of the identity provider's tokens; the tokens themselves stay inside.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, TS)]
 pub struct SessionClaims {
     /// `iss` of the verified token.
     pub issuer: Option<String>,
+    #[ts(type = "Claims")]
     pub id_claims: Map<String, Value>,
+    #[ts(type = "Claims")]
     pub access_claims: Map<String, Value>,
+    /// Of the newest token we made, all but its random number.
+    #[ts(type = "Claims")]
+    pub issued_claims: Map<String, Value>,
     /// When the provider's access token ends.
     pub access_expires_at: i64,
+    /// `v1`, `v2`, `guest`, `mfa`, `group-overage`, `app-roles`
+    pub badges: Vec<&'static str>,
+    #[ts(type = "{ [claim: string]: Note }")]
+    pub notes: Notes,
 }
 
 /// A registered client chose most of this itself: texts are cut to 200 characters, and of lists only the beginning is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct ClientRow {
     pub id: String,
     pub kind: ClientKind,
@@ -251,17 +283,22 @@ pub struct ClientRow {
     pub created_at: Option<i64>,
     /// When somebody last approved it.
     pub approved_at: Option<i64>,
+    /// Turned away by the owner of this server.
+    pub blocked: bool,
 }
 
 /// One step of one attempt.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, TS)]
 pub struct EventRow {
-    /// Position in the log; 0 on the live stream, which is ahead of the log.
+    /// Position in the log.
     pub seq: i64,
     pub at: i64,
     pub step: Step,
     /// What happened: `token_issued`, `upstream_refused`, ...
     pub event: &'static str,
+    pub level: Level,
+    /// One sentence; it may name a person.
+    pub summary: String,
     pub attempt: Option<String>,
     pub origin: Option<Origin>,
     pub client: Option<String>,
@@ -271,16 +308,17 @@ pub struct EventRow {
     pub person: Option<PersonRow>,
     pub user_agent: Option<String>,
     /// What else this kind of event says.
+    #[ts(type = "{ [name: string]: Json }")]
     pub details: Map<String, Value>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct PracticeState {
     pub faults: Vec<FaultRow>,
     pub people: Vec<ResidentRow>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct FaultRow {
     pub fault: &'static str,
     pub on: bool,
@@ -288,7 +326,7 @@ pub struct FaultRow {
 }
 
 /// Somebody made up, so a name here is nobody's.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct ResidentRow {
     pub key: &'static str,
     pub name: &'static str,
@@ -308,15 +346,16 @@ impl From<Person> for PersonRow {
 }
 
 impl SessionRow {
-    pub(super) fn of(session: Session, now: Timestamp) -> Self {
+    pub(super) fn of(session: Session, client: SessionClient, now: Timestamp) -> Self {
         Self {
+            refresh: RefreshResult::of(&session),
             state: SessionState::of(&session, now),
             access_expires_at: session.refreshed_at.plus(authserver::ACCESS_TOKEN_LIFETIME).millis(),
             expires_at: session.expires_at().millis(),
             session: session.id.to_string(),
             attempt: session.attempt.to_string(),
             person: session.person.into(),
-            client: SessionClient { id: session.client.to_string(), name: session.client_name },
+            client,
             scopes: texts(&session.scope),
             origin: session.site.origin,
             resource: session.resource,
@@ -324,6 +363,32 @@ impl SessionRow {
             created_at: session.created_at.millis(),
             active_at: session.active_at.millis(),
             refreshed_at: session.refreshed_at.millis(),
+        }
+    }
+}
+
+impl SessionClient {
+    /// `client` is what is kept of it now, `session` what it was called when it connected.
+    pub(super) fn of(session: &Session, client: Option<&Client>) -> Self {
+        Self {
+            id: session.client.to_string(),
+            name: session.client_name.as_deref().map(cut),
+            kind: client.map(|client| client.kind),
+            verified_host: client.and_then(Client::verified_host).as_deref().map(cut),
+            uri: client.and_then(|client| client.uri.as_deref()).map(cut),
+            blocked: client.is_some_and(Client::is_blocked),
+        }
+    }
+}
+
+impl RefreshResult {
+    fn of(session: &Session) -> Option<Self> {
+        let refreshed = (session.refreshed_at > session.created_at).then_some(session.refreshed_at);
+        match &session.trouble {
+            Some(RefreshTrouble { at, detail }) => {
+                Some(Self { at: at.millis(), ok: false, detail: Some(detail.clone()) })
+            }
+            None => refreshed.map(|at| Self { at: at.millis(), ok: true, detail: None }),
         }
     }
 }
@@ -354,13 +419,6 @@ impl SessionState {
     }
 }
 
-impl SessionClaims {
-    pub(super) fn of(tokens: UpstreamTokens, issuer: Option<String>) -> Self {
-        let UpstreamTokens { id_claims, access_claims, access_expires_at, .. } = tokens;
-        Self { issuer, id_claims, access_claims, access_expires_at: access_expires_at.millis() }
-    }
-}
-
 impl From<&Client> for ClientRow {
     fn from(client: &Client) -> Self {
         let redirects = client.redirects.iter().take(MOST_REDIRECTS);
@@ -376,12 +434,14 @@ impl From<&Client> for ClientRow {
             scopes: client.scope.iter().take(MOST_SCOPES).map(|scope| cut(&scope.to_string())).collect(),
             created_at: (client.kind != ClientKind::Static).then(|| client.created_at.millis()),
             approved_at: client.approved_at.map(Timestamp::millis),
+            blocked: client.is_blocked(),
         }
     }
 }
 
 impl From<AuthEvent> for EventRow {
     fn from(event: AuthEvent) -> Self {
+        let summary = summary(&event);
         let AuthEvent { seq, at, about, kind } = event;
         let mut details = match serde_json::to_value(&kind) {
             Ok(Value::Object(members)) => members,
@@ -394,6 +454,8 @@ impl From<AuthEvent> for EventRow {
             at: at.millis(),
             step: kind.step(),
             event: kind.name(),
+            level: Level::of(&kind),
+            summary,
             attempt: about.attempt.map(|id| id.to_string()),
             origin: about.origin,
             client: about.client.map(|id| id.to_string()),

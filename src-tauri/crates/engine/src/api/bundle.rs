@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use model::ports::EventQuery;
 use serde::Serialize;
 use serde_json::{Value, json};
+use ts_rs::TS;
 
 use super::answers::EventRow;
 use super::requests::Empty;
@@ -13,14 +14,14 @@ use super::{Api, ApiError};
 /// Events that go into it.
 const EVENTS: u32 = 500;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct SupportBundle {
     /// Name for the whole.
     pub name: String,
     pub files: Vec<BundleFile>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct BundleFile {
     pub name: String,
     pub text: String,

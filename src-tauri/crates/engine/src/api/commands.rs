@@ -1,14 +1,19 @@
 //! What each command does. The table in [`super`] names them and gives their types.
 
-use model::ids::{AttemptId, SessionId};
-use model::ports::{ClientQuery, EventQuery};
+use std::collections::HashMap;
+
+use model::client::Client;
+use model::ids::{AttemptId, ClientId, SessionId};
+use model::ports::{AttemptQuery, ClientQuery, EventQuery, Forget};
 use model::session::{Ended, Session};
 use practice::{Fault, Practice};
 
-use authserver::flow::Shared;
-
-use super::answers::{ClientRow, EventRow, PracticeState, SessionClaims, SessionEnded, SessionRow};
-use super::requests::{ClientsQuery, Empty, EventsQuery, FaultSwitch, PersonSwitch, SessionRef};
+use super::answers::{ClientRow, Done, EventRow, PracticeState, SessionClient, SessionRow, SessionsEnded};
+use super::attempt::AttemptRow;
+use super::requests::{
+    AttemptsQuery, BlockSwitch, ClientsQuery, Empty, EventsQuery, FaultSwitch, ForgetWhat, Forgotten,
+    PersonSwitch, SessionRefs,
+};
 use super::{Api, ApiError, ApiParts};
 
 type Answer<T> = Result<T, ApiError>;
@@ -18,6 +23,14 @@ const NO_SESSION: ApiError = ApiError::NotFound {
     hint: "take the `session` of a row of list_sessions; a session is forgotten 30 days after its end",
 };
 
+const NO_CLIENT: ApiError = ApiError::NotFound {
+    what: "there is no such client",
+    hint: "take the `id` of a row of list_clients; one that nobody approved may have made room for others",
+};
+
+/// In one answer.
+const MOST_ATTEMPTS: u32 = 200;
+
 #[expect(clippy::unused_async, reason = "the table calls all of them alike, and most ask the store")]
 impl Api {
     pub(super) async fn list_sessions(&self, _: Empty) -> Answer<Vec<SessionRow>> {
@@ -25,30 +38,27 @@ impl Api {
         let live = self.live()?;
         live.flow.flush_activity().await?;
         let now = live.flow.now();
-        let sessions = live.store.list_sessions().await?;
-        Ok(sessions.into_iter().map(|session| SessionRow::of(session, now)).collect())
+        let mut known: HashMap<ClientId, Option<Client>> = HashMap::new();
+        let mut rows = Vec::new();
+        for session in live.store.list_sessions().await? {
+            if !known.contains_key(&session.client) {
+                known.insert(session.client.clone(), live.client(&session.client).await?);
+            }
+            let client = known.get(&session.client).and_then(Option::as_ref);
+            let client = SessionClient::of(&session, client);
+            rows.push(SessionRow::of(session, client, now));
+        }
+        Ok(rows)
     }
 
-    pub(super) async fn end_session(&self, SessionRef { session }: SessionRef) -> Answer<SessionEnded> {
+    pub(super) async fn end_sessions(&self, SessionRefs { sessions }: SessionRefs) -> Answer<SessionsEnded> {
         let live = self.live()?;
-        let session = live.session(&session).await?;
-        let ended = live.flow.end_session(&session.id, Ended::RevokedByOwner).await?;
-        Ok(SessionEnded { ended })
-    }
-
-    pub(super) async fn session_claims(&self, SessionRef { session }: SessionRef) -> Answer<SessionClaims> {
-        let live = self.live()?;
-        let session = live.session(&session).await?;
-        let sealed = session.upstream.ok_or(ApiError::NotFound {
-            what: "the claims of this session are gone: they are dropped when a session ends",
-            hint: "let the client connect again",
-        })?;
-        let place = Shared::session_place(&session.id);
-        let tokens = live.flow.open_upstream(place, &sealed).ok_or(ApiError::NotFound {
-            what: "the claims of this session cannot be read: they were sealed with another master key",
-            hint: "end the session and let the client connect again",
-        })?;
-        Ok(SessionClaims::of(tokens, session.upstream_issuer))
+        let mut found = Vec::with_capacity(sessions.len());
+        // All of them are looked for before the first is ended.
+        for session in &sessions {
+            found.push(live.session(session).await?.id);
+        }
+        Ok(SessionsEnded { ended: live.end_all(found).await? })
     }
 
     pub(super) async fn list_clients(&self, query: ClientsQuery) -> Answer<Vec<ClientRow>> {
@@ -60,6 +70,65 @@ impl Api {
         let registered = if limit == 0 { Vec::new() } else { live.store.list_clients(&asked).await? };
         // A configured client is approved by whoever configured it.
         Ok(live.configured.iter().chain(&registered).take(limit).map(ClientRow::from).collect())
+    }
+
+    pub(super) async fn block_client(&self, switch: BlockSwitch) -> Answer<SessionsEnded> {
+        let BlockSwitch { client, blocked } = switch;
+        let live = self.live()?;
+        let id = ClientId::parse(&client).ok_or(NO_CLIENT)?;
+        if live.configured.iter().any(|client| client.id == id) {
+            return Err(ApiError::NotFound {
+                what: "this client is in the settings, so the settings decide about it",
+                hint: "remove it from the settings file and restart",
+            });
+        }
+        let since = blocked.then(|| live.flow.now());
+        if !live.store.block_client(&id, since).await? {
+            return Err(NO_CLIENT);
+        }
+        if !blocked {
+            return Ok(SessionsEnded { ended: 0 });
+        }
+        let sessions = live.store.list_sessions().await?.into_iter();
+        let its = sessions.filter(|session| session.client == id && session.is_live());
+        Ok(SessionsEnded { ended: live.end_all(its.map(|session| session.id)).await? })
+    }
+
+    pub(super) async fn list_attempts(&self, query: AttemptsQuery) -> Answer<Vec<AttemptRow>> {
+        let limit = query.limit.unwrap_or(50).min(MOST_ATTEMPTS);
+        if query.ids.len() > MOST_ATTEMPTS as usize {
+            return Err(ApiError::BadRequest(format!("`ids`: more than {MOST_ATTEMPTS}")));
+        }
+        let only: Option<Vec<AttemptId>> = query.ids.iter().map(|id| AttemptId::parse(id)).collect();
+        let only =
+            only.ok_or_else(|| ApiError::BadRequest("`ids`: not an identifier of this server".into()))?;
+        let live = self.live()?;
+        // A limit of 0 means something else to the store.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let asked = AttemptQuery { only, before: query.before, limit };
+        let (attempts, now) = (live.store.list_attempts(&asked).await?, live.flow.now());
+        Ok(attempts.iter().filter_map(|events| AttemptRow::of(events, now)).collect())
+    }
+
+    pub(super) async fn forget(&self, ForgetWhat { what }: ForgetWhat) -> Answer<Done> {
+        let live = self.live()?;
+        let what = match what {
+            Forgotten::Events => Forget::Events,
+            Forgotten::Sessions => Forget::Sessions,
+            Forgotten::Clients => Forget::Clients,
+            Forgotten::Everything => Forget::Everything,
+        };
+        if matches!(what, Forget::Sessions | Forget::Everything) {
+            // Ended first, so that tokens already trusted here stop counting at once.
+            let sessions = live.store.list_sessions().await?.into_iter().filter(Session::is_live);
+            live.end_all(sessions.map(|session| session.id)).await?;
+        }
+        // What was recorded until now is part of what goes.
+        live.bus.written().await;
+        live.store.forget(what).await?;
+        Ok(Done {})
     }
 
     pub(super) async fn list_events(&self, query: EventsQuery) -> Answer<Vec<EventRow>> {
@@ -109,7 +178,23 @@ impl ApiParts {
         sessions.iter().filter(|session| session.is_live() && now < session.expires_at()).count()
     }
 
-    async fn session(&self, id: &str) -> Answer<Session> {
+    /// How many of them were live.
+    async fn end_all(&self, sessions: impl IntoIterator<Item = SessionId>) -> Answer<usize> {
+        let mut ended = 0;
+        for session in sessions {
+            ended += usize::from(self.flow.end_session(&session, Ended::RevokedByOwner).await?);
+        }
+        Ok(ended)
+    }
+
+    async fn client(&self, id: &ClientId) -> Answer<Option<Client>> {
+        match self.configured.iter().find(|client| client.id == *id) {
+            Some(client) => Ok(Some(client.clone())),
+            None => Ok(self.store.lookup_client(id).await?),
+        }
+    }
+
+    pub(super) async fn session(&self, id: &str) -> Answer<Session> {
         let id = SessionId::parse(id).ok_or(NO_SESSION)?;
         self.store.lookup_session(&id).await?.ok_or(NO_SESSION)
     }

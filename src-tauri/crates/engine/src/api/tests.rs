@@ -5,7 +5,7 @@ mod bench;
 use model::event::{About, EventKind};
 use model::ids::{AttemptId, SessionId};
 use model::ports::{Clock as _, StoreError};
-use model::session::{Ended, Session};
+use model::session::{Ended, RefreshTrouble, Session};
 use serde_json::{Value, json};
 
 use super::*;
@@ -45,9 +45,14 @@ async fn an_unknown_command_is_told_with_the_ones_there_are() {
 async fn a_payload_that_does_not_read_names_the_field() {
     let bench = Bench::new();
     for (command, payload, field) in [
-        ("end_session", json!({}), "`session`"),
-        ("end_session", json!({"session": 3}), "`session`"),
-        ("end_session", json!({"session": "x", "sesion": "x"}), "`sesion`"),
+        ("session_claims", json!({}), "`session`"),
+        ("session_claims", json!({"session": 3}), "`session`"),
+        ("session_claims", json!({"session": "x", "sesion": "x"}), "`sesion`"),
+        ("end_sessions", json!({"sessions": ["x", 3]}), "`sessions[1]`"),
+        ("list_attempts", json!({"ids": ["an attempt"]}), "`ids`"),
+        ("list_attempts", json!({"ids": vec!["attempt_x"; 201]}), "`ids`"),
+        ("inspect_token", json!({"token": "not a token"}), "`token`"),
+        ("forget", json!({"what": "all"}), "`what`"),
         ("list_events", json!({"limit": -1}), "`limit`"),
         ("list_events", json!({"before": "newest"}), "`before`"),
         ("list_events", json!({"attempt": "an attempt"}), "`attempt`"),
@@ -59,7 +64,7 @@ async fn a_payload_that_does_not_read_names_the_field() {
         assert!(told["message"].as_str().unwrap().contains(field), "{told}");
     }
     for not_an_object in [json!("x"), json!(["x"]), json!(3)] {
-        assert_eq!(error(&bench, "end_session", not_an_object).await["code"], "bad_request");
+        assert_eq!(error(&bench, "session_claims", not_an_object).await["code"], "bad_request");
     }
 }
 
@@ -88,7 +93,10 @@ async fn a_session_is_listed_with_person_client_and_times_in_milliseconds() {
                 "object": "oid-ada", "tenant": "tid-home", "name": "Ada Lindqvist",
                 "username": "ada@practice.example", "guest": true,
             },
-            "client": { "id": session.client, "name": "Inspector" },
+            "client": {
+                "id": session.client, "name": "Inspector", "kind": null, "verified_host": null, "uri": null,
+                "blocked": false,
+            },
             "state": { "is": "live" },
             "scopes": ["read", "write"],
             "origin": "local",
@@ -99,6 +107,7 @@ async fn a_session_is_listed_with_person_client_and_times_in_milliseconds() {
             "refreshed_at": created,
             "access_expires_at": created + 3_600_000,
             "expires_at": created + 90 * 24 * 3_600_000,
+            "refresh": null,
         }])
     );
 }
@@ -107,9 +116,9 @@ async fn a_session_is_listed_with_person_client_and_times_in_milliseconds() {
 async fn an_ended_session_stays_listed_with_the_reason_and_ends_only_once() {
     let bench = Bench::new();
     let Session { id, .. } = bench.session().await;
-    let payload = json!({ "session": id });
-    assert_eq!(answer(&bench, "end_session", payload.clone()).await, json!({ "ended": true }));
-    assert_eq!(answer(&bench, "end_session", payload).await, json!({ "ended": false }));
+    let payload = json!({ "sessions": [id] });
+    assert_eq!(answer(&bench, "end_sessions", payload.clone()).await, json!({ "ended": 1 }));
+    assert_eq!(answer(&bench, "end_sessions", payload).await, json!({ "ended": 0 }));
 
     let state = &answer(&bench, "list_sessions", Value::Null).await[0]["state"];
     assert_eq!(state["is"], "ended");
@@ -142,10 +151,13 @@ async fn a_session_that_is_not_there_is_not_found_however_its_name_is_spelled() 
     let bench = Bench::new();
     let unknown = SessionId::generate(bench.entropy.as_ref());
     for session in [unknown.as_str(), "", "../../etc/passwd", "session_"] {
-        for command in ["end_session", "session_claims"] {
-            let told = error(&bench, command, json!({ "session": session })).await;
-            assert_eq!(told["code"], "not_found", "{command} {session}");
-        }
+        let told = error(&bench, "session_claims", json!({ "session": session })).await;
+        assert_eq!(told["code"], "not_found", "{session}");
+        let there = bench.session().await.id;
+        let told = error(&bench, "end_sessions", json!({ "sessions": [there, session] })).await;
+        assert_eq!(told["code"], "not_found", "{session}");
+        let rows = answer(&bench, "list_sessions", Value::Null).await;
+        assert_eq!(rows[0]["state"]["is"], "live", "all or none");
     }
 }
 
@@ -159,10 +171,104 @@ async fn claims_are_shown_while_a_session_lives_and_gone_with_it() {
     assert_eq!(claims["issuer"], "https://idp.example/v2.0");
     assert_eq!(claims["access_expires_at"], bench.clock.now().millis() + 60_000);
 
-    answer(&bench, "end_session", json!({ "session": id })).await;
+    assert_eq!(claims["issued_claims"]["aud"], "http://localhost:4242/mcp");
+    assert_eq!(claims["issued_claims"]["sid"], json!(id));
+    assert_eq!(claims["badges"], json!(["v2", "guest"]));
+    assert_eq!(claims["notes"]["scp"]["source"], "Expose an API, and consent to it");
+    assert_eq!(claims["notes"]["amr"], Value::Null, "only of claims that are there");
+
+    answer(&bench, "end_sessions", json!({ "sessions": [id] })).await;
     let told = error(&bench, "session_claims", json!({ "session": id })).await;
     assert_eq!(told["code"], "not_found");
     assert!(told["message"].as_str().unwrap().contains("when a session ends"), "{told}");
+}
+
+#[tokio::test]
+async fn how_the_last_refresh_went_is_part_of_a_session() {
+    let bench = Bench::new();
+    let session = bench.session().await;
+    let at = bench.clock.now();
+    let trouble = RefreshTrouble { at, detail: "nobody answers".into() };
+    bench.store.note_trouble(&session.id, &trouble).await.unwrap();
+    let refresh = answer(&bench, "list_sessions", Value::Null).await[0]["refresh"].clone();
+    assert_eq!(refresh, json!({ "at": at.millis(), "ok": false, "detail": "nobody answers" }));
+}
+
+#[tokio::test]
+async fn a_blocked_client_loses_its_sessions_and_is_shown_as_blocked_until_it_is_let_in_again() {
+    let bench = Bench::new();
+    let (client, other) = (bench.client().await, bench.session().await);
+    let session = bench.session_of(&client.id).await;
+    let block = async |blocked| {
+        answer(&bench, "block_client", json!({ "client": client.id, "blocked": blocked })).await
+    };
+    let row = async || {
+        let rows = answer(&bench, "list_sessions", Value::Null).await;
+        rows.as_array().unwrap().iter().find(|row| row["session"] == json!(session.id)).cloned().unwrap()
+    };
+    assert_eq!(
+        (row().await["client"]["kind"].clone(), row().await["client"]["blocked"].clone()),
+        (json!("dynamic"), json!(false))
+    );
+    assert_eq!(block(true).await, json!({ "ended": 1 }));
+    assert_eq!(
+        (row().await["state"]["is"].clone(), row().await["client"]["blocked"].clone()),
+        (json!("ended"), json!(true))
+    );
+    assert!(bench.store.lookup_session(&other.id).await.unwrap().unwrap().is_live());
+    assert_eq!(answer(&bench, "list_clients", Value::Null).await[1]["blocked"], true);
+    assert_eq!(block(false).await, json!({ "ended": 0 }));
+    assert_eq!(row().await["client"]["blocked"], false);
+    for nobody in ["configured", "unknown", ""] {
+        let told = error(&bench, "block_client", json!({ "client": nobody, "blocked": true })).await;
+        assert_eq!(told["code"], "not_found", "{nobody}");
+    }
+}
+
+/// That sessions were ended stays in the log.
+#[tokio::test]
+async fn what_is_to_be_forgotten_is_gone_and_nothing_else() {
+    let bench = Bench::new();
+    for (what, sessions, clients, events) in
+        [("events", 1, 2, 0), ("sessions", 0, 2, 2), ("clients", 1, 1, 1), ("everything", 0, 1, 0)]
+    {
+        answer(&bench, "forget", json!({ "what": "everything" })).await;
+        bench.session_of(&bench.client().await.id).await;
+        bench.log([(About::default(), EventKind::TokenIssued)]).await;
+        assert_eq!(answer(&bench, "forget", json!({ "what": what })).await, json!({}));
+        let count = async |command| answer(&bench, command, Value::Null).await.as_array().unwrap().len();
+        let left = (count("list_sessions").await, count("list_clients").await, count("list_events").await);
+        assert_eq!(left, (sessions, clients, events), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn attempts_are_told_with_the_one_last_heard_of_first_and_page_on() {
+    let bench = Bench::new();
+    let attempts = [(); 3].map(|()| AttemptId::generate(bench.entropy.as_ref()));
+    let about = |attempt: &AttemptId| About { attempt: Some(attempt.clone()), ..About::default() };
+    for attempt in &attempts {
+        bench.log([(about(attempt), EventKind::AuthorizeStarted { scope: "read".into() })]).await;
+    }
+    bench
+        .log([(about(&attempts[0]), EventKind::ConsentDeclined), (About::default(), EventKind::TokenIssued)])
+        .await;
+    let read = async |payload| {
+        let rows = answer(&bench, "list_attempts", payload).await;
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["attempt"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let [first, second, third] = attempts.each_ref().map(ToString::to_string);
+    assert_eq!(read(Value::Null).await, [first.clone(), third.clone(), second.clone()]);
+    assert_eq!(read(json!({ "ids": [second] })).await, std::slice::from_ref(&second));
+    let newest = answer(&bench, "list_attempts", json!({ "limit": 1 })).await;
+    assert_eq!((&newest[0]["attempt"], &newest[0]["verdict"]["is"]), (&json!(first), &json!("refused")));
+    assert_eq!(newest[0]["steps"].as_array().unwrap().len(), 10);
+    assert_eq!(read(json!({ "before": newest[0]["last_seq"] })).await, [third, second]);
+    assert_eq!(read(json!({ "limit": 0 })).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What happens, as server-sent events: the event's name, and its payload as data.
 //!
-//! A reader that is too slow is told how many it missed and goes on from now; `list_events` has the rows.
+//! Events come once they are in the log, with their position there. A reader that is too slow is told how many it missed and
+//! goes on from now; `list_events` has the rows.
 
 use axum::extract::State;
 use axum::response::IntoResponse;

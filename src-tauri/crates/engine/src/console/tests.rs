@@ -245,7 +245,7 @@ async fn what_goes_wrong_with_a_command_is_told_with_the_status_that_fits() {
     let desk = Desk::new();
     let cookie = desk.comes_in().await;
     desk.rpc(&cookie, "shut_down", "{}").await.refused(404, "unknown_command");
-    desk.rpc(&cookie, "end_session", r#"{"session":"session_gone"}"#).await.refused(404, "not_found");
+    desk.rpc(&cookie, "end_sessions", r#"{"sessions":["session_gone"]}"#).await.refused(404, "not_found");
     desk.rpc(&cookie, "status", "{").await.refused(400, "bad_request");
     desk.rpc(&cookie, "status", &" ".repeat(LARGEST_BODY + 1)).await.refused(400, "bad_request");
     let bad = desk.rpc(&cookie, "set_fault", r#"{"fault":"slow","on":1}"#).await;
@@ -265,8 +265,8 @@ async fn a_session_is_ended_from_the_console() {
     let desk = Desk::new();
     let session = desk.bench.session().await;
     let cookie = desk.comes_in().await;
-    let ended = desk.rpc(&cookie, "end_session", &json!({ "session": session.id }).to_string()).await;
-    assert_eq!((ended.status, ended.json()), (200, json!({ "ended": true })));
+    let ended = desk.rpc(&cookie, "end_sessions", &json!({ "sessions": [session.id] }).to_string()).await;
+    assert_eq!((ended.status, ended.json()), (200, json!({ "ended": 1 })));
     assert_eq!(desk.rpc(&cookie, "list_sessions", "").await.json()[0]["state"]["why"], "revoked_by_owner");
 }
 

@@ -38,7 +38,7 @@ enum Text {
 }
 
 /// One setting as a form shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ts_rs::TS)]
 pub struct Row {
     pub key: String,
     pub doc: &'static str,

@@ -24,7 +24,7 @@ pub struct Field {
 }
 
 /// How a text is written in the file and shown in a form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     Text,
@@ -36,7 +36,7 @@ pub enum Shape {
 }
 
 /// Who may see the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Exposure {
     Plain,

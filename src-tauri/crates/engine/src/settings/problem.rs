@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// One thing to mend. Prints as one readable paragraph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
 pub struct Problem {
     /// Dotted key; as typed where no such key exists; empty where a whole file is meant.
     pub field: String,
@@ -20,8 +20,9 @@ pub struct Problem {
 }
 
 /// Where the text of a setting came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ts_rs::TS)]
 #[serde(tag = "is", rename_all = "snake_case")]
+#[ts(rename = "SettingSource")]
 pub enum Source {
     Default,
     /// `line` counts from 1.

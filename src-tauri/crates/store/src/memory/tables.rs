@@ -1,5 +1,6 @@
 //! The maps behind the lock, and what touches more than one of them.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
@@ -7,8 +8,8 @@ use model::client::Client;
 use model::consent::Consent;
 use model::event::AuthEvent;
 use model::grant::{Grant, Stage};
-use model::ids::{ClientId, GrantId, SessionId, TokenHash};
-use model::ports::{Bounds, Reaped, StoreError, Swap};
+use model::ids::{AttemptId, ClientId, GrantId, SessionId, TokenHash};
+use model::ports::{AttemptQuery, Bounds, Forget, Reaped, StoreError, Swap};
 use model::session::{Ended, RefreshToken, Session};
 use model::time::Timestamp;
 
@@ -87,14 +88,19 @@ impl Tables {
 // === clients ===
 
 impl Tables {
-    /// The oldest nobody ever approved go, but not the one just put, nor one with an open grant.
+    pub(super) fn approve_client(&mut self, id: &ClientId, now: Timestamp) {
+        if let Some(client) = self.clients.get_mut(id) {
+            *client = rules::approved(client.clone(), now);
+        }
+    }
+
+    /// The oldest nobody ever approved go, but not the one just put, nor one with an open grant or a live session.
     pub(super) fn evict_clients(&mut self, bound: u32, spare: Option<&ClientId>) -> u64 {
-        let needed: HashSet<_> = self
-            .grants
-            .values()
-            .filter(|grant| rules::needs_client(grant))
-            .map(|grant| &grant.client)
-            .collect();
+        let by_grants =
+            self.grants.values().filter(|grant| rules::needs_client(grant)).map(|grant| &grant.client);
+        let by_sessions =
+            self.sessions.values().filter(|session| session.is_live()).map(|session| &session.client);
+        let needed: HashSet<_> = by_grants.chain(by_sessions).collect();
         let unapproved: Vec<_> =
             self.clients.values().filter(|client| client.approved_at.is_none()).collect();
         let evictable = unapproved
@@ -115,6 +121,19 @@ fn oldest<'a, I: Ord + Clone + Hash + 'a>(
     let mut rows: Vec<_> = rows.collect();
     rows.sort_unstable();
     rows.into_iter().take(count).map(|(_, id)| id.clone()).collect()
+}
+
+// === consents ===
+
+impl Tables {
+    /// All live equally long, so the oldest are those that end first.
+    pub(super) fn evict_consents(&mut self, bound: u32) -> u64 {
+        let beyond = self.consents.len().saturating_sub(bound as usize);
+        let rows = self.consents.iter().map(|(key, consent)| (consent.expires_at, key));
+        let gone = oldest(rows, beyond);
+        self.consents.retain(|key, _| !gone.contains(key));
+        gone.len() as u64
+    }
 }
 
 // === sessions ===
@@ -178,6 +197,42 @@ impl Tables {
         beyond as u64
     }
 
+    pub(super) fn attempts(&self, query: &AttemptQuery) -> Vec<Vec<AuthEvent>> {
+        let mut found: HashMap<&AttemptId, Vec<&AuthEvent>> = HashMap::new();
+        for event in &self.events {
+            if let Some(attempt) = &event.about.attempt {
+                found.entry(attempt).or_default().push(event);
+            }
+        }
+        found.retain(|attempt, events| {
+            (query.only.is_empty() || query.only.contains(attempt))
+                && query.before.is_none_or(|before| events.last().is_some_and(|last| last.seq < before))
+        });
+        let mut attempts: Vec<_> = found.into_values().collect();
+        attempts.sort_by_key(|events| Reverse(events.last().map(|last| last.seq)));
+        let attempts = attempts.into_iter().take(rules::page_size(query.limit));
+        attempts.map(|events| firsts_and_lasts(&events)).collect()
+    }
+
+    pub(super) fn forget(&mut self, what: Forget) {
+        let (events, sessions, clients) = rules::forgotten(what);
+        if events {
+            self.events.clear();
+        }
+        if sessions {
+            self.refresh_tokens.clear();
+            self.sessions.clear();
+        }
+        if clients {
+            self.clients.clear();
+            self.consents.clear();
+        }
+        if sessions || clients {
+            self.grants.clear();
+            self.codes.clear();
+        }
+    }
+
     pub(super) fn reap(&mut self, bounds: &Bounds, now: Timestamp) -> Reaped {
         let grants = self.forget_grants(now) + self.evict_grants(bounds.open_grants, None);
         let clients = self.evict_clients(bounds.unapproved_clients, None);
@@ -187,7 +242,7 @@ impl Tables {
         let sessions = self.forget_sessions(now);
         let consents = self.consents.len();
         self.consents.retain(|_, consent| now < consent.expires_at);
-        let consents = (consents - self.consents.len()) as u64;
+        let consents = (consents - self.consents.len()) as u64 + self.evict_consents(bounds.consents);
         let kept_from = rules::events_kept_from(bounds, now);
         let events = self.events.len();
         self.events.retain(|event| event.at >= kept_from);
@@ -195,4 +250,16 @@ impl Tables {
         let events = old + Share::ALL.map(|share| self.cut_events(share, bounds.events)).iter().sum::<u64>();
         Reaped { clients, grants, sessions, refresh_tokens, consents, events }
     }
+}
+
+/// The first and the last event of each kind.
+fn firsts_and_lasts(events: &[&AuthEvent]) -> Vec<AuthEvent> {
+    let mut ends: HashMap<&str, (i64, i64)> = HashMap::new();
+    for event in events {
+        ends.entry(event.kind.name()).or_insert((event.seq, event.seq)).1 = event.seq;
+    }
+    let is_end = |event: &&&AuthEvent| {
+        ends.get(event.kind.name()).is_some_and(|&(first, last)| event.seq == first || event.seq == last)
+    };
+    events.iter().filter(is_end).map(|&event| event.clone()).collect()
 }

@@ -2,11 +2,14 @@
 
 use model::consent::Consent;
 use model::ids::{ClientId, TokenHash};
-use sqlx::{SqlitePool, query, query_scalar};
+use sqlx::{SqliteConnection, SqlitePool, query, query_scalar};
 
 use super::row::{self, Outcome};
+use super::write;
+use crate::pace::Pace;
 
-pub(super) async fn put(db: &SqlitePool, consent: &Consent) -> Outcome<()> {
+pub(super) async fn put(db: &SqlitePool, consent: &Consent, bound: u32, pace: &Pace) -> Outcome<()> {
+    let mut tx = write(db).await?;
     query(
         "INSERT INTO consents (browser, client, redirect_uri, expires_at, data) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (browser, client, redirect_uri) DO UPDATE
@@ -17,9 +20,25 @@ pub(super) async fn put(db: &SqlitePool, consent: &Consent) -> Outcome<()> {
     .bind(&consent.redirect_uri)
     .bind(consent.expires_at.millis())
     .bind(row::write(consent))
-    .execute(db)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    if pace.due() {
+        evict(&mut tx, bound).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// All live equally long, so the oldest are those that end first.
+pub(super) async fn evict(tx: &mut SqliteConnection, bound: u32) -> Outcome<u64> {
+    let gone = query(
+        "DELETE FROM consents WHERE rowid IN (
+             SELECT rowid FROM consents ORDER BY expires_at, browser, client, redirect_uri
+             LIMIT max(0, (SELECT count(*) FROM consents) - ?))",
+    )
+    .bind(i64::from(bound))
+    .execute(tx)
+    .await?;
+    Ok(gone.rows_affected())
 }
 
 pub(super) async fn find(

@@ -4,12 +4,12 @@ use model::grant::Grant;
 use model::ids::{SessionId, TokenHash};
 use model::keys::Sealed;
 use model::ports::Swap;
-use model::session::{Ended, RefreshToken, RefreshUse, Session};
+use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session};
 use model::time::Timestamp;
 use sqlx::{SqliteConnection, SqlitePool, query, query_as, query_scalar};
 
 use super::row::{self, Outcome};
-use super::{grants, write};
+use super::{clients, grants, write};
 use crate::rules;
 
 const WHAT: &str = "session";
@@ -40,6 +40,7 @@ pub(super) async fn open(
         .execute(&mut *tx)
         .await?;
     add_refresh(&mut tx, refresh, session).await?;
+    clients::approve(&mut tx, &session.client, session.created_at).await?;
     tx.commit().await?;
     Ok(Swap::Done)
 }
@@ -59,6 +60,15 @@ pub(super) async fn touch(db: &SqlitePool, id: &SessionId, active_at: Timestamp,
     let mut tx = write(db).await?;
     if let Some(session) = load(&mut tx, id).await? {
         store(&mut tx, &rules::touched(session, active_at, calls)).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn note_trouble(db: &SqlitePool, id: &SessionId, trouble: &RefreshTrouble) -> Outcome<()> {
+    let mut tx = write(db).await?;
+    if let Some(session) = load(&mut tx, id).await?.filter(Session::is_live) {
+        store(&mut tx, &rules::troubled(session, trouble)).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -1,14 +1,14 @@
 //! Deleting what has expired and what is beyond the bounds.
 //!
-//! One short transaction per table: requests take their turn in between, and a crash leaves nothing half done that
+//! Reaping takes one short transaction per table: requests take their turn in between, and a crash leaves nothing half done that
 //! the next round would not finish.
 
-use model::ports::{Bounds, Reaped};
+use model::ports::{Bounds, Forget, Reaped};
 use model::time::Timestamp;
 use sqlx::{SqlitePool, query};
 
 use super::row::Outcome;
-use super::{clients, events, grants, sessions, write};
+use super::{clients, consents, events, grants, sessions, write};
 use crate::rules::{self, Share};
 
 pub(super) async fn reap(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Outcome<Reaped> {
@@ -16,13 +16,27 @@ pub(super) async fn reap(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Ou
     let grants = reap_grants(db, bounds, now).await?;
     let clients = reap_clients(db, bounds).await?;
     let sessions::Forgotten { sessions, refresh_tokens } = sessions::reap(db, now).await?;
-    let consents = query("DELETE FROM consents WHERE expires_at <= ?")
-        .bind(now.millis())
-        .execute(db)
-        .await?
-        .rows_affected();
+    let consents = reap_consents(db, bounds, now).await?;
     let events = reap_events(db, bounds, now).await?;
     Ok(Reaped { clients, grants, sessions, refresh_tokens, consents, events })
+}
+
+pub(super) async fn forget(db: &SqlitePool, what: Forget) -> Outcome<()> {
+    let (events, sessions, clients) = rules::forgotten(what);
+    let mut tx = write(db).await?;
+    // Refresh tokens go with their sessions.
+    for (goes, statement) in [
+        (events, "DELETE FROM events"),
+        (sessions, "DELETE FROM sessions"),
+        (clients, "DELETE FROM clients"),
+        (clients, "DELETE FROM consents"),
+        (sessions || clients, "DELETE FROM grants"),
+    ] {
+        if goes {
+            query(statement).execute(&mut *tx).await?;
+        }
+    }
+    Ok(tx.commit().await?)
 }
 
 async fn reap_grants(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Outcome<u64> {
@@ -39,6 +53,15 @@ async fn reap_clients(db: &SqlitePool, bounds: &Bounds) -> Outcome<u64> {
     let evicted = clients::evict(&mut tx, bounds.unapproved_clients, None).await?;
     tx.commit().await?;
     Ok(evicted)
+}
+
+async fn reap_consents(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Outcome<u64> {
+    let mut tx = write(db).await?;
+    let expired =
+        query("DELETE FROM consents WHERE expires_at <= ?").bind(now.millis()).execute(&mut *tx).await?;
+    let evicted = consents::evict(&mut tx, bounds.consents).await?;
+    tx.commit().await?;
+    Ok(expired.rows_affected() + evicted)
 }
 
 async fn reap_events(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Outcome<u64> {

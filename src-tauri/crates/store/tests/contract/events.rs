@@ -5,7 +5,7 @@ use model::event::{About, AuthEvent, EventKind};
 use model::ids::{AttemptId, ClientId, GrantId, SessionId};
 use model::origin::Origin;
 use model::person::{Person, PersonId};
-use model::ports::{EventQuery, Store};
+use model::ports::{AttemptQuery, EventQuery, Store};
 use model::session::Ended;
 use model::testing::SeededEntropy;
 use model::upstream::{Effect, Fixer, Refusal};
@@ -35,6 +35,19 @@ pub(crate) async fn every_kind_of_event_reads_back(backend: Backend) {
     let numbered: Vec<_> =
         written.into_iter().zip(1..).map(|(event, seq)| AuthEvent { seq, ..event }).collect();
     assert_eq!(read, numbered);
+}
+
+pub(crate) async fn appending_answers_the_positions(backend: Backend) {
+    let (bench, make) = (backend.open_bounded(bounds(10, 10, 6)).await, Maker::new());
+    let session = of(&make.session_id());
+    assert_eq!(bench.store.append_events(&[]).await.unwrap(), [0_i64; 0]);
+    let given = bench.store.append_events(&[event(at(0)), session.clone(), event(at(1))]).await.unwrap();
+    assert_eq!(given, [1, 2, 3]);
+    // Some of these are cut right away; their positions are theirs all the same.
+    let given = bench.store.append_events(&vec![session; 5]).await.unwrap();
+    assert_eq!(given, [4, 5, 6, 7, 8]);
+    let read = seqs(&*bench.store, &EventQuery::default()).await;
+    assert_eq!(read, [8, 7, 6, 3, 1]);
 }
 
 pub(crate) async fn events_come_newest_first_and_page_by_position(backend: Backend) {
@@ -94,6 +107,45 @@ pub(crate) async fn events_are_filtered_by_attempt_and_session(backend: Backend)
     assert_eq!(seqs(&*bench.store, &by(Some(&make.attempt()), None)).await, [0; 0]);
     let page = EventQuery { before: Some(6), limit: 1, ..by(Some(&attempt), Some(&session)) };
     assert_eq!(seqs(&*bench.store, &page).await, [3]);
+}
+
+pub(crate) async fn an_attempt_is_told_by_the_first_and_last_of_each_kind(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let [old, new, other] = [make.attempt(), make.attempt(), make.attempt()];
+    let of = |attempt: &AttemptId, kind: EventKind| AuthEvent {
+        about: About { attempt: Some(attempt.clone()), ..About::default() },
+        kind,
+        ..event(at(0))
+    };
+    let reason = |reason: &str| EventKind::Challenged { reason: reason.into() };
+    let written = [
+        of(&old, reason("first")),
+        of(&other, EventKind::ConsentShown),
+        of(&old, EventKind::FirstCall),
+        event(at(0)),
+        of(&new, EventKind::ConsentShown),
+        of(&old, reason("second")),
+        of(&old, EventKind::Refreshed),
+        of(&old, reason("third")),
+        of(&old, EventKind::Refreshed),
+        of(&old, EventKind::Refreshed),
+    ];
+    bench.store.append_events(&written).await.unwrap();
+    let read = async |query: AttemptQuery| {
+        let attempts = bench.store.list_attempts(&query).await.unwrap();
+        let seqs = |events: Vec<AuthEvent>| events.iter().map(|event| event.seq).collect::<Vec<_>>();
+        attempts.into_iter().map(seqs).collect::<Vec<_>>()
+    };
+    let everything = [vec![1, 3, 7, 8, 10], vec![5], vec![2]];
+    assert_eq!(read(AttemptQuery::default()).await, everything, "the one last heard of first");
+    assert_eq!(read(AttemptQuery { limit: 2, ..AttemptQuery::default() }).await, everything[..2]);
+    assert_eq!(read(AttemptQuery { before: Some(10), ..AttemptQuery::default() }).await, everything[1..]);
+    let only = |only: &[&AttemptId]| AttemptQuery {
+        only: only.iter().map(|&id| id.clone()).collect(),
+        ..AttemptQuery::default()
+    };
+    assert_eq!(read(only(&[&other, &old, &make.attempt()])).await, [&everything[0][..], &[2]]);
+    assert_eq!(read(AttemptQuery { before: Some(5), ..only(&[&new, &other]) }).await, [[2]]);
 }
 
 pub(crate) async fn beyond_the_bound_the_oldest_events_go(backend: Backend) {

@@ -11,7 +11,7 @@ use model::keys::{MasterKey, Place, Sealed, Sealer};
 use model::origin::{BaseUrl, Origin, Site};
 use model::person::{Person, PersonId};
 use model::pkce::PkceChallenge;
-use model::ports::{Bounds, Store};
+use model::ports::{Bounds, ClientQuery, Store};
 use model::redirect::{RedirectRule, RedirectUri};
 use model::scope::ScopeSet;
 use model::session::{RefreshToken, Session, SessionState};
@@ -52,8 +52,11 @@ impl Backend {
 }
 
 pub(crate) fn bounds(unapproved_clients: u32, open_grants: u32, events: u32) -> Bounds {
-    Bounds { unapproved_clients, open_grants, events, event_days: 30 }
+    Bounds { unapproved_clients, open_grants, events, ..Bounds::default() }
 }
+
+/// As many as a store lists.
+pub(crate) const EVERY_CLIENT: ClientQuery = ClientQuery { approved_only: false, limit: 1000 };
 
 pub(crate) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(1_700_000_000 + secs)
@@ -105,6 +108,7 @@ impl Maker {
             created_at,
             approved_at: None,
             attempt: Some(self.attempt()),
+            blocked_at: None,
         }
     }
 
@@ -156,6 +160,7 @@ impl Maker {
             active_at: now,
             calls: 0,
             state: SessionState::Live,
+            trouble: None,
             upstream: Some(self.sealed("tokens of the provider")),
             upstream_issuer: Some("https://idp".into()),
         };

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use model::client::Client;
 use model::ports::Swap;
 use model::scope::ScopeSet;
-use model::session::{Ended, RefreshToken, RefreshUse, Session, SessionState};
+use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session, SessionState};
 
 use crate::fixture::{Backend, Maker, at, done, lost, person};
 
@@ -19,6 +20,21 @@ pub(crate) async fn opening_exchanges_the_grant_and_adds_session_and_token(backe
     let stored = bench.store.lookup_session(&session.id).await.unwrap().unwrap();
     assert_eq!(stored, session);
     assert_eq!(stored.upstream.unwrap().as_str(), session.upstream.unwrap().as_str());
+}
+
+pub(crate) async fn opening_approves_the_client(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let approved = make.add_approved(&*bench.store, make.hash(), at(7)).await;
+    let client = Client { id: approved.client.clone(), ..make.client(at(0)) };
+    bench.store.put_client(&client).await.unwrap();
+    let (exchanged, session, refresh) = make.session(&approved);
+    done(bench.store.open_session(&exchanged, &session, &refresh).await);
+    let expected = Client { approved_at: Some(at(7)), ..client };
+    assert_eq!(bench.store.lookup_client(&expected.id).await.unwrap(), Some(expected.clone()));
+    // One that lost opens nothing and approves nothing.
+    let later = Session { created_at: at(9), ..session };
+    lost(bench.store.open_session(&exchanged, &later, &refresh).await);
+    assert_eq!(bench.store.lookup_client(&expected.id).await.unwrap(), Some(expected));
 }
 
 pub(crate) async fn a_lost_opening_leaves_nothing_behind(backend: Backend) {
@@ -211,6 +227,25 @@ pub(crate) async fn a_rotation_racing_an_end_leaves_no_token_that_works(backend:
             lost(bench.store.rotate_refresh(&hash, &make.sealed("late"), &next, &session, at(2)).await);
         }
     }
+}
+
+pub(crate) async fn a_refresh_that_came_to_nothing_is_noted_until_one_succeeds(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, token) = make.add_session(&*bench.store, at(0)).await;
+    let trouble = |secs| RefreshTrouble { at: at(secs), detail: "nobody answers".into() };
+    let noted = async || bench.store.lookup_session(&session.id).await.unwrap().unwrap().trouble;
+    bench.store.note_trouble(&session.id, &trouble(5)).await.unwrap();
+    bench.store.note_trouble(&session.id, &trouble(6)).await.unwrap();
+    assert_eq!(noted().await, Some(trouble(6)));
+    // Whoever refreshes may have read the session before.
+    let new = RefreshToken::fresh(make.hash(), session.id.clone(), at(10));
+    let stale = Session { trouble: Some(trouble(6)), ..session.clone() };
+    done(bench.store.rotate_refresh(&token.hash, &make.sealed("answer"), &new, &stale, at(10)).await);
+    assert_eq!(noted().await, None);
+    bench.store.end_session(&session.id, &Ended::RevokedByOwner, at(20)).await.unwrap();
+    bench.store.note_trouble(&session.id, &trouble(21)).await.unwrap();
+    assert_eq!(noted().await, None, "an ended session has no refresh to come");
+    bench.store.note_trouble(&make.session_id(), &trouble(22)).await.unwrap();
 }
 
 pub(crate) async fn ending_drops_what_can_be_replayed_and_returns_the_session_as_it_was(backend: Backend) {

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection
 use store::{BindKeyError, SqliteStore};
 use tempfile::TempDir;
 
-use crate::fixture::{Maker, REDIRECT, at, consent, done, event};
+use crate::fixture::{EVERY_CLIENT, Maker, REDIRECT, at, consent, done, event};
 
 const SIDE_FILES: [&str; 3] = ["test.db", "test.db-wal", "test.db-shm"];
 
@@ -185,7 +185,7 @@ async fn a_damaged_row_does_not_hide_the_others_from_a_list() {
         .execute(&mut hand)
         .await
         .unwrap();
-    assert_eq!(store.list_clients().await.unwrap(), vec![healthy]);
+    assert_eq!(store.list_clients(&EVERY_CLIENT).await.unwrap(), vec![healthy]);
     let page = store.list_events(&EventQuery { limit: 3, ..EventQuery::default() }).await.unwrap();
     assert_eq!(page.iter().map(|event| event.seq).collect::<Vec<_>>(), [6, 4, 2]);
     assert!(page.iter().all(|event| event.kind == EventKind::ConsentShown));

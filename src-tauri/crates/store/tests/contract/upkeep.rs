@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use model::grant::Grant;
-use model::ports::{Bounds, Clock as _, EventQuery, Reaped};
+use model::ports::{Bounds, Clock as _, EventQuery, Forget, Reaped};
 use model::session::{Ended, RefreshToken, RefreshUse, Session, SessionState};
 use model::testing::ManualClock;
 
-use crate::fixture::{Backend, Maker, REDIRECT, at, bounds, consent, done, event, lost};
+use crate::fixture::{Backend, EVERY_CLIENT, Maker, REDIRECT, at, bounds, consent, done, event, lost};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const TICK: Duration = Duration::from_millis(1);
@@ -26,7 +26,7 @@ pub(crate) async fn nothing_goes_before_its_time(backend: Backend) {
     bench.store.put_consent(&consent(make.hash(), &client.id, REDIRECT)).await.unwrap();
     bench.store.append_events(&[event(at(0))]).await.unwrap();
     assert_eq!(bench.store.reap(at(999)).await.unwrap(), Reaped::default());
-    assert_eq!(bench.store.list_clients().await.unwrap(), vec![client]);
+    assert_eq!(bench.store.list_clients(&EVERY_CLIENT).await.unwrap(), vec![client]);
 }
 
 pub(crate) async fn a_grant_is_forgotten_on_time_and_its_code_with_it(backend: Backend) {
@@ -164,6 +164,42 @@ pub(crate) async fn consents_and_old_events_expire(backend: Backend) {
     assert_eq!(left.iter().map(|event| event.at).collect::<Vec<_>>(), [at(1000)]);
 }
 
+pub(crate) async fn forgetting_takes_what_was_named_and_nothing_else(backend: Backend) {
+    // Whether events, sessions, clients, consents and grants are left.
+    for (what, left) in [
+        (Forget::Events, [false, true, true, true, true]),
+        (Forget::Sessions, [true, false, true, true, false]),
+        (Forget::Clients, [true, true, false, false, false]),
+        (Forget::Everything, [false; 5]),
+    ] {
+        let (bench, make) = (backend.open().await, Maker::new());
+        let store = &*bench.store;
+        let client = make.client(at(0));
+        store.put_client(&client).await.unwrap();
+        let (session, refresh) = make.add_session(store, at(0)).await;
+        let code = make.hash();
+        let grant = make.add_approved(store, code, at(0)).await;
+        let given = consent(make.hash(), &client.id, REDIRECT);
+        store.put_consent(&given).await.unwrap();
+        store.append_events(&[event(at(0))]).await.unwrap();
+
+        store.forget(what).await.unwrap();
+        let found = store.find_consent(&given.browser, &client.id, REDIRECT).await.unwrap();
+        let is_left = [
+            !store.list_events(&EventQuery::default()).await.unwrap().is_empty(),
+            store.lookup_session(&session.id).await.unwrap().is_some(),
+            store.lookup_client(&client.id).await.unwrap().is_some(),
+            found.is_some(),
+            store.lookup_grant(&grant.id).await.unwrap().is_some(),
+        ];
+        assert_eq!(is_left, left, "{what:?}");
+        assert_eq!(store.find_refresh(&refresh.hash).await.unwrap().is_some(), left[1], "{what:?}");
+        assert_eq!(store.find_grant_by_code(&code).await.unwrap().is_some(), left[4], "{what:?}");
+        // A position once given is not given again, and the store goes on.
+        assert_eq!(store.append_events(&[event(at(1))]).await.unwrap(), [2], "{what:?}");
+    }
+}
+
 pub(crate) async fn reaping_brings_tables_down_to_their_bounds(backend: Backend) {
     // Inserts look only every third time, so the tables may stand one or two above their bounds.
     let (bench, make) = (backend.open_bounded(bounds(300, 300, 100)).await, Maker::new());
@@ -171,9 +207,9 @@ pub(crate) async fn reaping_brings_tables_down_to_their_bounds(backend: Backend)
         bench.store.put_client(&make.client(at(n))).await.unwrap();
         bench.store.add_grant(&make.grant(&make.client_id(), at(n))).await.unwrap();
     }
-    let before = bench.store.list_clients().await.unwrap().len() as u64;
+    let before = bench.store.list_clients(&EVERY_CLIENT).await.unwrap().len() as u64;
     assert!(before > 300);
     let reaped = bench.store.reap(at(302)).await.unwrap();
     assert_eq!(reaped, Reaped { clients: before - 300, grants: before - 300, ..Reaped::default() });
-    assert_eq!(bench.store.list_clients().await.unwrap().len(), 300);
+    assert_eq!(bench.store.list_clients(&EVERY_CLIENT).await.unwrap().len(), 300);
 }

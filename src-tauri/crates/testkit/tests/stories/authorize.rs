@@ -1,6 +1,6 @@
 //! The authorization endpoint: to whom an error goes, and that nothing of a client reaches the provider.
 
-use testkit::Rig;
+use testkit::{Rig, document_host};
 use url::Url;
 
 #[tokio::test]
@@ -162,6 +162,23 @@ async fn nobody_can_use_us_to_send_a_browser_elsewhere() {
         assert_eq!(page.status, 400, "a page, not a redirect: {}", page.url);
         assert!(page.body.contains("Back to the client"), "{}", page.body);
     }
+}
+
+#[tokio::test]
+async fn a_published_document_does_not_make_us_send_browsers_elsewhere_either() {
+    let rig = Rig::start().await;
+    let destination = "https://evil.example/phish";
+    let (url, _server) = document_host(destination).await;
+    let mut client = rig.client("document");
+    (client.id, client.redirect_uri) = (url, destination.to_owned());
+    let faulty = client.authorize_url(&[("response_type", Some("x"))]);
+    let page = rig.browser().open(&faulty, destination).await;
+    assert_eq!(page.status, 400, "a page, not a redirect: {}", page.url);
+    assert!(page.body.contains("Back to the client"), "{}", page.body);
+
+    client.lands(&mut rig.browser(), "ada").await;
+    let told = rig.browser().open(&faulty, destination).await;
+    assert_eq!(told.param("error").as_deref(), Some("unsupported_response_type"), "approved by a person now");
 }
 
 #[tokio::test]

@@ -62,6 +62,55 @@ async fn the_callback_must_come_to_the_browser_that_approved() {
 }
 
 #[tokio::test]
+async fn whoever_else_was_shown_the_page_cannot_collect_the_code() {
+    let rig = Rig::start().await;
+    let client = rig.client("c").registers().await;
+    let practice = rig.running.practice_url.clone().unwrap();
+    let (mut attacker, mut victim) = (rig.browser(), rig.browser());
+    let page = attacker.open(&client.authorize_url(&[]), "").await;
+    let provider = attacker.press(&page, "decision", "approve", &practice).await;
+    let state = provider.param("state").unwrap();
+
+    let lured = victim.open(page.url.as_str(), "").await;
+    let provider = victim.press(&lured, "decision", "approve", "").await;
+    let callback = victim.pick(&provider, "ada", &format!("{}/auth/callback", rig.base())).await;
+    assert_eq!(callback.param("state").unwrap(), state, "the same for every approval of one sign-in");
+    let landed = victim.open(callback.url.as_str(), &client.redirect_uri).await;
+    assert!(landed.param("code").is_some(), "{}", landed.body);
+
+    for url in [callback.url.to_string(), format!("{}/auth/callback?state={state}", rig.base())] {
+        let stolen = attacker.open(&url, &client.redirect_uri).await;
+        assert_eq!(stolen.status, 400, "{}", stolen.url);
+        assert!(stolen.body.contains("browser you started in"), "{}", stolen.body);
+    }
+    let again = victim.open(callback.url.as_str(), &client.redirect_uri).await;
+    assert_eq!(again.param("code"), landed.param("code"), "who lost the answer is given it again");
+}
+
+#[tokio::test]
+async fn an_approval_is_remembered_only_once_somebody_signed_in() {
+    let rig = Rig::start().await;
+    let client = rig.client("c").registers().await;
+    let mut browser = rig.browser();
+    let fields = [("decision", "approve"), ("remember", "on")];
+    for _ in 0..3 {
+        let page = browser.open(&client.authorize_url(&[]), "").await;
+        assert!(page.body.contains("name=\"decision\""), "nobody has signed in yet");
+        browser.submit(&page, &fields, "").await;
+    }
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    let provider = browser.submit(&page, &fields, "").await;
+    browser.press(&provider, "cancel", "1", &client.redirect_uri).await;
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    assert!(page.body.contains("name=\"decision\""), "nor did who cancelled");
+
+    let provider = browser.submit(&page, &fields, "").await;
+    browser.pick(&provider, "ada", &client.redirect_uri).await;
+    let silent = browser.open(&client.authorize_url(&[]), "").await;
+    assert!(!silent.body.contains("name=\"decision\""), "{}", silent.body);
+}
+
+#[tokio::test]
 async fn pages_rendered_twice_or_side_by_side_all_stay_good() {
     let rig = Rig::start().await;
     let client = rig.client("c").registers().await;

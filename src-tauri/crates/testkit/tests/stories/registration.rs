@@ -1,5 +1,6 @@
 //! Dynamic client registration: liberal in what is asked, exact in what is answered.
 
+use model::ports::ClientQuery;
 use serde_json::{Value, json};
 use testkit::Rig;
 
@@ -105,7 +106,10 @@ async fn unsafe_or_unusable_registrations_are_refused_with_the_rfc_code() {
         assert_eq!((answer.status, answer.error()), (400, code), "{body}");
         assert!(!answer.text("error_description").is_empty());
     }
-    assert!(rig.running.store().list_clients().await.unwrap().is_empty(), "nothing was stored");
+    assert!(
+        rig.running.store().list_clients(&ClientQuery::default()).await.unwrap().is_empty(),
+        "nothing was stored"
+    );
 }
 
 #[tokio::test]
@@ -116,7 +120,7 @@ async fn a_flood_of_registrations_stays_bounded_and_spares_whoever_was_approved(
         rig.client(&format!("flood {n}")).registers().await;
         rig.pass(std::time::Duration::from_secs(1));
     }
-    let clients = rig.running.store().list_clients().await.unwrap();
+    let clients = rig.running.store().list_clients(&ClientQuery::default()).await.unwrap();
     assert!(clients.len() <= 22, "{} clients are kept", clients.len());
     assert_eq!(ada.refreshes().await.calls("version").await.status, 200);
 }

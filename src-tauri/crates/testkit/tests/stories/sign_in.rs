@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testkit::Rig;
+use testkit::{Rig, document_host};
 
 #[tokio::test]
 async fn a_stranger_is_challenged_registers_signs_in_and_is_called_by_name() {
@@ -82,7 +82,7 @@ async fn every_kind_of_client_authentication_gets_through_and_a_wrong_secret_doe
 #[tokio::test]
 async fn a_document_client_signs_in_by_its_url() {
     let rig = Rig::start().await;
-    let (url, server) = document_host().await;
+    let (url, server) = document_host("http://127.0.0.1/callback").await;
     let mut client = rig.client("document");
     client.id = url;
     let mut browser = rig.browser();
@@ -101,26 +101,23 @@ async fn a_document_client_signs_in_by_its_url() {
     drop(rig);
 }
 
-/// Serves one client ID metadata document on loopback.
-async fn document_host() -> (String, tokio::task::JoinHandle<()>) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/client.json", listener.local_addr().expect("an address"));
-    let body = serde_json::json!({
-        "client_id": url, "client_name": "Document client", "redirect_uris": ["http://127.0.0.1/callback"],
-        "token_endpoint_auth_method": "none",
-    })
-    .to_string();
-    let server = tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 2048];
-            let _ = stream.read(&mut request).await;
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
-            let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    });
-    (url, server)
+#[tokio::test]
+async fn a_document_client_is_on_record_once_somebody_signed_in_for_it() {
+    use model::ports::ClientQuery;
+    let rig = Rig::start().await;
+    let (url, _server) = document_host("http://127.0.0.1/callback").await;
+    let mut client = rig.client("document");
+    client.id = url;
+    let listed = async || rig.running.store().list_clients(&ClientQuery::default()).await.unwrap();
+    let mut browser = rig.browser();
+    let consent = browser.open(&client.authorize_url(&[]), "").await;
+    browser.press(&consent, "decision", "approve", "").await;
+    assert!(listed().await.is_empty(), "strangers can come this far");
+    client.signs_in(&mut browser, "ada").await;
+    let clients = listed().await;
+    assert_eq!(clients.len(), 1);
+    assert_eq!((clients[0].id.as_str(), clients[0].approved_at), (client.id.as_str(), Some(rig.now())));
+    assert_eq!(clients[0].name.as_deref(), Some("Document client"));
 }
 
 #[tokio::test]
@@ -140,6 +137,7 @@ async fn a_configured_client_needs_no_registration() {
             created_at: model::time::Timestamp::from_secs(0),
             approved_at: None,
             attempt: None,
+            blocked_at: None,
         });
     })
     .await;

@@ -22,7 +22,7 @@ use model::ports::{Bounds, Clock as _, Store, Swap};
 use model::redirect::{RedirectRule, RedirectUri};
 use model::scope::ScopeSet;
 use model::session::{RefreshToken, Session, SessionState};
-use model::settings::SignInFrom;
+use model::settings::{EntraSettings, SignInFrom};
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
 use model::upstream::{Leg, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
@@ -30,6 +30,7 @@ use practice::{Practice, PracticeConfig};
 use serde_json::{Value, json};
 use store::MemoryStore;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::api::{Api, ApiParts};
@@ -67,7 +68,9 @@ impl Bench {
         let master = Arc::new(MasterKey::generate(entropy.as_ref()));
         let origins = Origins::new(4242, BaseUrl::parse("https://mcp.example.com").ok());
         let live = broadcast::Sender::new(4_096);
-        let (bus, _) = Bus::new(live.clone());
+        let (bus, writer) = Bus::new(live.clone());
+        let written_to: Arc<dyn Store> = store.clone();
+        tokio::spawn(writer.run(written_to, CancellationToken::new()));
         let practice = with_practice.then(|| {
             let config = PracticeConfig {
                 base: "http://localhost:4243".into(),
@@ -86,8 +89,10 @@ impl Bench {
             master: master.clone(),
         };
         let flow = Flow::new(parts, policy(&origins));
+        let http = entra::http_client_for(&entra().authority).unwrap();
         let parts = Arc::new(ApiParts {
             flow: flow.clone(),
+            entra: Arc::new(entra::Entra::new(entra(), http, clock.clone())),
             store: store.clone(),
             bus: bus.clone(),
             practice_url: practice.as_ref().map(|_| "http://localhost:4243".to_owned()),
@@ -124,8 +129,13 @@ impl Bench {
 
     /// Ada's live session, as a sign-in would have left it.
     pub(crate) async fn session(&self) -> Session {
+        self.session_of(&ClientId::generate(self.entropy.as_ref())).await
+    }
+
+    /// Ada's live session with that client.
+    pub(crate) async fn session_of(&self, client: &ClientId) -> Session {
         let now = self.clock.now();
-        let grant = self.approved().await;
+        let grant = self.approved(client).await;
         let id = SessionId::generate(self.entropy.as_ref());
         let session = Session {
             upstream: Some(self.seal(&id)),
@@ -142,6 +152,7 @@ impl Bench {
             active_at: now,
             calls: 0,
             state: SessionState::Live,
+            trouble: None,
             upstream_issuer: Some("https://idp.example/v2.0".into()),
         };
         let (token, hash) = self.credential(CredentialKind::Refresh);
@@ -160,7 +171,7 @@ impl Bench {
         self.store.append_events(&events).await.unwrap();
     }
 
-    async fn approved(&self) -> Grant {
+    async fn approved(&self, client: &ClientId) -> Grant {
         let site = self.origins.local();
         let (code, hash) = self.credential(CredentialKind::Code);
         self.keep(&[code.expose_secret(), &hash.to_text()]);
@@ -168,7 +179,7 @@ impl Bench {
             id: GrantId::generate(self.entropy.as_ref()),
             revision: 0,
             attempt: AttemptId::generate(self.entropy.as_ref()),
-            client: ClientId::generate(self.entropy.as_ref()),
+            client: client.clone(),
             redirect_uri: RedirectUri::parse(REDIRECT).unwrap(),
             redirect_uri_given: true,
             scope: ScopeSet::parse_lenient("read write"),
@@ -237,6 +248,21 @@ fn client(id: ClientId, kind: ClientKind, secret: Option<TokenHash>) -> Client {
         created_at: Timestamp::from_secs(0),
         approved_at: None,
         attempt: None,
+        blocked_at: None,
+    }
+}
+
+/// Nobody listens there.
+fn entra() -> EntraSettings {
+    EntraSettings {
+        authority: "http://localhost:9".parse().unwrap(),
+        tenant: "tid-home".into(),
+        client_id: "app".into(),
+        client_secret: None,
+        identifier_uri: "api://app".into(),
+        required_scopes: ScopeSet::parse_lenient("read"),
+        extra_authorize_scopes: ScopeSet::default(),
+        allowed_tenants: Vec::new(),
     }
 }
 

@@ -1,0 +1,477 @@
+//! One try to connect as a person follows it: ten steps, each with its time and result, and one sentence of verdict.
+//!
+//! Pure: events and the time come in. Silence is a result too: whoever waits longer than a step takes is told so.
+
+use std::time::Duration;
+
+use model::event::{AuthEvent, EventKind, Step};
+use model::person::Person;
+use model::session::Ended;
+use model::time::Timestamp;
+use model::upstream::{Fixer, Refusal};
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::answers::PersonRow;
+use super::wording::{client, refused};
+use model::origin::Origin;
+
+/// How long a program may take for its next step.
+const PROGRAM: Duration = Duration::from_secs(60);
+/// How long a person may; then the sign-in itself is over.
+const PERSON: Duration = Duration::from_secs(15 * 60);
+
+const STEPS: [Step; 10] = [
+    Step::Discovery,
+    Step::Challenge,
+    Step::Registration,
+    Step::Authorize,
+    Step::Consent,
+    Step::Upstream,
+    Step::Callback,
+    Step::Token,
+    Step::FirstCall,
+    Step::Refresh,
+];
+
+/// Everything in the log that belongs to one try to connect, told in ten steps and one sentence.
+#[derive(Clone, Serialize, TS)]
+pub struct AttemptRow {
+    pub attempt: String,
+    pub started_at: i64,
+    pub last_at: i64,
+    /// For the next page: `before` of `list_attempts`.
+    pub last_seq: i64,
+    pub origin: Option<Origin>,
+    pub client: Option<String>,
+    pub client_name: Option<String>,
+    pub person: Option<PersonRow>,
+    pub session: Option<String>,
+    pub user_agent: Option<String>,
+    /// Always ten, in their order.
+    pub steps: Vec<AttemptStep>,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct AttemptStep {
+    pub step: Step,
+    pub state: StepState,
+    pub at: Option<i64>,
+    /// Since the step before; none for a refresh, which comes when it comes.
+    pub ms: Option<i64>,
+    pub detail: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Not reached.
+    Pending,
+    Done,
+    /// Not needed: a later step was reached without it.
+    Skipped,
+    Failed,
+    /// It is somebody's turn.
+    Waiting,
+}
+
+/// How the attempt stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct Verdict {
+    pub is: Outcome,
+    pub sentence: String,
+    /// The next step.
+    pub hint: Option<String>,
+    /// AADSTS number.
+    pub code: Option<u32>,
+    /// Where to take the next step, or read more.
+    pub link: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Running,
+    Connected,
+    Refused,
+    /// It was somebody's turn, and nothing came.
+    Silent,
+    /// Was connected.
+    Ended,
+}
+
+/// The events of one attempt, oldest first, with what is known from all of them.
+struct Story<'a> {
+    events: &'a [AuthEvent],
+    now: Timestamp,
+    person: Option<&'a Person>,
+    /// Position in `events` of the token that began the session.
+    token: Option<usize>,
+}
+
+// === impl AttemptRow ===
+
+impl AttemptRow {
+    /// `None` without events, or if they belong to no attempt.
+    pub(super) fn of(events: &[AuthEvent], now: Timestamp) -> Option<Self> {
+        let (first, last) = (events.first()?, events.last()?);
+        let attempt = last.about.attempt.as_ref()?.to_string();
+        let story = Story {
+            events,
+            now,
+            person: events.iter().rev().find_map(|event| event.about.person.as_ref()),
+            token: events.iter().position(|event| matches!(event.kind, EventKind::TokenIssued)),
+        };
+        let latest = |of: fn(&AuthEvent) -> Option<String>| events.iter().rev().find_map(of);
+        Some(Self {
+            attempt,
+            started_at: first.at.millis(),
+            last_at: last.at.millis(),
+            last_seq: last.seq,
+            origin: events.iter().rev().find_map(|event| event.about.origin),
+            client: latest(|event| event.about.client.as_ref().map(ToString::to_string)),
+            client_name: latest(|event| event.about.client_name.clone()),
+            person: story.person.cloned().map(PersonRow::from),
+            session: latest(|event| event.about.session.as_ref().map(ToString::to_string)),
+            user_agent: events.iter().find_map(|event| event.about.user_agent.clone()),
+            steps: story.steps(),
+            verdict: story.verdict(),
+        })
+    }
+}
+
+// === impl Story ===
+
+impl Story<'_> {
+    /// Where an event stands in the bar. What the provider or the token endpoint refused once there is a session, it
+    /// refused to a refresh.
+    fn step_of(&self, at: usize, kind: &EventKind) -> Step {
+        let step = kind.step();
+        let in_session = self.token.is_some_and(|token| at > token);
+        match kind {
+            EventKind::UpstreamRefused { .. }
+            | EventKind::UpstreamUnavailable { .. }
+            | EventKind::TokenRefused { .. }
+                if in_session =>
+            {
+                Step::Refresh
+            }
+            _ => step,
+        }
+    }
+
+    fn steps(&self) -> Vec<AttemptStep> {
+        let mut steps = STEPS.map(|step| AttemptStep {
+            step,
+            state: StepState::Pending,
+            at: None,
+            ms: None,
+            detail: None,
+        });
+        for (at, event) in self.events.iter().enumerate() {
+            let step = self.step_of(at, &event.kind);
+            let Some(told) = steps.iter_mut().find(|told| told.step == step) else { continue };
+            // Documents are read and challenges given again and again; the first time is what led on.
+            if told.at.is_some() && matches!(step, Step::Discovery | Step::Challenge) {
+                continue;
+            }
+            let (state, detail) = state_after(&event.kind);
+            (told.state, told.at, told.detail) = (state, Some(event.at.millis()), detail);
+        }
+        let reached = steps.iter().rposition(|told| told.at.is_some()).unwrap_or_default();
+        let mut before: Option<i64> = None;
+        for (at, told) in steps.iter_mut().enumerate() {
+            match told.at {
+                Some(_) if told.step == Step::Refresh => {}
+                Some(time) => {
+                    told.ms = before.map(|before| (time - before).max(0));
+                    before = Some(before.map_or(time, |before| before.max(time)));
+                }
+                None if at < reached => told.state = StepState::Skipped,
+                None => {}
+            }
+        }
+        // The browser came back, so it had left.
+        let (upstream, callback) = (position(Step::Upstream), position(Step::Callback));
+        if steps[upstream].state == StepState::Waiting && steps[callback].state == StepState::Done {
+            steps[upstream].state = StepState::Done;
+        }
+        steps.into()
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self.token {
+            Some(token) => self.after_token(token),
+            None => self.before_token(),
+        }
+    }
+
+    fn who(&self) -> &str {
+        self.person.map_or("somebody", Person::display)
+    }
+
+    fn since(&self, event: &AuthEvent) -> Duration {
+        self.now.since(event.at)
+    }
+
+    fn after_token(&self, token: usize) -> Verdict {
+        let (who, issued) = (self.who(), &self.events[token]);
+        let of_session = &self.events[token..];
+        if let Some(ended) = of_session.iter().rev().find_map(ending) {
+            let code = match ended {
+                Ended::UpstreamRefused { code, .. } | Ended::SignInNeeded { code, .. } => *code,
+                _ => None,
+            };
+            let told = ended.explain();
+            let (what, next) =
+                told.split_once("; ").map_or((told.as_str(), None), |(what, next)| (what, Some(next)));
+            let number = code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+            return Verdict {
+                code,
+                hint: next.map(str::to_owned),
+                ..Verdict::new(
+                    Outcome::Ended,
+                    format!("{who} is no longer connected: {}{number}", what.trim_end_matches('.')),
+                )
+            };
+        }
+        let Some(_) = of_session.iter().find(|event| matches!(event.kind, EventKind::FirstCall)) else {
+            return if self.since(issued) < PROGRAM {
+                Verdict::new(
+                    Outcome::Running,
+                    format!("{who} signed in; the client has yet to make its first call"),
+                )
+            } else {
+                Verdict::hinted(
+                    Outcome::Silent,
+                    format!(
+                        "{who} signed in and the client fetched its token, but it never called ({})",
+                        span(self.since(issued))
+                    ),
+                    "look into the client: it may list the server as connected and call only when a tool is used",
+                )
+            };
+        };
+        let last = of_session.iter().rev().find(|event| {
+            matches!(
+                event.kind,
+                EventKind::Refreshed
+                    | EventKind::RefreshRepeated
+                    | EventKind::UpstreamRefused { .. }
+                    | EventKind::UpstreamUnavailable { .. }
+            )
+        });
+        let connected = match self.sign_in_took() {
+            Some(took) => format!("Connected as {who} in {}", seconds(took)),
+            None => format!("Connected as {who}"),
+        };
+        match last.map(|event| &event.kind) {
+            Some(EventKind::UpstreamRefused { refusal }) => Verdict {
+                is: Outcome::Connected,
+                sentence: format!(
+                    "{connected}; the last refresh came to nothing: {}",
+                    refusal.what.trim_end_matches('.')
+                ),
+                ..of_refusal(refusal)
+            },
+            Some(EventKind::UpstreamUnavailable { detail }) => Verdict::hinted(
+                Outcome::Connected,
+                format!("{connected}; at the last refresh the identity provider was not available: {detail}"),
+                "nothing to do: the client tries again, and the session is kept",
+            ),
+            _ => Verdict::new(Outcome::Connected, connected),
+        }
+    }
+
+    /// From the browser's arrival to the token: what a person had to wait and do.
+    fn sign_in_took(&self) -> Option<Duration> {
+        let begun =
+            self.events.iter().find(|event| matches!(event.kind, EventKind::AuthorizeStarted { .. }))?;
+        let issued = &self.events[self.token?];
+        Some(issued.at.since(begun.at))
+    }
+
+    fn before_token(&self) -> Verdict {
+        let asks = |event: &&AuthEvent| {
+            !matches!(event.kind, EventKind::MetadataRead { .. } | EventKind::Challenged { .. })
+        };
+        let Some(last) = self.events.iter().rev().find(asks).or(self.events.last()) else {
+            return Verdict::new(Outcome::Running, "Nothing has happened yet".to_owned());
+        };
+        let (client, who, since) = (client(last), self.who(), self.since(last));
+        let waits = |limit: Duration, waiting: String, silent: String, hint: &str| {
+            if since < limit {
+                Verdict::new(Outcome::Running, waiting)
+            } else {
+                Verdict::hinted(Outcome::Silent, format!("{silent} ({})", span(since)), hint)
+            }
+        };
+        match &last.kind {
+            EventKind::MetadataRead { .. } | EventKind::Challenged { .. } => waits(
+                PROGRAM,
+                format!("{client} was told where to sign in"),
+                format!("{client} was told where to sign in, but did not go on"),
+                "nothing to do if it only looked; otherwise connect again in the client",
+            ),
+            EventKind::ClientRegistered { .. } => waits(
+                PROGRAM,
+                format!("{client} is known; its browser has yet to come"),
+                format!("{client} is known, but its browser never came"),
+                "look whether the client shows a link to open, or whether its browser window was blocked",
+            ),
+            EventKind::AuthorizeStarted { .. } => waits(
+                PROGRAM,
+                format!("{client} sent a browser; it has yet to open our page"),
+                format!("{client} sent a browser, but it never opened our page"),
+                "the page is on this computer: sign in with a browser that runs here, or choose sign-in from anywhere",
+            ),
+            EventKind::ConsentShown => waits(
+                PERSON,
+                format!("Waiting for somebody to allow {client} in the browser"),
+                format!("Nobody answered whether {client} may connect"),
+                "connect again in the client, and choose Allow on the page that opens",
+            ),
+            EventKind::ConsentApproved { .. } | EventKind::ConsentRemembered | EventKind::SentToUpstream => {
+                waits(
+                    PERSON,
+                    "The person is on the sign-in page of the identity provider".to_owned(),
+                    "Nobody came back from the sign-in page of the identity provider".to_owned(),
+                    "an error on a page of Microsoft never reaches us: AADSTS50011 means that our redirect URI is not registered, see Entra",
+                )
+            }
+            EventKind::SignedIn => waits(
+                PROGRAM,
+                format!("{who} signed in; the client has yet to fetch its token"),
+                format!("{who} signed in, but the client never fetched its token"),
+                "look whether the client still runs and whether the browser could go back to it; then connect again",
+            ),
+            EventKind::UpstreamRefused { refusal } => of_refusal(refusal),
+            EventKind::UpstreamUnavailable { detail } => Verdict::hinted(
+                Outcome::Refused,
+                format!("The identity provider is not available: {detail}"),
+                "try again in a moment; if it stays, check the internet connection of this computer and the status of the provider",
+            ),
+            EventKind::ConsentDeclined => Verdict::hinted(
+                Outcome::Refused,
+                format!("{client} was not allowed"),
+                "connect again in the client to be asked again",
+            ),
+            EventKind::RegistrationRefused { reason, .. } => Verdict::hinted(
+                Outcome::Refused,
+                format!("{client} could not register: {reason}"),
+                "send the report of this attempt to whoever makes the client",
+            ),
+            EventKind::AuthorizeRefused { reason, .. }
+            | EventKind::ConsentRefused { reason }
+            | EventKind::CallbackRefused { reason } => Verdict::hinted(
+                Outcome::Refused,
+                format!("The sign-in was refused: {reason}"),
+                "connect again in the client, from the start",
+            ),
+            EventKind::TokenRefused { reason, .. } => Verdict::hinted(
+                Outcome::Refused,
+                format!("{client} got no token: {reason}"),
+                "connect again in the client; if it stays, send the report of this attempt to whoever makes it",
+            ),
+            EventKind::CodeReplayed => Verdict::hinted(
+                Outcome::Refused,
+                "An authorization code was used twice, so it counts for nothing".to_owned(),
+                "connect again in the client; if nobody did anything unusual, the code may have been stolen on this computer",
+            ),
+            EventKind::SessionEnded { ended } => {
+                Verdict::new(Outcome::Ended, format!("{who} is no longer connected: {}", ended.explain()))
+            }
+            // Its beginning is no longer in the log.
+            EventKind::TokenIssued
+            | EventKind::FirstCall
+            | EventKind::Refreshed
+            | EventKind::RefreshRepeated => Verdict::new(Outcome::Connected, format!("Connected as {who}")),
+        }
+    }
+}
+
+impl Verdict {
+    const fn new(is: Outcome, sentence: String) -> Self {
+        Self { is, sentence, hint: None, code: None, link: None }
+    }
+
+    fn hinted(is: Outcome, sentence: String, hint: &str) -> Self {
+        Self { hint: Some(hint.to_owned()), ..Self::new(is, sentence) }
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Verdict {
+    let fixer = match refusal.fixer {
+        Fixer::TenantAdmin => "An administrator of the tenant: ",
+        Fixer::AppOwner => "Whoever owns the app registration: ",
+        Fixer::Person | Fixer::Operator | Fixer::Nobody => "",
+    };
+    Verdict {
+        is: Outcome::Refused,
+        sentence: refused(refusal),
+        hint: Some(format!("{fixer}{}", refusal.hint)),
+        code: refusal.code,
+        link: refusal.link.clone(),
+    }
+}
+
+fn ending(event: &AuthEvent) -> Option<&Ended> {
+    match &event.kind {
+        EventKind::SessionEnded { ended } => Some(ended),
+        _ => None,
+    }
+}
+
+/// What an event makes of its step, and what there is to say about it.
+fn state_after(kind: &EventKind) -> (StepState, Option<String>) {
+    let failed = |reason: &str| (StepState::Failed, Some(reason.to_owned()));
+    match kind {
+        EventKind::MetadataRead { document } => (StepState::Done, Some(document.clone())),
+        EventKind::Challenged { reason } => (StepState::Done, Some(reason.clone())),
+        EventKind::ClientRegistered { destinations, .. } => (StepState::Done, Some(destinations.join(", "))),
+        EventKind::AuthorizeStarted { scope } => (StepState::Done, Some(scope.clone())),
+        EventKind::ConsentShown | EventKind::SentToUpstream => (StepState::Waiting, None),
+        EventKind::ConsentRemembered => (StepState::Done, Some("allowed before".to_owned())),
+        EventKind::ConsentApproved { .. }
+        | EventKind::SignedIn
+        | EventKind::TokenIssued
+        | EventKind::FirstCall
+        | EventKind::Refreshed
+        | EventKind::RefreshRepeated => (StepState::Done, None),
+        EventKind::ConsentDeclined => failed("not allowed"),
+        EventKind::CodeReplayed => failed("the code came a second time"),
+        EventKind::RegistrationRefused { reason, .. }
+        | EventKind::AuthorizeRefused { reason, .. }
+        | EventKind::ConsentRefused { reason }
+        | EventKind::CallbackRefused { reason }
+        | EventKind::TokenRefused { reason, .. } => failed(reason),
+        EventKind::UpstreamRefused { refusal } => failed(&refusal.what),
+        EventKind::UpstreamUnavailable { detail } => failed(detail),
+        EventKind::SessionEnded { ended } => failed(&ended.explain()),
+    }
+}
+
+fn position(step: Step) -> usize {
+    STEPS.iter().position(|one| *one == step).unwrap_or_default()
+}
+
+/// `4.1 s`, `2 min`.
+fn seconds(took: Duration) -> String {
+    match took.as_secs() {
+        ..100 => format!("{:.1} s", took.as_secs_f64()),
+        secs => format!("{} min", secs / 60),
+    }
+}
+
+fn span(since: Duration) -> String {
+    match since.as_secs() {
+        secs @ ..120 => format!("{secs} s"),
+        secs @ 120..7200 => format!("{} min", secs / 60),
+        secs @ 7200..172_800 => format!("{} h", secs / 3600),
+        secs => format!("{} days", secs / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests;
