@@ -1,0 +1,34 @@
+// How the server is, in a word and a line: for the rail's foot and the home page.
+
+import type { App } from '../state/app.svelte';
+import { sentence } from '../state/toasts.svelte';
+import type { Tone } from '../state/words';
+
+export interface Condition {
+  tone: Tone;
+  word: string;
+  about: string;
+}
+
+export function engineCondition({ status, connection, statusError }: Pick<App, 'status' | 'connection' | 'statusError'>): Condition {
+  if (connection.is === 'locked_out') return { tone: 'off', word: 'Not let in', about: 'Open a new console link' };
+  if (connection.is === 'lost') return { tone: 'warn', word: 'Not connected', about: 'What you see may be old' };
+  if (!status) {
+    return statusError
+      ? { tone: 'bad', word: 'Unknown', about: statusError.message }
+      : { tone: 'busy', word: 'Connecting', about: 'One moment' };
+  }
+  switch (status.state.is) {
+    case 'starting':
+      return { tone: 'busy', word: 'Starting', about: 'One moment' };
+    case 'stopped':
+      return { tone: 'off', word: 'Stopped', about: 'No client can connect' };
+    case 'failed':
+      return { tone: 'bad', word: 'Failed', about: sentence(status.state.message) };
+    case 'running': {
+      if (status.paused) return { tone: 'warn', word: 'Paused', about: 'Every call is turned away' };
+      const place = status.public_url ? 'and public' : 'on this computer';
+      return { tone: 'good', word: 'Running', about: status.identity === 'practice' ? `${place}, practice` : place };
+    }
+  }
+}

@@ -1,0 +1,583 @@
+// Written from the engine's table of commands by its tests (JMOP_WRITE_TYPES=1 cargo test -p engine types); do not edit.
+// Times are milliseconds since the Unix epoch.
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Claims = { [claim: string]: Json };
+
+/**
+ * What whoever follows is told.
+ */
+export type ApiEvent = { "event": "status_changed", "payload": Status } | { "event": "events_recorded", "payload": Array<EventRow> } | { "event": "events_missed", "payload": { missed: number, } };
+
+/**
+ * Everything in the log that belongs to one try to connect, told in ten steps and one sentence.
+ */
+export type AttemptRow = { attempt: string, started_at: number, last_at: number, 
+/**
+ * For the next page: `before` of `list_attempts`.
+ */
+last_seq: number, origin: Origin | null, client: string | null, client_name: string | null, person: PersonRow | null, session: string | null, user_agent: string | null, 
+/**
+ * Always ten, in their order.
+ */
+steps: Array<AttemptStep>, verdict: Verdict, };
+
+export type AttemptStep = { step: Step, state: StepState, at: number | null, 
+/**
+ * Since the step before; none for a refresh, which comes when it comes.
+ */
+ms: number | null, detail: string | null, };
+
+/**
+ * Which attempts to read: the named ones, or those whose last event is newest.
+ */
+export type AttemptsQuery = { 
+/**
+ * At most 200.
+ */
+ids?: Array<string>, 
+/**
+ * Only attempts with a smaller `last_seq`.
+ */
+before?: number, 
+/**
+ * At most so many: 50 if not given, never more than 200.
+ */
+limit?: number, };
+
+export type BlockSwitch = { 
+/**
+ * As `list_clients` has it.
+ */
+client: string, blocked: boolean, };
+
+export type BundleFile = { name: string, text: string, };
+
+/**
+ * What a change would do.
+ */
+export type Checked = { problems: Array<Problem>, effects: Array<Effect>, };
+
+export type ClientKind = "dynamic" | "document" | "static";
+
+/**
+ * A registered client chose most of this itself: texts are cut to 200 characters, and of lists only the beginning is shown.
+ */
+export type ClientRow = { id: string, kind: ClientKind, name: string | null, uri: string | null, 
+/**
+ * The host that published the client's metadata document: the one name that is verified.
+ */
+verified_host: string | null, 
+/**
+ * The first five.
+ */
+redirects: Array<string>, 
+/**
+ * How many there are.
+ */
+redirects_total: number, 
+/**
+ * `token_endpoint_auth_method`
+ */
+auth_method: string, scopes: Array<string>, 
+/**
+ * `null` for a configured client, which has always been there.
+ */
+created_at: number | null, 
+/**
+ * When somebody last approved it.
+ */
+approved_at: number | null, 
+/**
+ * Turned away by the owner of this server.
+ */
+blocked: boolean, };
+
+/**
+ * Which clients to list.
+ */
+export type ClientsQuery = { 
+/**
+ * At most so many: 100 if not given, never more than 500.
+ */
+limit?: number, 
+/**
+ * Leaves out those that registered and that nobody ever approved.
+ */
+approved_only?: boolean, };
+
+/**
+ * Nothing more to say.
+ */
+export type Done = Record<symbol, never>;
+
+/**
+ * Something that changes for people or clients: one sentence.
+ */
+export type Effect = { text: string, };
+
+/**
+ * Nothing to say.
+ */
+export type Empty = Record<symbol, never>;
+
+/**
+ * A text, or the fact that a secret was found.
+ */
+export type EnvChange = string | { masked: boolean, };
+
+/**
+ * What a `.env` file would set.
+ */
+export type EnvPreview = { changes: { [key in string]: EnvChange }, 
+/**
+ * Names of variables that are none of ours.
+ */
+ignored: Array<string>, problems: Array<Problem>, };
+
+export type EnvText = { 
+/**
+ * The text of a `.env` file, secrets and all.
+ */
+text: string, };
+
+/**
+ * One step of one attempt.
+ */
+export type EventRow = { 
+/**
+ * Position in the log.
+ */
+seq: number, at: number, step: Step, 
+/**
+ * What happened: `token_issued`, `upstream_refused`, ...
+ */
+event: string, level: Level, 
+/**
+ * One sentence; it may name a person.
+ */
+summary: string, attempt: string | null, origin: Origin | null, client: string | null, client_name: string | null, grant: string | null, session: string | null, person: PersonRow | null, user_agent: string | null, 
+/**
+ * What else this kind of event says.
+ */
+details: { [name: string]: Json }, };
+
+/**
+ * Which part of the auth log to read.
+ */
+export type EventsQuery = { attempt?: string, session?: string, 
+/**
+ * Only rows with a smaller `seq`.
+ */
+before?: number, 
+/**
+ * At most so many: 100 if not given, never more than 1000.
+ */
+limit?: number, };
+
+/**
+ * Who may see the text.
+ */
+export type Exposure = "plain" | "hidden" | "secret";
+
+export type FaultRow = { fault: string, on: boolean, explanation: string, };
+
+export type FaultSwitch = { 
+/**
+ * As `practice` has it, for example `expired-secret`.
+ */
+fault: string, on: boolean, };
+
+export type Finding = { ok: boolean, text: string, 
+/**
+ * The next step, where something is wrong.
+ */
+hint: string | null, };
+
+export type ForgetWhat = { what: Forgotten, };
+
+/**
+ * What to forget for good.
+ */
+export type Forgotten = "events" | "sessions" | "clients" | "everything";
+
+/**
+ * Who says who people are.
+ */
+export type IdentityKind = "practice" | "entra";
+
+/**
+ * How serious an event is.
+ */
+export type Level = "info" | "warn" | "error";
+
+/**
+ * What a claim means, and who put it there.
+ */
+export type Note = { meaning: string, source: string, };
+
+/**
+ * Another port for one that is taken.
+ */
+export type Offer = { port: number, 
+/**
+ * Key of the setting to change, and the text to change it to.
+ */
+setting: string, text: string, };
+
+/**
+ * The two places we can be reached at. A token is never good across them.
+ */
+export type Origin = "local" | "public";
+
+export type Outcome = "running" | "connected" | "refused" | "silent" | "ended";
+
+export type PauseSwitch = { paused: boolean, };
+
+export type PersonRow = { 
+/**
+ * `oid`
+ */
+object: string, 
+/**
+ * `tid`
+ */
+tenant: string, name: string | null, username: string | null, guest: boolean, };
+
+export type PersonSwitch = { 
+/**
+ * The `key` that `practice` has, for example `ada`.
+ */
+person: string, disabled: boolean, };
+
+export type PracticeState = { faults: Array<FaultRow>, people: Array<ResidentRow>, };
+
+/**
+ * One thing to mend. Prints as one readable paragraph.
+ */
+export type Problem = { 
+/**
+ * Dotted key; as typed where no such key exists; empty where a whole file is meant.
+ */
+field: string, 
+/**
+ * Kebab case, stable: what a form may branch on.
+ */
+code: string, 
+/**
+ * What is wrong. No full stop.
+ */
+message: string, 
+/**
+ * The next step.
+ */
+hint: string | null, 
+/**
+ * Where the text came from.
+ */
+source: SettingSource, };
+
+/**
+ * How the last refresh went.
+ */
+export type RefreshResult = { at: number, ok: boolean, 
+/**
+ * Why it came to nothing.
+ */
+detail: string | null, };
+
+/**
+ * Somebody made up, so a name here is nobody's.
+ */
+export type ResidentRow = { key: string, name: string, username: string, tenant: string, about: string, disabled: boolean, };
+
+export type Saved = { 
+/**
+ * `false` if there are problems; then nothing was changed.
+ */
+saved: boolean, problems: Array<Problem>, effects: Array<Effect>, };
+
+/**
+ * Claims of the identity provider's tokens; the tokens themselves stay inside.
+ */
+export type SessionClaims = { 
+/**
+ * `iss` of the verified token.
+ */
+issuer: string | null, id_claims: Claims, access_claims: Claims, 
+/**
+ * Of the newest token we made, all but its random number.
+ */
+issued_claims: Claims, 
+/**
+ * When the provider's access token ends.
+ */
+access_expires_at: number, 
+/**
+ * `v1`, `v2`, `guest`, `mfa`, `group-overage`, `app-roles`
+ */
+badges: Array<string>, notes: { [key in string]: Note }, };
+
+export type SessionClient = { id: string, 
+/**
+ * Chosen by the client; proves nothing.
+ */
+name: string | null, 
+/**
+ * `null` where the client itself is no longer kept.
+ */
+kind: ClientKind | null, 
+/**
+ * The host that published the client's metadata document: the one name that is verified.
+ */
+verified_host: string | null, uri: string | null, 
+/**
+ * Turned away by the owner of this server.
+ */
+blocked: boolean, };
+
+export type SessionRef = { 
+/**
+ * As `list_sessions` has it.
+ */
+session: string, };
+
+export type SessionRefs = { 
+/**
+ * As `list_sessions` has them.
+ */
+sessions: Array<string>, };
+
+export type SessionRow = { session: string, 
+/**
+ * For `list_events`.
+ */
+attempt: string, person: PersonRow, client: SessionClient, state: SessionState, scopes: Array<string>, origin: Origin, 
+/**
+ * The MCP URL its tokens are good for.
+ */
+resource: string, calls: number, created_at: number, active_at: number, refreshed_at: number, 
+/**
+ * When the newest access token ends; the client refreshes before or then.
+ */
+access_expires_at: number, 
+/**
+ * When the session ends if it is not refreshed until then.
+ */
+expires_at: number, 
+/**
+ * `null` before the first.
+ */
+refresh: RefreshResult | null, };
+
+export type SessionState = { "is": "live" } | { "is": "ended", at: number, 
+/**
+ * `revoked_by_owner`, `upstream_refused`, ...
+ */
+why: string, 
+/**
+ * AADSTS number, if the identity provider gave one.
+ */
+code: number | null, 
+/**
+ * One sentence: what happened and what to do next.
+ */
+reason: string, };
+
+/**
+ * How many sessions were still to be ended.
+ */
+export type SessionsEnded = { ended: number, };
+
+/**
+ * One setting in a form.
+ */
+export type SettingRow = { 
+/**
+ * Given by the environment or the command line, which no form can change.
+ */
+locked: boolean, key: string, doc: string, 
+/**
+ * What counts when nothing is given.
+ */
+default: string, shape: Shape, exposure: Exposure, 
+/**
+ * Name in the environment.
+ */
+variable: string, 
+/**
+ * What is given, or the default; `None` if it may not be shown.
+ */
+text: string | null, 
+/**
+ * Whether a text other than the default is given; all a form may know of a secret.
+ */
+given: boolean, source: SettingSource, };
+
+/**
+ * Where the text of a setting came from.
+ */
+export type SettingSource = { "is": "default" } | { "is": "file", path: string, line: number | null, } | { "is": "environment", variable: string, } | { "is": "command_line", flag: string, } | { "is": "window" } | { "is": "vault" };
+
+/**
+ * Settings as typed. An empty text means the default again.
+ */
+export type SettingsChange = { 
+/**
+ * By key; a secret may be among them.
+ */
+changes: { [key: string]: string }, };
+
+export type SettingsForm = { rows: Array<SettingRow>, 
+/**
+ * Of the settings as they are now.
+ */
+problems: Array<Problem>, file: string, };
+
+/**
+ * How a text is written in the file and shown in a form.
+ */
+export type Shape = "text" | "flag" | "number" | "list";
+
+/**
+ * How the engine stands.
+ */
+export type State = { "is": "running" } | { "is": "starting" } | { "is": "stopped" } | { "is": "failed", 
+/**
+ * `bad_settings`, `port_in_use`, `crashed`, ...
+ */
+code: string, message: string, hint: string, 
+/**
+ * A change of one setting that would help.
+ */
+offer: Offer | null, };
+
+export type Status = { state: State, 
+/**
+ * Everybody is turned away, and nobody is signed out.
+ */
+paused: boolean, 
+/**
+ * What a person pastes into a client on this computer.
+ */
+mcp_url: string | null, 
+/**
+ * Our address on the internet, where there is one.
+ */
+public_url: string | null, 
+/**
+ * What a person pastes into a client elsewhere.
+ */
+public_mcp_url: string | null, 
+/**
+ * The redirect URIs to register at Entra.
+ */
+callback_urls: Array<string>, practice_url: string | null, identity: IdentityKind, 
+/**
+ * As in the settings; `null` on the practice tenant.
+ */
+tenant: string | null, client_id: string | null, version: string, started_at: number | null, now: number, 
+/**
+ * Events that are missing in the auth log because too many came at once.
+ */
+dropped_events: number, 
+/**
+ * Live sessions.
+ */
+sessions: number, 
+/**
+ * Whether this is the app on somebody's desk, with a tray and a keyring.
+ */
+desktop: boolean, data_dir: string, settings_file: string, };
+
+/**
+ * The ten steps of an attempt, as a person follows them.
+ */
+export type Step = "discovery" | "challenge" | "registration" | "authorize" | "consent" | "upstream" | "callback" | "token" | "first_call" | "refresh";
+
+export type StepState = "pending" | "done" | "skipped" | "failed" | "waiting";
+
+export type SupportBundle = { 
+/**
+ * Name for the whole.
+ */
+name: string, files: Array<BundleFile>, };
+
+/**
+ * A decoded token, checked against the settings.
+ */
+export type TokenInspection = { header: Claims, claims: Claims, 
+/**
+ * What kind of token it is.
+ */
+kind: string, findings: Array<Finding>, notes: { [key in string]: Note }, };
+
+export type TokenText = { 
+/**
+ * A token of this server or of the identity provider. It is neither stored nor logged.
+ */
+token: string, };
+
+/**
+ * How the attempt stands.
+ */
+export type Verdict = { is: Outcome, sentence: string, 
+/**
+ * The next step.
+ */
+hint: string | null, 
+/**
+ * AADSTS number.
+ */
+code: number | null, 
+/**
+ * Where to take the next step, or read more.
+ */
+link: string | null, };
+
+export interface EngineCommands {
+  /** Whether this server runs, where it is reached, its version, and how many events of the auth log were lost. */
+  status: [Empty, Status];
+  /** Starts again with the settings as they are now; nobody is signed out by it. */
+  restart: [Empty, Status];
+  /** Turns everybody away, or lets them in again; nobody is signed out by it. */
+  set_paused: [PauseSwitch, Status];
+  /** Every client connected as a person, and those that no longer are. */
+  list_sessions: [Empty, Array<SessionRow>];
+  /** Ends sessions; their clients must sign in again. */
+  end_sessions: [SessionRefs, SessionsEnded];
+  /** What the identity provider's tokens, and ours, say about the person of a session. */
+  session_claims: [SessionRef, SessionClaims];
+  /** Decodes a token and checks it as a sign-in would be; it is neither stored nor logged. */
+  inspect_token: [TokenText, TokenInspection];
+  /** Clients that are configured or registered: the approved ones first, the newest of them first. */
+  list_clients: [ClientsQuery, Array<ClientRow>];
+  /** Turns a client away from now on and ends its sessions, or lets it in again. */
+  block_client: [BlockSwitch, SessionsEnded];
+  /** Tries to connect, the one last heard of first; `before` takes the `last_seq` of the last row for the next page. */
+  list_attempts: [AttemptsQuery, Array<AttemptRow>];
+  /** The auth log, newest first; `before` takes the `seq` of the last row for the next page. */
+  list_events: [EventsQuery, Array<EventRow>];
+  /** The practice tenant's faults and people; `null` where people sign in somewhere else. */
+  practice: [Empty, PracticeState | null];
+  /** Switches a fault of the practice tenant on or off. */
+  set_fault: [FaultSwitch, PracticeState];
+  /** Disables a person of the practice tenant, or enables them again. */
+  set_person: [PersonSwitch, PracticeState];
+  /** Every setting: what it means, what is given and where, and what is wrong. */
+  settings: [Empty, SettingsForm];
+  /** What a change of settings would do, without making it. */
+  check_settings: [SettingsChange, Checked];
+  /** Changes settings and starts again with them, unless something is wrong with them. */
+  save_settings: [SettingsChange, Saved];
+  /** What a `.env` file would set; the names of the FastMCP example are understood. */
+  read_env: [EnvText, EnvPreview];
+  /** Takes the settings of a `.env` file over, as `save_settings` does. */
+  save_env: [EnvText, Saved];
+  /** Forgets events, sessions, clients or all of them for good; settings and the master key stay. */
+  forget: [ForgetWhat, Done];
+  /** How things stand, the settings and the last events, without secrets and names, to send to somebody who helps. */
+  support_bundle: [Empty, SupportBundle];
+}
+
+export type Events = { [E in ApiEvent as E['event']]: E['payload'] };

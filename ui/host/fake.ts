@@ -1,0 +1,487 @@
+// A host in memory, on fixtures. `npm run ui:dev` shows it in a browser: http://127.0.0.1:5173/?state=<state>, with the
+// states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
+// never answer, `emit` sends an event.
+
+import type { AttemptRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status } from './api';
+import { entraProblems, practiceInForce } from './fakeEntra';
+import { effectsOf, serverProblems } from './fakeServer';
+import * as fixtures from './fixtures';
+import type { Answer, Command, Connection, Host, Request } from './host';
+import { EventListeners, HostError, NOT_A_LINK, Signal, isWebLink } from './host';
+
+export const STATES = [
+  'busy',
+  'live',
+  'empty',
+  'loading',
+  'broken',
+  'entra',
+  'public',
+  'paused',
+  'starting',
+  'stopped',
+  'port_taken',
+  'key_locked',
+  'locked_settings',
+  'console',
+  'lost',
+  'locked_out',
+] as const;
+export type FakeState = (typeof STATES)[number];
+
+/** Everything the engine would hold. Tests change it freely. */
+export interface FakeWorld {
+  now: number;
+  status: Status;
+  sessions: SessionRow[];
+  clients: ClientRow[];
+  attempts: AttemptRow[];
+  events: EventRow[];
+  practice: PracticeState | null;
+  settings: SettingsForm;
+  preferences: DesktopPreferences;
+}
+
+export interface FakeHost extends Host {
+  readonly world: FakeWorld;
+  /** Every command so far. */
+  readonly calls: { command: Command; payload: unknown }[];
+  readonly copied: string[];
+  readonly opened: string[];
+  readonly saved: { name: string; text: string }[];
+  /** Lets a command fail until it is called with `null`. */
+  fail(command: Command, error: HostError | null): void;
+  /** Lets a command wait until the answer is called. */
+  hold(command: Command): () => void;
+  emit<K extends keyof Events>(event: K, payload: Events[K]): void;
+  connect(connection: Connection): void;
+}
+
+const STORE_DOWN = new HostError('store_unavailable', 'The store does not answer', 'Try again in a moment; if it stays, look at the server\'s log.');
+const NO_SESSION = new HostError('not_found', 'There is no such session', 'A session is forgotten 30 days after its end.');
+const CLAIMS_GONE = new HostError(
+  'not_found',
+  'The claims of this session are gone: they are dropped when a session ends',
+  'Let the client connect again.',
+);
+
+export function stateOf(search: string): FakeState {
+  const wanted = new URLSearchParams(search).get('state');
+  return STATES.find((state) => state === wanted) ?? 'busy';
+}
+
+export function fakeHost(state: FakeState = 'busy', now: number = Date.now()): FakeHost {
+  const world = worldOf(state, now);
+  const events = new EventListeners();
+  const connection = new Signal<Connection>(connectionOf(state, now));
+  const failures = new Map<Command, HostError>();
+  const held = new Map<Command, Promise<void>>();
+  const host: FakeHost = {
+    kind: 'fake',
+    world,
+    calls: [],
+    copied: [],
+    opened: [],
+    saved: [],
+    call: async <K extends Command>(command: K, payload: Request<K>): Promise<Answer<K>> => {
+      host.calls.push({ command, payload });
+      await held.get(command);
+      const failure = failures.get(command);
+      if (failure) throw failure;
+      // As over a wire: nobody shares objects with the engine.
+      return structuredClone(await answers[command](payload));
+    },
+    on: (event, listener) => events.on(event, listener),
+    onConnection: (listener) => connection.on(listener),
+    openExternal: async (url) => {
+      if (!isWebLink(url)) throw NOT_A_LINK;
+      host.opened.push(url);
+    },
+    copy: async (text) => {
+      host.copied.push(text);
+    },
+    saveFile: async (name, _mime, text) => {
+      host.saved.push({ name, text });
+      return true;
+    },
+    fail: (command, error) => {
+      if (error) failures.set(command, error);
+      else failures.delete(command);
+    },
+    hold: (command) => {
+      let resolve = () => {};
+      held.set(command, new Promise<void>((done) => (resolve = done)));
+      return () => {
+        held.delete(command);
+        resolve();
+      };
+    },
+    emit: (event, payload) => events.tell(event, structuredClone(payload)),
+    connect: (next) => connection.set(next),
+  };
+  const answers = answersOf(world, host);
+  if (state === 'loading') for (const command of READING) host.hold(command);
+  if (state === 'broken') for (const command of READING) host.fail(command, STORE_DOWN);
+  if (state === 'live') goOn(host);
+  return host;
+}
+
+const READING: readonly Command[] = ['list_sessions', 'list_attempts', 'list_events', 'list_clients', 'settings', 'practice', 'session_claims'];
+
+function worldOf(state: FakeState, now: number): FakeWorld {
+  const attempts = fixtures.attempts(now);
+  const sessions = fixtures.sessions(now);
+  const live = sessions.filter((row) => row.state.is === 'live').length;
+  const world: FakeWorld = {
+    now,
+    status: fixtures.status(now, live),
+    sessions,
+    clients: fixtures.clients(now),
+    attempts,
+    events: fixtures.events(attempts),
+    practice: fixtures.practice(),
+    settings: fixtures.settings(),
+    preferences: fixtures.preferences(),
+  };
+  switch (state) {
+    case 'empty':
+      return { ...world, sessions: [], clients: [], attempts: [], events: [], status: { ...world.status, sessions: 0 }, settings: fixtures.untouched(world.settings) };
+    case 'entra':
+      return { ...world, practice: null, status: fixtures.withEntra(world.status), settings: fixtures.entraInForce(world.settings) };
+    case 'public':
+      return {
+        ...world,
+        practice: null,
+        status: fixtures.publicly(fixtures.withEntra(world.status)),
+        settings: fixtures.entraInForce(world.settings),
+      };
+    case 'paused':
+      return { ...world, status: { ...world.status, paused: true } };
+    case 'starting':
+      return { ...world, status: { ...world.status, state: { is: 'starting' }, mcp_url: null, started_at: null } };
+    case 'stopped':
+      return { ...world, status: { ...world.status, state: { is: 'stopped' }, mcp_url: null, started_at: null } };
+    case 'port_taken':
+      return { ...world, status: { ...world.status, state: PORT_TAKEN, mcp_url: null, started_at: null } };
+    case 'locked_settings':
+      return { ...world, settings: fixtures.fromOutside(world.settings), preferences: { ...world.preferences, key: { is: 'environment' } } };
+    case 'console':
+      return { ...world, status: { ...world.status, desktop: false } };
+    case 'key_locked':
+      return {
+        ...world,
+        preferences: { ...world.preferences, key: { is: 'passphrase' } },
+        status: { ...world.status, state: KEY_LOCKED, mcp_url: null, started_at: null },
+      };
+    default:
+      return world;
+  }
+}
+
+const PORT_TAKEN: Status['state'] = {
+  is: 'failed',
+  code: 'port_taken',
+  message: 'Port 4242 is taken by node (process 31337)',
+  hint: 'Stop that program, or let the server listen on port 4245.',
+  offer: { port: 4245, setting: 'server.listen', text: '127.0.0.1:4245' },
+};
+
+const KEY_LOCKED: Status['state'] = {
+  is: 'failed',
+  code: 'passphrase_needed',
+  message: 'the master key is under a passphrase',
+  hint: 'enter the passphrase to start',
+  offer: null,
+};
+
+/** What opens the master key of the fixtures. */
+export const PASSPHRASE = 'four unrelated small words';
+
+const KEY_GIVEN = new HostError(
+  'key_is_given',
+  'the master key comes from the environment',
+  'remove JMOP_MASTER_KEY and JMOP_MASTER_KEY_FILE from it, then start again',
+);
+const KEY_OUT_OF_REACH = new HostError(
+  'key_out_of_reach',
+  'the master key that opens the data cannot be read, so it cannot be moved',
+  'make the place where it is available again first; to start afresh, move the data folder away',
+);
+
+const WRONG_PASSPHRASE = new HostError('passphrase_wrong', 'that is not the passphrase', 'try again; mind the keyboard layout and capital letters');
+
+function connectionOf(state: FakeState, now: number): Connection {
+  if (state === 'lost') return { is: 'lost', retry_at: now + 8_000 };
+  if (state === 'locked_out') return { is: 'locked_out' };
+  return { is: 'open' };
+}
+
+type Answers = { [K in Command]: (payload: any) => Answer<K> | Promise<Answer<K>> };
+
+function answersOf(world: FakeWorld, host: FakeHost): Answers {
+  const told = (): Status => {
+    const status = { ...world.status, sessions: world.sessions.filter((row) => row.state.is === 'live').length };
+    world.status = status;
+    host.emit('status_changed', status);
+    return status;
+  };
+  const end = (rows: SessionRow[]): number => {
+    const live = rows.filter((row) => row.state.is === 'live');
+    for (const row of live) {
+      row.state = {
+        is: 'ended',
+        at: Date.now(),
+        why: 'revoked_by_owner',
+        code: null,
+        reason: 'the owner of this server ended the session; connect again to sign in',
+      };
+    }
+    if (live.length > 0) told();
+    return live.length;
+  };
+  const find = (id: string): SessionRow => {
+    const row = world.sessions.find(({ session }) => session === id);
+    if (!row) throw NO_SESSION;
+    return row;
+  };
+  const run = () => {
+    world.status = { ...world.status, state: { is: 'running' }, mcp_url: 'http://localhost:4242/mcp', started_at: Date.now() };
+    return told();
+  };
+  const keyTo = (is: DesktopPreferences['key']['is']): DesktopPreferences => {
+    if (world.preferences.key.is === 'environment') throw KEY_GIVEN;
+    if (world.status.state.is === 'failed' && world.status.state.code === 'passphrase_needed') throw KEY_OUT_OF_REACH;
+    return (world.preferences = { ...world.preferences, key: { is } });
+  };
+  const tenant = (): PracticeState => {
+    if (!world.practice) throw new HostError('not_found', 'The practice tenant is off', 'Switch it on to use it.');
+    return world.practice;
+  };
+  const startAgain = () => {
+    const practice = practiceInForce(world.settings.rows);
+    const text = (key: string) => (practice ? null : (world.settings.rows.find((row) => row.key === key)?.text ?? null));
+    const identity = practice ? 'practice' : 'entra';
+    world.practice = practice ? (world.practice ?? fixtures.practice()) : null;
+    world.status = { ...world.status, identity, tenant: text('entra.tenant'), client_id: text('entra.client_id'), started_at: Date.now() };
+    told();
+  };
+  const save = (changes: Changes) => {
+    const { problems, effects } = check(world, changes);
+    if (problems.length === 0) {
+      world.settings.rows.push(...newClients(world.settings.rows, changes));
+      for (const row of world.settings.rows) {
+        const text = changes[row.key];
+        if (text === undefined) continue;
+        row.given = text !== '';
+        row.source = row.exposure === 'secret' ? { is: 'vault' } : { is: 'window' };
+        if (row.exposure === 'plain') row.text = text === '' ? row.default : text;
+      }
+      startAgain();
+    }
+    return { saved: problems.length === 0, problems, effects };
+  };
+  return {
+    status: () => ({ ...world.status, now: Date.now() }),
+    restart: run,
+    set_paused: ({ paused }: Request<'set_paused'>) => {
+      world.status = { ...world.status, paused };
+      return told();
+    },
+    list_sessions: () => world.sessions,
+    end_sessions: ({ sessions }: Request<'end_sessions'>) => ({ ended: end(sessions.map(find)) }),
+    session_claims: ({ session }: Request<'session_claims'>) => {
+      const row = find(session);
+      if (row.state.is === 'ended') throw CLAIMS_GONE;
+      return fixtures.claims(row, world.now);
+    },
+    list_clients: ({ limit = 100, approved_only = false }: Request<'list_clients'>) =>
+      world.clients
+        .filter((row) => !approved_only || row.kind === 'static' || row.approved_at !== null)
+        .slice(0, limit),
+    block_client: ({ client, blocked }: Request<'block_client'>) => {
+      const rows = world.sessions.filter((row) => row.client.id === client);
+      for (const row of rows) row.client = { ...row.client, blocked };
+      return { ended: blocked ? end(rows) : 0 };
+    },
+    list_attempts: ({ before, limit = 50, ids }: Request<'list_attempts'>) =>
+      world.attempts
+        .filter((row) => (ids ? ids.includes(row.attempt) : true))
+        .filter((row) => before === undefined || row.last_seq < before)
+        .slice(0, limit),
+    list_events: ({ attempt, session, before, limit = 100 }: Request<'list_events'>) =>
+      world.events
+        .filter((row) => attempt === undefined || row.attempt === attempt)
+        .filter((row) => session === undefined || row.session === session)
+        .filter((row) => before === undefined || row.seq < before)
+        .slice(0, limit),
+    inspect_token: ({ token }: Request<'inspect_token'>) => inspect(token),
+    practice: () => world.practice,
+    set_fault: ({ fault, on }: Request<'set_fault'>) => {
+      const row = tenant().faults.find((row) => row.fault === fault);
+      if (!row) throw new HostError('not_found', 'No fault of the practice tenant has that name', 'Choose one of the list.');
+      row.on = on;
+      return tenant();
+    },
+    set_person: ({ person, disabled }: Request<'set_person'>) => {
+      const row = tenant().people.find((row) => row.key === person);
+      if (!row) throw new HostError('not_found', 'Nobody in the practice tenant has that key', 'Choose one of the list.');
+      row.disabled = disabled;
+      return tenant();
+    },
+    settings: () => world.settings,
+    check_settings: ({ changes }: Request<'check_settings'>) => check(world, changes),
+    save_settings: ({ changes }: Request<'save_settings'>) => save(changes),
+    read_env: ({ text }: Request<'read_env'>) => readEnv(world, text),
+    save_env: ({ text }: Request<'save_env'>) => save(valuesOf(world, text)),
+    forget: ({ what }: Request<'forget'>) => {
+      const all = what === 'everything';
+      if (all || what === 'events') Object.assign(world, { events: [], attempts: [] });
+      if (all || what === 'sessions') world.sessions = [];
+      if (all || what === 'clients') world.clients = world.clients.filter(({ kind }) => kind === 'static');
+      told();
+      return {};
+    },
+    support_bundle: () => ({
+      name: `just-mcp-oauth-proxy-${world.status.version}-${Math.floor(world.now / 1000)}`,
+      files: [
+        { name: 'status.json', text: JSON.stringify(world.status, null, 2) },
+        { name: 'settings.txt', text: world.settings.rows.filter(({ given, text }) => given && text).map(({ key, text }) => `${key} = "${text}"`).join('\n') },
+        { name: 'problems.txt', text: '' },
+        { name: 'events.ndjson', text: world.events.map((event) => JSON.stringify({ ...event, person: event.person && 'person 1' })).join('\n') },
+      ],
+    }),
+    desktop_preferences: () => world.preferences,
+    set_desktop_preferences: (change: Commands['set_desktop_preferences'][0]) => {
+      const { notify, ...rest } = change;
+      world.preferences = { ...world.preferences, ...rest, notify: { ...world.preferences.notify, ...notify } };
+      return world.preferences;
+    },
+    use_keyring: () => keyTo('keyring'),
+    use_key_file: () => keyTo('file'),
+    set_passphrase: ({ passphrase }: Request<'set_passphrase'>) => {
+      if (passphrase.length < 10) {
+        throw new HostError('passphrase_short', 'the passphrase has fewer than 10 characters', 'choose a longer one, for example four unrelated words');
+      }
+      return keyTo('passphrase');
+    },
+    unlock: ({ passphrase }: Request<'unlock'>) => {
+      if (passphrase !== PASSPHRASE) throw WRONG_PASSPHRASE;
+      run();
+      return world.preferences;
+    },
+  };
+}
+
+// === settings ===
+
+function check(world: FakeWorld, changes: Changes): Checked {
+  const { rows } = world.settings;
+  const problems = [...entraProblems(rows, changes), ...serverProblems(rows, changes)];
+  return { problems, effects: problems.length > 0 || Object.keys(changes).length === 0 ? [] : effectsOf(rows, changes) };
+}
+
+/** The rows that a client has from when anything of it is given. */
+function newClients(rows: readonly SettingRow[], changes: Changes): SettingRow[] {
+  const known = (number: string) => rows.some(({ key }) => key === `client.${number}.id`);
+  const numbers = new Set(Object.keys(changes).flatMap((key) => /^client\.(\d+)\./.exec(key)?.[1] ?? []));
+  const like = fixtures.settings().rows.filter(({ key }) => key.startsWith('client.1.'));
+  return [...numbers]
+    .filter((number) => !known(number))
+    .flatMap((number) => like.map((row) => ({ ...row, key: row.key.replace('.1.', `.${number}.`), text: row.exposure === 'plain' ? '' : null, given: false })));
+}
+
+const LEGACY: Record<string, string> = {
+  FASTMCP_SERVER_AUTH_AZURE_CLIENT_ID: 'entra.client_id',
+  FASTMCP_SERVER_AUTH_AZURE_CLIENT_SECRET: 'entra.client_secret',
+  FASTMCP_SERVER_AUTH_AZURE_TENANT_ID: 'entra.tenant',
+  FASTMCP_SERVER_AUTH_AZURE_REQUIRED_SCOPES: 'entra.required_scopes',
+  FASTMCP_SERVER_AUTH_AZURE_IDENTIFIER_URI: 'entra.identifier_uri',
+};
+
+function lines(text: string): [name: string, value: string][] {
+  return text.split('\n').flatMap((line): [string, string][] => {
+    const match = /^\s*(?:export\s+)?([A-Z0-9_]+)\s*=\s*"?(.*?)"?\s*$/.exec(line);
+    return match?.[1] ? [[match[1], match[2] ?? '']] : [];
+  });
+}
+
+function keyOf(world: FakeWorld, name: string): string | undefined {
+  return LEGACY[name] ?? world.settings.rows.find((row) => row.variable === name)?.key;
+}
+
+function valuesOf(world: FakeWorld, text: string): Changes {
+  return Object.fromEntries(
+    lines(text).flatMap(([name, value]) => {
+      const key = keyOf(world, name);
+      return key === undefined ? [] : [[key, value]];
+    }),
+  );
+}
+
+function readEnv(world: FakeWorld, text: string): Answer<'read_env'> {
+  const secret = (key: string) => world.settings.rows.some((row) => row.key === key && row.exposure === 'secret');
+  const values = valuesOf(world, text);
+  return {
+    changes: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, secret(key) ? { masked: true } : value])),
+    ignored: lines(text)
+      .map(([name]) => name)
+      .filter((name) => keyOf(world, name) === undefined),
+    problems: check(world, values).problems,
+  };
+}
+
+// === tokens ===
+
+function inspect(token: string): Answer<'inspect_token'> {
+  const [header, claims] = token.trim().split('.').slice(0, 2).map(part);
+  if (!header || !claims) {
+    throw new HostError('bad_request', 'This is not a token that can be read', 'Paste a whole JWT: three parts with dots between them.');
+  }
+  const over = typeof claims['exp'] === 'number' && claims['exp'] * 1000 < Date.now();
+  return {
+    header,
+    claims,
+    kind: 'Access token',
+    findings: [
+      { ok: claims['aud'] === 'http://localhost:4242/mcp', text: 'The audience is this server', hint: 'Ask for a token for this MCP URL.' },
+      { ok: !over, text: over ? 'The token has ended' : 'The token is still good', hint: over ? 'Let the client refresh it.' : null },
+    ],
+    notes: {},
+  };
+}
+
+function part(text: string): Claims | undefined {
+  try {
+    const bytes = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === 'object' && value !== null ? (value as Claims) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// === life ===
+
+/** The running attempt takes a step every two seconds and begins again at its end. */
+function goOn(host: FakeHost): void {
+  setInterval(() => {
+    const row = host.world.attempts.find(({ attempt }) => attempt === 'att_running');
+    if (!row) return;
+    const index = row.steps.findIndex(({ state }) => state === 'pending' || state === 'waiting');
+    const step = row.steps[index];
+    if (!step) {
+      row.started_at = Date.now();
+      row.person = null;
+      row.steps = row.steps.map((old) => ({ ...old, state: 'pending', at: null, ms: null, detail: null }));
+      row.verdict = { is: 'running', sentence: 'A client has begun to connect', hint: null, code: null, link: null };
+      return;
+    }
+    Object.assign(step, { state: 'done', at: Date.now(), ms: Date.now() - row.last_at, detail: null });
+    if (step.step === 'callback') row.person = fixtures.PEOPLE.ben;
+    if (step.step === 'first_call') row.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor', hint: null, code: null, link: null };
+    row.last_at = Date.now();
+    const event = { ...fixtures.eventOf(row, step), seq: (host.world.events[0]?.seq ?? 0) + 1 };
+    host.world.events.unshift(event);
+    host.emit('events_recorded', [event]);
+  }, 2000);
+}

@@ -1,0 +1,232 @@
+// What every setting is called in the window, and what stands below it. One the window does not know yet goes by its key
+// and the engine's own sentence.
+
+import type { SettingRow } from '../../host/api';
+
+export interface FieldWords {
+  label: string;
+  hint: string;
+  placeholder?: string;
+  mono?: boolean;
+  /** Chosen from a list instead of typed. */
+  options?: readonly { value: string; label: string }[];
+}
+
+const ENTRA = {
+  'entra.tenant': {
+    label: 'Tenant',
+    hint: 'Directory (tenant) ID, a verified domain, or organizations, common or consumers.',
+    placeholder: '00000000-0000-0000-0000-000000000000',
+    mono: true,
+  },
+  'entra.client_id': {
+    label: 'Client ID',
+    hint: 'Application (client) ID, on the Overview page of the app registration.',
+    placeholder: '00000000-0000-0000-0000-000000000000',
+    mono: true,
+  },
+  'entra.client_secret': {
+    label: 'Client secret',
+    hint: 'The Value, not the ID. It is kept encrypted and never shown again. A registration on the platform “Mobile and desktop” needs none.',
+  },
+  'entra.client_secret_file': {
+    label: 'Client secret file',
+    hint: 'A file that holds nothing but the secret, read instead of a secret kept here.',
+    mono: true,
+  },
+  'entra.authority': {
+    label: 'Cloud',
+    hint: 'Where people sign in.',
+  },
+  'entra.identifier_uri': {
+    label: 'Identifier URI',
+    hint: 'Application ID URI, under Expose an API. Leave it empty for api:// and the client ID.',
+    mono: true,
+  },
+  'entra.required_scopes': {
+    label: 'Required scopes',
+    hint: 'Short names of the scopes under Expose an API that every token must have, separated by spaces.',
+    mono: true,
+  },
+  'entra.extra_authorize_scopes': {
+    label: 'Extra scopes to ask for',
+    hint: 'Consent to other APIs while signing in, separated by spaces. A bare name means Microsoft Graph: User.Read.',
+    placeholder: 'None',
+    mono: true,
+  },
+  'entra.allowed_tenants': {
+    label: 'Allowed tenants',
+    hint: 'Tenant IDs people may come from, separated by spaces. Empty: the tenant above, or any if that names many.',
+    placeholder: 'No further limit',
+    mono: true,
+  },
+} as const satisfies Record<string, FieldWords>;
+
+const PRACTICE = {
+  'practice.listen': {
+    label: 'Address of the practice tenant',
+    hint: 'A loopback address and a port. Only this computer reaches it.',
+    mono: true,
+  },
+  'practice.sign_in': {
+    label: 'Sign in without asking',
+    hint: 'Whom the practice tenant signs in by itself, for scripts: ada, for example. Empty: its page asks.',
+    placeholder: 'Nobody',
+    mono: true,
+  },
+} as const satisfies Record<string, FieldWords>;
+
+const SERVER = {
+  'server.listen': {
+    label: 'Listen address',
+    hint: 'Address and port. 127.0.0.1 keeps it to this computer; port 0 picks a free one.',
+    mono: true,
+  },
+  'server.public_url': {
+    label: 'Public address',
+    hint: 'The https origin of a reverse proxy or tunnel in front of this server, without /mcp. Empty: only this computer reaches it.',
+    placeholder: 'https://mcp.example.com',
+    mono: true,
+  },
+  'server.sign_in': {
+    label: 'Where people sign in',
+    hint: 'For clients that come by the public address.',
+  },
+  'server.callback_path': {
+    label: 'Callback path',
+    hint: 'The path of the redirect URI. Changing it means registering a new one.',
+    mono: true,
+  },
+  'server.cors_origins': {
+    label: 'Browser origins',
+    hint: 'Web pages that may call this server, separated by spaces. Claude, ChatGPT and Visual Studio Code on the web may already.',
+    placeholder: 'http://localhost:6274',
+    mono: true,
+  },
+  'server.paused': {
+    label: 'Pause all access',
+    hint: 'Every call is turned away until you switch this off; nobody is signed out.',
+  },
+  'console.listen': {
+    label: 'Console address',
+    hint: 'Where the server without a window shows these pages: a loopback address and port, or off.',
+    mono: true,
+  },
+  'identity.practice': {
+    label: 'Practice tenant',
+    hint: 'Whether people sign in at the built-in practice tenant instead of Entra.',
+    options: [
+      { value: 'auto', label: 'Until an Entra tenant is given' },
+      { value: 'on', label: 'Always' },
+      { value: 'off', label: 'Never' },
+    ],
+  },
+  'clients.documents_from_loopback': {
+    label: 'Client metadata from this computer',
+    hint: 'Lets metadata documents of clients come from loopback addresses. For tests only.',
+  },
+} as const satisfies Record<string, FieldWords>;
+
+const STORAGE = {
+  'storage.event_days': {
+    label: 'Days to keep the auth log',
+    hint: 'Older events are deleted.',
+  },
+  'storage.events': {
+    label: 'Events to keep',
+    hint: 'Beyond that the oldest are deleted, whatever their age.',
+  },
+  'storage.unapproved_clients': {
+    label: 'Clients nobody approved',
+    hint: 'How many that only registered are kept. Approved ones stay.',
+  },
+  'storage.open_grants': {
+    label: 'Unfinished sign-ins',
+    hint: 'How many are kept at once. Beyond that the oldest must be started again.',
+  },
+  'storage.data_dir': {
+    label: 'Data folder',
+    hint: 'What is there now is not moved: copy the folder while the server is stopped, or everybody starts afresh.',
+    placeholder: "The system's own folder for app data",
+    mono: true,
+  },
+  'storage.database_url': {
+    label: 'Database',
+    hint: 'sqlite: and the path of a file, from the data folder; or memory, which forgets everything when the server stops.',
+    placeholder: 'sqlite:proxy.db',
+    mono: true,
+  },
+} as const satisfies Record<string, FieldWords>;
+
+export const FIELDS = { ...ENTRA, ...PRACTICE, ...SERVER, ...STORAGE } as const satisfies Record<string, FieldWords>;
+export type FieldKey = keyof typeof FIELDS;
+
+/** Those of one configured client, `client.<n>.` and one of these. */
+export const CLIENT_FIELDS = {
+  id: { label: 'ID', hint: 'Its client_id. Enter the same one in the client.', placeholder: 'my-client', mono: true },
+  name: { label: 'Name', hint: 'What the consent page calls it.', placeholder: 'My client' },
+  redirect_uris: {
+    label: 'Redirect URIs',
+    hint: 'Where the client takes people back to, separated by spaces. https://host/path/* stands for one more part of the path.',
+    placeholder: 'https://client.example.com/callback',
+    mono: true,
+  },
+  secret_sha256: {
+    label: 'Secret, as SHA-256',
+    hint: 'In base64url. The secret itself belongs in the client only; a public client has none.',
+  },
+  auth: {
+    label: 'How it sends its secret',
+    hint: 'Leave the first unless the client says otherwise.',
+    options: [
+      { value: '', label: 'As usual: in the header, or none without a secret' },
+      { value: 'client_secret_basic', label: 'In the header (client_secret_basic)' },
+      { value: 'client_secret_post', label: 'In the body (client_secret_post)' },
+      { value: 'none', label: 'It has none' },
+    ],
+  },
+} as const satisfies Record<string, FieldWords>;
+
+const CLIENT_KEY = /^client\.(\d+)\.(\w+)$/;
+
+/** Number and name of a configured client's setting. */
+export function clientKey(key: string): { number: number; name: string } | null {
+  const match = CLIENT_KEY.exec(key);
+  return match?.[1] && match[2] ? { number: Number(match[1]), name: match[2] } : null;
+}
+
+/** Of the Entra page; everything else is at home in Settings. */
+export const isEntra = (key: string): boolean => key.startsWith('entra.') || key.startsWith('practice.');
+
+export function wordsOf(key: string, doc = ''): FieldWords {
+  if (Object.hasOwn(FIELDS, key)) return FIELDS[key as FieldKey];
+  const name = clientKey(key)?.name;
+  if (name !== undefined && Object.hasOwn(CLIENT_FIELDS, name)) return CLIENT_FIELDS[name as keyof typeof CLIENT_FIELDS];
+  return { label: key, hint: readable(doc), mono: true };
+}
+
+/** What a key is called where nothing around it says which client is meant. */
+export function labelOf(key: string): string {
+  const client = clientKey(key);
+  const { label } = wordsOf(key);
+  return client && label !== key ? `Configured client ${client.number}: ${label}` : label;
+}
+
+/** The engine quotes with backticks and names settings by key; a person reads quotation marks and labels. */
+export const readable = (text: string): string =>
+  text
+    .replace(/`([^`]*)`/g, (_, quoted: string) => `“${labelOf(quoted)}”`)
+    .replace(/\*([^*\s][^*]*)\*/g, '“$1”')
+    .replace(/^\p{Ll}/u, (first) => first.toLocaleUpperCase('en'));
+
+/** Why a field cannot be changed here, and where it can; `null` if it can. */
+export function lockReason({ locked, source, variable }: Pick<SettingRow, 'locked' | 'source' | 'variable'>): string | null {
+  if (!locked) return null;
+  const where =
+    source.is === 'environment'
+      ? `the environment variable ${source.variable}`
+      : source.is === 'command_line'
+        ? `the command line, ${source.flag}`
+        : `the environment or the command line (${variable})`;
+  return `Set by ${where}. Change it there and start the server again.`;
+}

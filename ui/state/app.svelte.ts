@@ -1,0 +1,124 @@
+// Everything the window knows, in one place. Components and pages take it with `useApp()`:
+//
+//   const app = useApp();
+//   app.host.call('restart', {})             a command; rejects with HostError (show it with app.toasts.guard)
+//   app.status      the engine's newest Status, or undefined until the first answer; app.statusError
+//   app.connection  whether events arrive
+//   app.sessions    Resource<SessionRow[]>, kept up to date; so are app.attempts and app.settings
+//   app.events      the newest live events
+//   app.clock.now   ticks each second
+//   app.theme, app.toasts, app.router
+
+import { getContext, onDestroy, setContext } from 'svelte';
+
+import type { SessionRow, SettingsForm, Status } from '../host/api';
+import type { Connection, Host } from '../host/host';
+import { Attempts } from './attempts.svelte';
+import { Clock } from './clock.svelte';
+import { LiveEvents } from './events.svelte';
+import { Resource } from './resource.svelte';
+import { Router } from './router.svelte';
+import { Theme } from './theme.svelte';
+import { Toasts } from './toasts.svelte';
+
+/** Calls count up without an event. */
+const SESSIONS_AGAIN = 10_000;
+const SESSIONS_PAUSE = 200;
+
+export class App {
+  readonly clock = new Clock();
+  readonly toasts = new Toasts();
+  readonly router = new Router();
+  readonly events = new LiveEvents();
+  readonly theme: Theme;
+  readonly sessions: Resource<SessionRow[]>;
+  readonly attempts: Attempts;
+  readonly settings: Resource<SettingsForm>;
+  connection: Connection = $state.raw({ is: 'connecting' });
+  readonly #status: Resource<Status>;
+  #sessionsTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly host: Host) {
+    this.theme = new Theme(host);
+    this.#status = new Resource(() => host.call('status', {}), { at_once: false });
+    this.sessions = new Resource(() => host.call('list_sessions', {}), { at_once: false });
+    this.settings = new Resource(() => host.call('settings', {}), { at_once: false });
+    this.attempts = new Attempts(host);
+  }
+
+  get status(): Status | undefined {
+    return this.#status.data;
+  }
+
+  get statusError() {
+    return this.#status.error;
+  }
+
+  /** What a command answered, before the event says the same. */
+  setStatus(status: Status): void {
+    this.#status.set(status);
+    this.clock.follow(status.now);
+  }
+
+  /** Reads everything, and listens; the answer stops it. */
+  start(): () => void {
+    let wasOpen = false;
+    const stops = [
+      this.clock.start(),
+      this.router.start(),
+      this.attempts.watch(),
+      this.host.on('status_changed', (status) => {
+        const restarted = status.started_at !== this.status?.started_at;
+        this.setStatus(status);
+        if (restarted) void this.reload();
+        else this.#sessionsSoon();
+      }),
+      this.host.on('events_recorded', (rows) => {
+        this.events.add(rows);
+        this.attempts.add(rows);
+        if (rows.some(({ session }) => session !== null)) this.#sessionsSoon();
+      }),
+      this.host.onConnection((connection) => {
+        const again = connection.is === 'open' && this.connection.is === 'lost' && wasOpen;
+        wasOpen ||= connection.is === 'open';
+        this.connection = connection;
+        // What happened meanwhile came with no event.
+        if (again) void this.reload();
+      }),
+    ];
+    const sessions = setInterval(() => {
+      if (!document.hidden && this.sessions.data?.some(({ state }) => state.is === 'live')) void this.sessions.reload();
+    }, SESSIONS_AGAIN);
+    stops.push(() => clearInterval(sessions), () => clearTimeout(this.#sessionsTimer));
+    void this.reload().then(() => this.status && this.theme.read(this.status).catch(() => undefined));
+    return () => stops.forEach((stop) => stop());
+  }
+
+  async reload(): Promise<void> {
+    const status = this.#status.reload().then(() => this.status && this.clock.follow(this.status.now));
+    await Promise.all([status, this.sessions.reload(), this.attempts.reload(), this.settings.reload()]);
+  }
+
+  #sessionsSoon(): void {
+    this.#sessionsTimer ??= setTimeout(() => {
+      this.#sessionsTimer = undefined;
+      void this.sessions.reload();
+    }, SESSIONS_PAUSE);
+  }
+}
+
+const KEY = Symbol('app');
+
+/** For App.svelte, and for tests of single components. Lives as long as the component that calls it. */
+export function provideApp(host: Host): App {
+  const app = new App(host);
+  setContext(KEY, app);
+  onDestroy(app.start());
+  return app;
+}
+
+export function useApp(): App {
+  const app = getContext<App | undefined>(KEY);
+  if (!app) throw new Error('useApp() outside of App.svelte');
+  return app;
+}
