@@ -69,6 +69,7 @@ const DESKTOP_TEST_PACKAGES = [
   ['xdotool', tool('xdotool')],
   ['scrot', tool('scrot')],
   ['gnome-keyring', tool('gnome-keyring-daemon')],
+  ['webkit2gtk-driver', tool('WebKitWebDriver')],
 ];
 
 /** What testing the pages in a browser needs. */

@@ -11,7 +11,7 @@ pub(crate) enum Panel {
 #[cfg(target_os = "linux")]
 const DARK_PANELS: &[&str] = &["GNOME", "Unity", "Budgie", "Cinnamon", "XFCE", "X-Cinnamon", "Pantheon"];
 
-/// Linux: most panels are dark; of those that follow the theme (KDE, LXQt, MATE) the name of the GTK theme tells.
+/// Linux: most panels are dark; of those that follow the theme (KDE, `LXQt`, MATE) the name of the GTK theme tells.
 #[cfg(target_os = "linux")]
 pub(crate) fn panel() -> Panel {
     let read = |name| std::env::var(name).unwrap_or_default();

@@ -24,7 +24,7 @@ struct Passphrase {
 /// `None` for a command that is not about the app itself.
 pub(crate) async fn call(app: &AppHandle, shell: &Shell, command: &str, payload: &Value) -> Option<Answer> {
     Some(match command {
-        "desktop_preferences" => Ok(answer(app, shell, shell.preferences().get())),
+        "desktop_preferences" => Ok(answer(app, shell, &shell.preferences().get())),
         "set_desktop_preferences" => change(app, shell, payload),
         "use_key_file" => move_key(app, shell, Keeper::use_file).await,
         "use_keyring" => move_key(app, shell, Keeper::use_keyring).await,
@@ -64,7 +64,7 @@ fn change(app: &AppHandle, shell: &Shell, payload: &Value) -> Answer {
     if change.theme.is_some() {
         window::dress(app, now.theme);
     }
-    Ok(answer(app, shell, now))
+    Ok(answer(app, shell, &now))
 }
 
 /// Moves the key, then starts the engine again with it.
@@ -91,7 +91,7 @@ async fn unlock(
     on_a_thread(shell.keeper(), job).await?;
     shell.engine().restart().await;
     shell.refresh(app).await;
-    Ok(answer(app, shell, shell.preferences().get()))
+    Ok(answer(app, shell, &shell.preferences().get()))
 }
 
 /// Keyrings and passphrases block; the answer is awaited.
@@ -112,7 +112,7 @@ async fn on_a_thread(
     result.map_err(|KeyTrouble { code, message, hint }| Refusal::new(code, message, hint))
 }
 
-fn answer(app: &AppHandle, shell: &Shell, preferences: Preferences) -> Value {
+fn answer(app: &AppHandle, shell: &Shell, preferences: &Preferences) -> Value {
     let place =
         if shell.key_is_given() { json!("environment") } else { json!(shell.keeper().current_place()) };
     json!({

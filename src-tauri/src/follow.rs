@@ -72,7 +72,7 @@ impl Events {
                 Ok(event) => return Some(json!(event)),
                 // The log has them; the window reads it again when it notices a gap.
                 Err(RecvError::Lagged(missed)) => {
-                    tracing::debug!(missed, "events came faster than they were shown")
+                    tracing::debug!(missed, "events came faster than they were shown");
                 }
                 Err(RecvError::Closed) => return None,
             }

@@ -131,6 +131,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// The folder of everything that is kept, as the settings are now.
+    pub(crate) fn data_folder(&self) -> Option<PathBuf> {
+        self.folder().ok()
+    }
+
     fn folder(&self) -> Result<PathBuf, KeyTrouble> {
         let folder = (self.data_folder)().ok_or_else(trouble::no_folder)?;
         std::path::absolute(folder).map_err(|_| trouble::no_folder())

@@ -46,18 +46,18 @@ fn main() -> ExitCode {
     }
     logging::start();
     panics::to_the_log();
-    match run(arguments) {
+    match run(&arguments) {
         Ok(code) => code,
         Err(error) => failed(&format!("{error:#}")),
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     tauri::async_runtime::set(runtime.handle().clone());
-    let start::Prepared { shell, config_folder } = start::prepare(&arguments)?;
+    let start::Prepared { shell, config_folder } = start::prepare(arguments)?;
     // The toolkit panics where a display does not answer.
-    let app = match panics::caught(|| build(&arguments, shell, &config_folder)) {
+    let app = match panics::caught(|| build(arguments, shell, &config_folder)) {
         Some(app) => app?,
         None => anyhow::bail!("the display does not answer; log in to the desktop again, or {HEADLESS}"),
     };
@@ -135,6 +135,7 @@ fn set_up(app: &mut App, hidden: bool) {
 }
 
 /// What the first instance does when somebody starts a second one.
+#[expect(clippy::needless_pass_by_value, reason = "the form the plugin calls")]
 fn launched_again(app: &AppHandle, arguments: Vec<String>, _folder: String) {
     if !arguments.iter().any(|argument| argument == HIDDEN) {
         window::show(app, None);

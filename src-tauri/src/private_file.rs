@@ -37,7 +37,8 @@ fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder, and those above it, for their owner only; those that are there stay as they are.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

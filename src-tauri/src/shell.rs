@@ -28,7 +28,11 @@ struct Parts {
     key_is_given: bool,
     world: Mutex<World>,
     attention: Mutex<Attention>,
+    /// Touched by the main thread only: whoever held it elsewhere while a menu is made would wait for that very thread.
     tray: Mutex<Option<Tray>>,
+    has_tray: AtomicBool,
+    /// The menu may show something else than the world: a check item ticks itself when it is chosen.
+    stale: AtomicBool,
     /// What sends events to the window; one at a time.
     pump: Mutex<Option<JoinHandle<()>>>,
     quitting: AtomicBool,
@@ -51,6 +55,8 @@ impl Shell {
             world: Mutex::default(),
             attention: Mutex::default(),
             tray: Mutex::default(),
+            has_tray: AtomicBool::new(false),
+            stale: AtomicBool::new(false),
             pump: Mutex::default(),
             quitting: AtomicBool::new(false),
         }))
@@ -94,10 +100,11 @@ impl Shell {
 
     pub(crate) fn keep_tray(&self, tray: Tray) {
         *lock(&self.0.tray) = Some(tray);
+        self.0.has_tray.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn has_tray(&self) -> bool {
-        lock(&self.0.tray).is_some()
+        self.0.has_tray.load(Ordering::Relaxed)
     }
 
     /// Sends events to the window from now on, instead of what did until now.
@@ -129,9 +136,7 @@ impl Shell {
 
     /// Brings the tray up to date after a person chose a check item.
     pub(crate) fn redraw(&self, app: &AppHandle) {
-        if let Some(tray) = &mut *lock(&self.0.tray) {
-            tray.mark_stale();
-        }
+        self.0.stale.store(true, Ordering::Relaxed);
         self.show(app, None);
     }
 
@@ -139,10 +144,7 @@ impl Shell {
     pub(crate) fn show(&self, app: &AppHandle, status: Option<Status>) {
         let waiting = self.attention().len();
         let start_at_login = starts_at_login(app);
-        if self.0.quitting.load(Ordering::SeqCst) {
-            return; // the tray goes away with the app
-        }
-        let now = {
+        {
             let mut world = lock(&self.0.world);
             let status = status.unwrap_or_else(|| world.status.clone());
             if let State::Failed { message } = &status.state
@@ -151,10 +153,19 @@ impl Shell {
                 tracing::warn!(reason = %message, "the engine does not run");
             }
             *world = World { status, waiting, start_at_login };
-            world.clone()
-        };
+        }
+        let (shell, handle) = (self.clone(), app.clone());
+        if let Err(error) = app.run_on_main_thread(move || shell.draw(&handle)) {
+            tracing::warn!(%error, "the tray could not be brought up to date");
+        }
+    }
+
+    fn draw(&self, app: &AppHandle) {
+        if self.0.quitting.load(Ordering::SeqCst) {
+            return; // it goes away with the app
+        }
         if let Some(tray) = &mut *lock(&self.0.tray) {
-            tray.show(app, &now);
+            tray.show(app, &self.world(), self.0.stale.swap(false, Ordering::Relaxed));
         }
     }
 }

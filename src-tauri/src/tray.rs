@@ -17,8 +17,6 @@ pub(crate) struct Tray {
     icon: TrayIcon,
     panel: Panel,
     shown: World,
-    /// Whether the menu may show something else than `shown`.
-    stale: bool,
 }
 
 /// Builds the tray. Without the library that draws it, or a bus to offer it on, the app goes on without.
@@ -47,7 +45,7 @@ pub(crate) fn build(app: &AppHandle) -> Option<Tray> {
             .build(app)
     });
     match built {
-        Some(Ok(icon)) => Some(Tray { icon, panel, shown: world, stale: false }),
+        Some(Ok(icon)) => Some(Tray { icon, panel, shown: world }),
         Some(Err(error)) => {
             tracing::warn!(%error, "there is no tray icon");
             None
@@ -62,31 +60,26 @@ pub(crate) fn build(app: &AppHandle) -> Option<Tray> {
 // === impl Tray ===
 
 impl Tray {
-    pub(crate) fn show(&mut self, app: &AppHandle, world: &World) {
-        if *world == self.shown && !self.stale {
+    /// On the main thread. `stale` is a menu that may show something else than it was told to.
+    pub(crate) fn show(&mut self, app: &AppHandle, world: &World, stale: bool) {
+        if *world == self.shown && !stale {
             return;
         }
-        if let Err(error) = self.draw(app, world) {
+        if let Err(error) = self.draw(app, world, stale) {
             tracing::warn!(%error, "the tray could not be brought up to date");
             return;
         }
         self.shown = world.clone();
-        self.stale = false;
     }
 
-    /// A check item ticks itself when it is chosen: the menu is made anew next time, to say what is so.
-    pub(crate) const fn mark_stale(&mut self) {
-        self.stale = true;
-    }
-
-    fn draw(&self, app: &AppHandle, world: &World) -> tauri::Result<()> {
+    fn draw(&self, app: &AppHandle, world: &World, stale: bool) -> tauri::Result<()> {
         if world.icon() != self.shown.icon() {
             self.icon.set_icon_with_as_template(
                 Some(image(world.icon(), self.panel)),
                 cfg!(target_os = "macos"),
             )?;
         }
-        if self.stale || world.entries() != self.shown.entries() {
+        if stale || world.entries() != self.shown.entries() {
             self.icon.set_menu(Some(menu(app, world)?))?;
         }
         if world.line() != self.shown.line() {

@@ -1,5 +1,7 @@
 //! The one window: made when somebody wants it, destroyed when it is closed, so that its memory comes back.
 
+use std::path::PathBuf;
+
 use tauri::webview::NewWindowResponse;
 use tauri::{
     AppHandle, Manager as _, Theme as Look, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
@@ -7,6 +9,7 @@ use tauri::{
 use url::Url;
 
 use crate::preferences::Theme;
+use crate::private_file;
 use crate::shell::Shell;
 
 const LABEL: &str = "main";
@@ -70,10 +73,14 @@ fn make(app: &AppHandle, page: Option<&str>) -> tauri::Result<WebviewWindow> {
     let config = config.as_mut().ok_or(tauri::Error::WindowNotFound)?;
     config.url = WebviewUrl::App(format!("index.html{}", page.unwrap_or_default()).into());
     let theme = look(Shell::of(app).preferences().get().theme);
-    let window = WebviewWindowBuilder::from_config(app, config)?
+    let builder = WebviewWindowBuilder::from_config(app, config)?;
+    // What the web view keeps lies with everything else that is kept, or nowhere.
+    let builder = match web_folder(app) {
+        Some(folder) => builder.data_directory(folder),
+        None => builder.incognito(true),
+    };
+    let window = builder
         .theme(theme)
-        // What the pages show is in the engine; the web view keeps nothing on disk.
-        .incognito(true)
         .on_navigation(is_ours)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_download(|_, _| false)
@@ -87,6 +94,12 @@ fn make(app: &AppHandle, page: Option<&str>) -> tauri::Result<WebviewWindow> {
         _ => {}
     });
     Ok(window)
+}
+
+fn web_folder(app: &AppHandle) -> Option<PathBuf> {
+    let folder = Shell::of(app).keeper().data_folder()?.join("window");
+    private_file::make_folder(&folder).ok()?;
+    Some(folder)
 }
 
 /// The window shows our own pages and nothing else; links go to the person's browser.

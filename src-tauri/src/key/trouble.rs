@@ -126,7 +126,7 @@ pub(super) fn no_folder() -> KeyTrouble {
 }
 
 fn is_denied(text: &str) -> bool {
-    ["denied", "not allowed", "dismissed"].iter().any(|word| text.to_ascii_lowercase().contains(word))
+    ["denied", "not allowed"].iter().any(|word| text.to_ascii_lowercase().contains(word))
 }
 
 /// No bus, or nobody on it who keeps secrets. D-Bus has names for these errors, but the store passes them on as text.

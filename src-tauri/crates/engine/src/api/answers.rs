@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use ts_rs::TS;
 
-use super::claims::Notes;
+use super::claims::{Note, Notes};
 use super::wording::{Level, summary};
 use crate::settings::{Problem, Row};
 
@@ -259,7 +259,7 @@ pub struct SessionClaims {
     pub access_expires_at: i64,
     /// `v1`, `v2`, `guest`, `mfa`, `group-overage`, `app-roles`
     pub badges: Vec<&'static str>,
-    #[ts(type = "{ [claim: string]: Note }")]
+    #[ts(as = "BTreeMap<String, Note>")]
     pub notes: Notes,
 }
 

@@ -43,7 +43,7 @@ pub struct TokenInspection {
     /// What kind of token it is.
     pub kind: String,
     pub findings: Vec<Finding>,
-    #[ts(type = "{ [claim: string]: Note }")]
+    #[ts(as = "BTreeMap<String, Note>")]
     pub notes: Notes,
 }
 
