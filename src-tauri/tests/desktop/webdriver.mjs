@@ -30,6 +30,14 @@ export async function drive(t, desk, { args = [] } = {}) {
   const run = (script, ...values) => send('POST', `${at}/execute/sync`, { script, args: values });
   return {
     run,
+    /** Ends the app, and waits until it is gone. */
+    end: async () => {
+      await send('DELETE', at);
+      for (let tries = 0; await desk.answers().catch(() => false); tries += 1) {
+        if (tries > 200) throw new Error('the app did not end');
+        await pause(50);
+      }
+    },
     url: () => send('GET', `${at}/url`),
     /** Calls a command of the shell the way the pages do; `{ ok }` or `{ refused }`. */
     invoke: (command, payload = {}) =>

@@ -5,33 +5,77 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { rpc, signInByHand } from '../clients/harness.mjs';
 import { Desk, until } from './desk.mjs';
 import { drive } from './webdriver.mjs';
 
 test('the pages reach the engine and the preferences through the shell', async (t) => {
   const desk = await Desk.forTest(t);
   const page = await drive(t, desk);
-  const rpc = (command, payload = {}) => page.invoke('rpc', { command, payload });
+  const ask = (command, payload = {}) => page.invoke('rpc', { command, payload });
   const status = await until('a running engine', async () => {
-    const { ok } = await rpc('status');
+    const { ok } = await ask('status');
     return ok?.state.is === 'running' && ok;
   });
   assert.equal(status.mcp_url, `http://localhost:${desk.port}/mcp`);
-  assert.deepEqual((await rpc('list_sessions')).ok, []);
-  const { refused } = await rpc('no_such_thing');
+  assert.deepEqual((await ask('list_sessions')).ok, []);
+  const { refused } = await ask('no_such_thing');
   assert.deepEqual(Object.keys(refused).sort(), ['code', 'hint', 'message']);
 
-  const { ok: first } = await rpc('desktop_preferences');
+  const { ok: first } = await ask('desktop_preferences');
   assert.deepEqual(first.key, { is: 'keyring' });
-  const { ok: changed } = await rpc('set_desktop_preferences', { theme: 'dark', notify: { tunnel: false } });
+  const { ok: changed } = await ask('set_desktop_preferences', { theme: 'dark', notify: { tunnel: false } });
   assert.deepEqual(changed, { ...first, theme: 'dark', notify: { ...first.notify, tunnel: false } });
   await until('a dark page', () => page.run("return matchMedia('(prefers-color-scheme: dark)').matches"));
-  assert.equal((await rpc('set_desktop_preferences', { theme: 'pink' })).refused.code, 'bad_request');
+  assert.equal((await ask('set_desktop_preferences', { theme: 'pink' })).refused.code, 'bad_request');
 
   await page.run("window.heard = []; const channel = window.__TAURI_INTERNALS__.transformCallback((message) => window.heard.push(message)); window.__TAURI_INTERNALS__.invoke('subscribe', { channel: `__CHANNEL__:${channel}` });");
   await pause(300);
-  await rpc('set_paused', { paused: true });
+  await ask('set_paused', { paused: true });
   await until('the event', () => page.run("return JSON.stringify(window.heard).includes('\"status_changed\"') && JSON.stringify(window.heard).includes('\"paused\":true')"));
+});
+
+test('what happens on the wire shows in the window, a revoked session is cut off, and all of it is there after a restart', async (t) => {
+  const desk = await Desk.forTest(t);
+  const data = join(desk.home, 'data');
+  const page = await drive(t, desk, { args: ['--data-dir', data] });
+  await until('the server answers', () => desk.answers());
+  const base = `http://localhost:${desk.port}`;
+  const call = async (token) => (await rpc(`${base}/mcp`, token, 'tools/call', { name: 'get_user_info', arguments: {} })).status;
+  const shows = (where, words) => until(`${words} on ${where}`, () => page.run('return document.body.innerText.includes(arguments[0])', words));
+  const go = (where) => page.run('location.hash = arguments[0]', where);
+  const press = (words) =>
+    until(`a button ${words}`, () => page.run("const button = [...document.querySelectorAll('button')].find((one) => one.textContent.trim() === arguments[0]); button?.click(); return Boolean(button)", words));
+
+  await go('#/log');
+  const tokens = await signInByHand(base);
+  await shows('the timeline', 'the client has yet to make its first call');
+  assert.equal(await call(tokens.access_token), 200);
+  await shows('the timeline', 'Connected as Ada Lindqvist in');
+  for (const step of ['Register', 'Authorize', 'Consent', 'Entra', 'Callback', 'Token', 'First call']) await shows('the timeline', step);
+  desk.screenshot('window-log');
+
+  const { ok: sessions } = await page.invoke('rpc', { command: 'list_sessions', payload: {} });
+  const { ok: claims } = await page.invoke('rpc', { command: 'session_claims', payload: { session: sessions[0].session } });
+  await go(`#/claims?session=${sessions[0].session}`);
+  // As the practice tenant issued them.
+  for (const words of [claims.id_claims.oid, claims.id_claims.preferred_username, claims.access_claims.scp, claims.issued_claims.sid]) await shows('the claims', words);
+  assert.equal(claims.id_claims.preferred_username, 'ada@practice.example');
+
+  await go('#/sessions');
+  await shows('the sessions', 'Ada Lindqvist');
+  await page.run("document.querySelector('main input[type=checkbox], main [role=checkbox]').click()");
+  await press('Revoke');
+  await until('the question', () => page.run("return document.querySelector('[role=alertdialog]') !== null"));
+  await page.run("[...document.querySelectorAll('[role=alertdialog] button')].find((one) => one.textContent.trim() === 'Revoke').click()");
+  await until('the client is cut off', async () => (await call(tokens.access_token)) === 401, 1000);
+
+  await page.end();
+  const again = await drive(t, desk, { args: ['--data-dir', data] });
+  await until('the server answers', () => desk.answers());
+  const kept = async (command) => (await again.invoke('rpc', { command, payload: {} })).ok;
+  assert.deepEqual((await kept('list_sessions')).map(({ session, state }) => [session, state.why]), [[sessions[0].session, 'revoked_by_owner']]);
+  assert.ok((await kept('list_attempts')).some(({ person, verdict }) => person?.name === 'Ada Lindqvist' && verdict.is === 'ended'));
 });
 
 test('the key moves into a file, under a passphrase and back, and the server starts again with it', async (t) => {

@@ -31,7 +31,7 @@ export async function comeIn(browser, engine, options = {}) {
   page.on('pageerror', (error) => page.troubles.push(String(error)));
   page.on('requestfailed', (request) => /net::ERR_ABORTED/.test(request.failure().errorText) || page.troubles.push(`${request.url()}: ${request.failure().errorText}`));
   await page.goto(engine.consoleUrl);
-  await page.getByRole('heading', { level: 1 }).waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Home' }).waitFor();
   return page;
 }
 
