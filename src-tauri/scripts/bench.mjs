@@ -1,7 +1,8 @@
 // `npm run bench`: how fast the server is, next to the same tools without sign-in, a bare HTTP answer and FastMCP.
 // Load comes from wrk in a process of its own; rows take turns in rounds, and medians are shown, so that a busy
 // machine hits all alike. Misses are printed as misses. Numbers go to target/bench.json as well.
-// `npm run bench -- --quick` measures less of everything, to see whether the bench itself works.
+// `npm run bench -- --quick` measures less of everything, to see whether the bench itself works; `-- server` and
+// `-- window` do one half.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -9,11 +10,14 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { Browser } from '../tests/clients/browser.mjs';
 import { Engine, postJson, rpc, signInByHand } from '../tests/clients/harness.mjs';
+import { benchWindow } from './bench-window.mjs';
 import { run } from './process.mjs';
 import { example, fastmcp } from './rivals.mjs';
 import { Missing, needCargo, needSystemPackages, ROOT, TARGET, works } from './setup.mjs';
 
 const QUICK = process.argv.includes('--quick');
+const HALVES = ['server', 'window'].filter((half) => process.argv.includes(half));
+const measures = (half) => HALVES.length === 0 || HALVES.includes(half);
 const SIZE = QUICK ? { rounds: 1, seconds: 2, starts: 3, signIns: 40, clients: 500, sessions: 50 } : { rounds: 5, seconds: 4, starts: 10, signIns: 300, clients: 10_000, sessions: 1000 };
 const CONNECTIONS = 32;
 const TARGETS = { throughput: 0.9, p99: 1.15, fastmcp: 60, startMs: 150, idleMb: 25, loadedMb: 60 };
@@ -185,25 +189,35 @@ function verdicts({ rows, start, loaded }) {
   ];
 }
 
-function print({ rows, signIns, loaded }, judged) {
+function print({ rows, signIns, loaded }) {
   const ours = rows[0];
   console.log(`\n${'tools/call version, 32 connections'.padEnd(36)}${'req/s'.padStart(10)}${'p50 ms'.padStart(9)}${'p99 ms'.padStart(9)}${'ours is'.padStart(10)}${'failed'.padStart(8)}`);
   for (const row of rows) console.log(row.name.padEnd(36) + fixed(row.perSecond, 0).padStart(10) + fixed(row.p50ms, 2).padStart(9) + fixed(row.p99ms, 2).padStart(9) + `${fixed(ours.perSecond / row.perSecond, 2)}x`.padStart(10) + String(row.bad).padStart(8));
   console.log(`\nSign-ins: ${fixed(signIns.perSecond)} a second with the script on the same machine; ${fixed(signIns.engineCpuMs, 2)} ms of CPU each, practice tenant included`);
   console.log(`Memory at its highest while loaded: ${fixed(loaded.peakMb)} MB; start with that database: ${fixed(loaded.startMsFull)} ms\n`);
-  for (const { what, value, target, unit, met } of judged) console.log(`${met === undefined ? 'NOT MEASURED' : met ? 'met   ' : 'MISSED'}  ${what.padEnd(48)}${fixed(value, 2).padStart(9)}${unit}  (target ${target}${unit})`);
 }
 
-try {
+function judge(judged) {
+  for (const { what, value, target, unit, met } of judged) console.log(`${met === undefined ? 'NOT MEASURED' : met ? 'met   ' : 'MISSED'}  ${what.padEnd(62)}${fixed(value, 2).padStart(9)}${unit}  (target ${target}${unit})`);
+}
+
+async function benchServer() {
   await prepare();
   const start = await measureStart();
   const { rows, absent } = await measureRows();
   const signIns = await measureSignIns();
   const loaded = await measureLoaded();
-  const judged = verdicts({ rows, start, loaded });
-  print({ rows, signIns, loaded }, judged);
+  print({ rows, signIns, loaded });
+  return { rows, absent, start, signIns, loaded, verdicts: verdicts({ rows, start, loaded }) };
+}
+
+try {
+  const server = measures('server') ? await benchServer() : undefined;
+  const window = measures('window') ? await benchWindow(QUICK) : undefined;
+  console.log();
+  judge([...(server?.verdicts ?? []), ...(window?.verdicts ?? [])]);
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
-  writeFileSync(join(TARGET, 'bench.json'), `${JSON.stringify({ machine, size: SIZE, rows, absent, start, signIns, loaded, verdicts: judged }, null, 2)}\n`);
+  writeFileSync(join(TARGET, 'bench.json'), `${JSON.stringify({ machine, size: SIZE, server, window }, null, 2)}\n`);
 } catch (error) {
   console.error(error instanceof Missing ? error.message : error);
   process.exitCode = 1;
