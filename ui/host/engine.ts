@@ -470,6 +470,10 @@ public_url: string | null,
  */
 public_mcp_url: string | null, 
 /**
+ * The switch to the public internet.
+ */
+tunnel: TunnelState, 
+/**
  * The redirect URIs to register at Entra.
  */
 callback_urls: Array<string>, practice_url: string | null, identity: IdentityKind, 
@@ -519,6 +523,52 @@ export type TokenText = {
 token: string, };
 
 /**
+ * The tunnel and what could open it.
+ */
+export type TunnelForm = { state: TunnelState, 
+/**
+ * As the settings have it: one of `programs`, or `command`.
+ */
+provider: string, programs: Array<TunnelProgram>, 
+/**
+ * An address of the settings' own stands in the way of the switch.
+ */
+own_address: string | null, };
+
+export type TunnelProgram = { id: string, name: string, 
+/**
+ * What to know before choosing it.
+ */
+about: string, 
+/**
+ * Whether it is on this computer.
+ */
+found: boolean, 
+/**
+ * How to get it.
+ */
+install: string, 
+/**
+ * Whether the address stays the same.
+ */
+stable: boolean, 
+/**
+ * Whether a name of one's own can be asked for.
+ */
+takes_domain: boolean, };
+
+/**
+ * How the tunnel stands.
+ */
+export type TunnelState = { "is": "off" } | { "is": "starting" } | { "is": "up", url: string, reason: string | null, hint: string | null, } | { "is": "reachable", url: string, } | { "is": "lost", reason: string, hint: string, } | { "is": "refused", reason: string, hint: string, };
+
+export type TunnelSwitch = { on: boolean, 
+/**
+ * Whether the person knows that on the practice tenant anybody who finds the address could sign in.
+ */
+practice_is_fine?: boolean, };
+
+/**
  * How the attempt stands.
  */
 export type Verdict = { is: Outcome, sentence: string, 
@@ -542,6 +592,10 @@ export interface EngineCommands {
   restart: [Empty, Status];
   /** Turns everybody away, or lets them in again; nobody is signed out by it. */
   set_paused: [PauseSwitch, Status];
+  /** How the tunnel stands, and which programs could open one. */
+  tunnel: [Empty, TunnelForm];
+  /** Opens a public address by the tunnel of the settings, or closes it. Nobody is signed out by it. */
+  set_tunnel: [TunnelSwitch, Status];
   /** Every client connected as a person, and those that no longer are. */
   list_sessions: [Empty, Array<SessionRow>];
   /** Ends sessions; their clients must sign in again. */

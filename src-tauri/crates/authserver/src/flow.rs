@@ -221,6 +221,11 @@ impl Shared {
         self.mint.signed(token)
     }
 
+    /// Our public signing keys, as `/jwks` gives them out: whoever shows them is us.
+    pub fn jwks(&self) -> Value {
+        self.mint.jwks()
+    }
+
     pub fn origins(&self) -> &Origins {
         &self.policy.origins
     }

@@ -60,10 +60,9 @@ fn among<'a>(origins: &'a Origins, request: &Request) -> Option<&'a Site> {
 /// A proxy or tunnel on this computer has a loopback peer for everybody on the internet, and some pass on a `Host` their
 /// visitor wrote. Such a header can only take trust away, so forging one gains nothing.
 fn ingress(request: &Request) -> Ingress {
-    if FORWARDED.iter().any(|name| request.headers().contains_key(name)) {
-        return Ingress::Elsewhere;
-    }
-    request.extensions().get().copied().unwrap_or(Ingress::ThisComputer)
+    let listener = request.extensions().get().copied().unwrap_or(Ingress::ThisComputer);
+    let came_on = FORWARDED.iter().any(|name| request.headers().contains_key(name));
+    if came_on && listener == Ingress::ThisComputer { Ingress::Elsewhere } else { listener }
 }
 
 /// A browser page of an origin we do not know does not get to talk to `/mcp` (403), token or not.

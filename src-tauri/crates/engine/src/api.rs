@@ -11,6 +11,7 @@ mod commands;
 mod desk;
 mod error;
 mod requests;
+mod tunnel;
 mod wording;
 
 use std::sync::Arc;
@@ -32,7 +33,8 @@ use crate::events::Bus;
 pub use answers::{
     ApiEvent, Checked, ClientRow, Done, Effect, EnvChange, EnvPreview, EventRow, FaultRow, IdentityKind,
     Offer, PersonRow, PracticeState, RefreshResult, ResidentRow, Saved, SessionClaims, SessionClient,
-    SessionRow, SessionState, SessionsEnded, SettingRow, SettingsForm, State, Status,
+    SessionRow, SessionState, SessionsEnded, SettingRow, SettingsForm, State, Status, TunnelForm,
+    TunnelProgram, TunnelState,
 };
 pub use attempt::{AttemptRow, AttemptStep, Outcome, StepState, Verdict};
 pub use bundle::{BundleFile, SupportBundle};
@@ -40,7 +42,7 @@ pub use claims::{Finding, Note, Notes, TokenInspection};
 pub use error::{ApiError, ErrorCode};
 pub use requests::{
     AttemptsQuery, BlockSwitch, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, ForgetWhat,
-    Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText,
+    Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText, TunnelSwitch,
 };
 pub use wording::Level;
 
@@ -108,6 +110,10 @@ commands! {
     restart(Empty) -> Status;
     /// Turns everybody away, or lets them in again; nobody is signed out by it.
     set_paused(PauseSwitch) -> Status;
+    /// How the tunnel stands, and which programs could open one.
+    tunnel(Empty) -> TunnelForm;
+    /// Opens a public address by the tunnel of the settings, or closes it. Nobody is signed out by it.
+    set_tunnel(TunnelSwitch) -> Status;
     /// Every client connected as a person, and those that no longer are.
     list_sessions(Empty) -> Vec<SessionRow>;
     /// Ends sessions; their clients must sign in again.

@@ -8,14 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::Router;
 use model::Secret;
 use model::event::AuthEvent;
 use model::settings::Settings;
 use model::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, broadcast, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, ApiEvent, ApiParts, EventRow, Offer, State};
+use crate::gate::Gate;
 use crate::listen::Listeners;
 use crate::running::{Lasting, Running, StartError, World};
 use crate::settings::{Problem, SettingsDraft, default_data_dir};
@@ -50,6 +54,7 @@ struct Inner {
     /// `None` where the engine was started by somebody else and cannot be started again from here.
     world: Option<World>,
     lasting: Lasting,
+    gate: Gate,
     state: watch::Sender<State>,
     /// One start or stop at a time.
     running: Mutex<Option<Running>>,
@@ -97,6 +102,7 @@ impl Engine {
         Self(Arc::new(Inner {
             sources,
             world,
+            gate: Gate::new(lasting.door.clone()),
             lasting,
             state: watch::Sender::new(state),
             running: Mutex::new(None),
@@ -162,7 +168,10 @@ impl Engine {
     }
 
     async fn begin(&self, world: World) -> Result<Running, NotStarted> {
-        let settings = self.drafted().await.draft.validate().map_err(NotStarted::Settings)?;
+        let mut settings = self.drafted().await.draft.validate().map_err(NotStarted::Settings)?;
+        if let Some(url) = self.0.lasting.door.url() {
+            settings.server.public_url = Some(url);
+        }
         *write(&self.0.settings) = Some(settings.clone());
         self.0.lasting.paused.store(settings.server.paused, Ordering::Relaxed);
         Ok(Running::start_among(settings, world, &self.0.lasting).await?)
@@ -170,6 +179,8 @@ impl Engine {
 
     /// Lets what runs finish, within [`crate::GRACE`].
     pub async fn stop(&self) {
+        self.0.lasting.door.leave();
+        self.0.gate.close().await;
         let mut running = self.0.running.lock().await;
         self.halt(&mut running).await;
         self.set_state(State::Stopped).await;
@@ -188,6 +199,7 @@ impl Engine {
 
     async fn halt(&self, running: &mut Option<Running>) {
         self.set_live(None);
+        self.0.lasting.door.lead_to(None);
         *write(&self.0.started_at) = None;
         if let Some(run) = running.take() {
             run.stop().await;
@@ -282,6 +294,21 @@ impl Engine {
 
     pub(crate) fn world(&self) -> Option<&World> {
         self.0.world.as_ref()
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    /// Serves a listener that outlives runs; whoever asks while access is paused is told to come again.
+    pub(crate) fn serve_outside(
+        &self,
+        listeners: Listeners,
+        app: &Router,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        listeners.serve_unless(&self.0.lasting.paused, app, tasks, stop);
     }
 
     pub(crate) fn started_at(&self) -> Option<Timestamp> {

@@ -6,6 +6,7 @@ pub mod api;
 pub mod console;
 mod engine;
 mod events;
+mod gate;
 mod key;
 mod listen;
 mod running;

@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::ApiParts;
 use crate::events::Bus;
+use crate::gate::Door;
 use crate::key::{KeySource, KeyTrouble};
 use crate::listen::Listeners;
 use crate::vault;
@@ -55,6 +56,8 @@ pub(crate) struct Lasting {
     pub(crate) live: broadcast::Sender<AuthEvent>,
     /// While it is set nobody gets in.
     pub(crate) paused: Arc<AtomicBool>,
+    /// Where whoever comes from the internet finds what runs.
+    pub(crate) door: Door,
 }
 
 /// Why the engine did not start. Each says what to do next.
@@ -132,7 +135,7 @@ impl StartError {
 
 impl Default for Lasting {
     fn default() -> Self {
-        Self { live: broadcast::channel(LIVE).0, paused: Arc::default() }
+        Self { live: broadcast::channel(LIVE).0, paused: Arc::default(), door: Door::default() }
     }
 }
 
@@ -148,7 +151,7 @@ impl Running {
         world: World,
         lasting: &Lasting,
     ) -> Result<Self, StartError> {
-        let Settings { server, identity, storage, clients } = settings;
+        let Settings { server, identity, storage, clients, tunnel: _ } = settings;
         let listeners = bind(server.listen, "--listen").await?;
         let port = listeners.port().map_err(|source| StartError::Listen {
             address: server.listen,
@@ -196,6 +199,7 @@ impl Running {
         let (tasks, stop, stop_writer) =
             (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         listeners.serve_unless(&lasting.paused, &app, &tasks, &stop);
+        lasting.door.lead_to(Some(app.with_state(())));
         let (mut practice, mut practice_url) = (None, None);
         if let Some((tenant, listeners, url)) = upstream.practice {
             listeners.serve(&tenant.router(), &tasks, &stop);

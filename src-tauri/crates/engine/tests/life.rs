@@ -247,3 +247,130 @@ async fn whoever_follows_is_told_of_every_start_and_stop() {
     }
     assert_eq!(states, ["starting", "running", "stopped"]);
 }
+
+// === the switch to the public internet ===
+
+#[cfg(unix)]
+mod tunnel {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const PUBLIC: &str = "https://calm-harbour.example";
+
+    /// Says its port in a file and an address on its output, as a tunnel would, and leads nowhere: tests come in by the port.
+    async fn with_program() -> Desk {
+        let desk = Desk::with(ANY_PORT).await;
+        let (program, port) = (desk.folder.path().join("opens"), desk.folder.path().join("port"));
+        let script =
+            format!("#!/bin/sh\nprintf %s \"$1\" > {}\necho {PUBLIC}\nexec sleep 600\n", port.display());
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let command = format!("{} {{port}}", program.display());
+        let saved = desk.saves(json!({ "tunnel.provider": "command", "tunnel.command": command })).await;
+        assert_eq!(saved["saved"], true, "{saved}");
+        desk
+    }
+
+    impl Desk {
+        /// Waits until the server runs under the public address, or no longer does.
+        async fn until_public(&self, public: bool) -> Value {
+            for _ in 0..500 {
+                let status = self.call("status", json!({})).await;
+                if status["state"]["is"] == "running" && status["public_url"].is_string() == public {
+                    return status;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            panic!("{}", self.call("status", json!({})).await);
+        }
+
+        fn ingress(&self) -> String {
+            let port = std::fs::read_to_string(self.folder.path().join("port")).unwrap();
+            format!("http://127.0.0.1:{port}")
+        }
+
+        async fn refused(&self, payload: Value) -> Value {
+            let told = self.engine.api().call("set_tunnel", payload).await.unwrap_err();
+            serde_json::to_value(told).unwrap()
+        }
+    }
+
+    async fn get(url: &str, host: &str) -> reqwest::Response {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        http.get(url).header("host", host).send().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_comes_in_by_it_is_public_whatever_it_says_and_off_closes_it() {
+        let desk = with_program().await;
+        let told = desk.refused(json!({ "on": true })).await;
+        assert_eq!(told["code"], "practice_in_public", "{told}");
+        desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        let status = desk.until_public(true).await;
+        assert_eq!(status["public_mcp_url"], format!("{PUBLIC}/mcp"));
+        assert_eq!((&status["tunnel"]["is"], &status["tunnel"]["url"]), (&json!("up"), &json!(PUBLIC)));
+
+        let metadata = "/.well-known/oauth-protected-resource/mcp";
+        let at_ingress = desk.ingress();
+        for host in ["calm-harbour.example", "localhost:4242", "evil.example"] {
+            let answer = get(&format!("{at_ingress}{metadata}"), host).await;
+            let told: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+            assert_eq!(told["resource"], format!("{PUBLIC}/mcp"), "{host}");
+        }
+        // Sign-in stays on this computer.
+        for path in ["/rpc/status", "/events", "/commands", "/consent?grant=grant_x", "/practice", "/metrics"]
+        {
+            let status = get(&format!("{at_ingress}{path}"), "calm-harbour.example").await.status().as_u16();
+            assert!((400..500).contains(&status), "{path}: {status}");
+        }
+        assert_eq!(desk.status_of(metadata).await, 200, "the local origin goes on");
+
+        desk.call("set_paused", json!({ "paused": true })).await;
+        assert_eq!(get(&format!("{at_ingress}{metadata}"), "x.example").await.status(), 503);
+        desk.call("set_paused", json!({ "paused": false })).await;
+
+        let status = desk.call("set_tunnel", json!({ "on": false })).await;
+        assert_eq!((&status["tunnel"]["is"], &status["public_url"]), (&json!("off"), &Value::Null));
+        let address = at_ingress.trim_start_matches("http://").to_owned();
+        assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens there any more");
+        assert_eq!(desk.status_of(metadata).await, 200);
+        desk.engine.stop().await;
+    }
+
+    #[tokio::test]
+    async fn stopping_ends_the_tunnel_too() {
+        let desk = with_program().await;
+        desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        desk.until_public(true).await;
+        let address = desk.ingress().trim_start_matches("http://").to_owned();
+        desk.engine.stop().await;
+        assert!(std::net::TcpStream::connect(address).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_way_of_the_switch_is_told() {
+        let desk = with_program().await;
+        desk.saves(json!({ "tunnel.command": "no-such-program {port}" })).await;
+        let told = desk.refused(json!({ "on": true, "practice_is_fine": true })).await;
+        assert_eq!(told["code"], "not_opened");
+        assert!(told["message"].as_str().unwrap().contains("no-such-program"), "{told}");
+        let form = desk.call("tunnel", json!({})).await;
+        assert_eq!((&form["provider"], &form["state"]["is"]), (&json!("command"), &json!("off")));
+        assert_eq!(form["programs"][0]["id"], "cloudflared");
+        for (changes, field) in [
+            (json!({ "tunnel.provider": "carrier-pigeon" }), "tunnel.provider"),
+            (json!({ "tunnel.command": "" }), "tunnel.provider"),
+            (json!({ "tunnel.command": "open it" }), "tunnel.command"),
+            (json!({ "tunnel.domain": "https://x" }), "tunnel.domain"),
+        ] {
+            let saved = desk.saves(changes).await;
+            assert_eq!((&saved["saved"], &saved["problems"][0]["field"]), (&json!(false), &json!(field)));
+        }
+        let own = json!({ "identity.practice": "off", "entra.tenant": "contoso.example", "entra.client_id": "11111111-2222-3333-4444-555555555555", "server.public_url": "https://mcp.example.com" });
+        assert_eq!(desk.saves(own).await["saved"], true);
+        let told = desk.refused(json!({ "on": true })).await;
+        assert!(told["message"].as_str().unwrap().contains("https://mcp.example.com"), "{told}");
+        desk.engine.stop().await;
+    }
+}

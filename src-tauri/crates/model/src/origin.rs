@@ -37,6 +37,8 @@ pub enum Ingress {
     ThisComputer,
     /// Anywhere else, or behind a proxy that says so.
     Elsewhere,
+    /// The listener that only our own tunnel reaches. Some tunnels write a `Host` of their own, so it says nothing there.
+    Tunnel,
 }
 
 /// The allow-list of our own addresses.
@@ -164,6 +166,9 @@ impl Origins {
     /// The site a request means by its `Host`; `None` if that is not one of ours (421), or not one that can be meant from
     /// there: only this computer is `localhost` to itself.
     pub fn resolve(&self, host: &str, ingress: Ingress) -> Option<&Site> {
+        if ingress == Ingress::Tunnel {
+            return self.public.as_ref();
+        }
         let public = self.public.as_ref().filter(|site| {
             let authority = site.base.authority();
             authority.eq_ignore_ascii_case(host)
@@ -172,7 +177,7 @@ impl Origins {
                     .is_some_and(|h| site.base.is_https() && authority.eq_ignore_ascii_case(h))
         });
         match ingress {
-            Ingress::Elsewhere => public,
+            Ingress::Elsewhere | Ingress::Tunnel => public,
             Ingress::ThisComputer => public
                 .or_else(|| self.local.iter().find(|site| site.base.authority().eq_ignore_ascii_case(host))),
         }

@@ -16,6 +16,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub identity: Identity,
     pub storage: StorageSettings,
+    pub tunnel: TunnelSettings,
     /// Configured clients; their `created_at` is the epoch.
     pub clients: Vec<Client>,
 }
@@ -36,6 +37,17 @@ pub struct ServerSettings {
     pub console: Option<SocketAddr>,
     /// Lets client ID metadata documents come from loopback addresses. For tests.
     pub documents_from_loopback: bool,
+}
+
+/// How the switch to the public internet opens an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelSettings {
+    /// Id of a known program, or `command`.
+    pub provider: String,
+    /// A command of the person's own, for the provider `command`.
+    pub command: String,
+    /// A host name of the person's own, where the provider can be asked for it.
+    pub domain: Option<String>,
 }
 
 /// Where a person who comes in by the public URL signs in.

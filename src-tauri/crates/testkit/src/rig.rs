@@ -12,6 +12,7 @@ use model::origin::BaseUrl;
 use model::ports::{Bounds, Clock as _, EventQuery};
 use model::settings::{
     Database, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom, StorageSettings,
+    TunnelSettings,
 };
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
@@ -178,6 +179,7 @@ fn settings(folder: &Path) -> Settings {
             database: Database::Sqlite(folder.join("proxy.db")),
             bounds: Bounds::default(),
         },
+        tunnel: TunnelSettings { provider: "cloudflared".to_owned(), command: String::new(), domain: None },
         clients: Vec::new(),
     }
 }

@@ -64,6 +64,8 @@ pub struct Status {
     pub public_url: Option<String>,
     /// What a person pastes into a client elsewhere.
     pub public_mcp_url: Option<String>,
+    /// The switch to the public internet.
+    pub tunnel: TunnelState,
     /// The redirect URIs to register at Entra.
     pub callback_urls: Vec<String>,
     pub practice_url: Option<String>,
@@ -90,6 +92,61 @@ pub struct Status {
 pub enum IdentityKind {
     Practice,
     Entra,
+}
+
+/// How the tunnel stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum TunnelState {
+    Off,
+    Starting,
+    /// It has an address; whether that leads here is not known yet, or in doubt.
+    Up {
+        url: String,
+        reason: Option<String>,
+        hint: Option<String>,
+    },
+    /// Seen from outside.
+    Reachable {
+        url: String,
+    },
+    /// The program ended; it is started again.
+    Lost {
+        reason: String,
+        hint: String,
+    },
+    /// Trying again will not help.
+    Refused {
+        reason: String,
+        hint: String,
+    },
+}
+
+/// The tunnel and what could open it.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct TunnelForm {
+    pub state: TunnelState,
+    /// As the settings have it: one of `programs`, or `command`.
+    pub provider: String,
+    pub programs: Vec<TunnelProgram>,
+    /// An address of the settings' own stands in the way of the switch.
+    pub own_address: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct TunnelProgram {
+    pub id: &'static str,
+    pub name: &'static str,
+    /// What to know before choosing it.
+    pub about: &'static str,
+    /// Whether it is on this computer.
+    pub found: bool,
+    /// How to get it.
+    pub install: &'static str,
+    /// Whether the address stays the same.
+    pub stable: bool,
+    /// Whether a name of one's own can be asked for.
+    pub takes_domain: bool,
 }
 
 /// What whoever follows is told.

@@ -117,6 +117,7 @@ impl Api {
             public_url: public.map(|site| site.base.to_string()),
             public_mcp_url: public.map(Site::mcp_url),
             callback_urls: live.as_ref().map(|live| live.flow.callback_urls()).unwrap_or_default(),
+            tunnel: engine.gate().state().into(),
             practice_url: live.as_ref().and_then(|live| live.practice_url.clone()),
             identity: if entra.is_some() { IdentityKind::Entra } else { IdentityKind::Practice },
             tenant: entra.map(|entra| entra.tenant.clone()),
@@ -163,7 +164,7 @@ impl Api {
     }
 
     /// Whether it was started here, so that it can be started again from here.
-    fn is_ours(&self) -> Answer<()> {
+    pub(super) fn is_ours(&self) -> Answer<()> {
         match self.0.world() {
             Some(_) => Ok(()),
             None => Err(ApiError::NotSaved {

@@ -22,6 +22,9 @@ pub enum ApiError {
     /// A file or the master key stood in the way of saving.
     #[error("{message}")]
     NotSaved { message: String, hint: String },
+    /// Something a person has to allow or mend first.
+    #[error("{message}")]
+    NotOpened { code: ErrorCode, message: String, hint: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -35,6 +38,10 @@ pub enum ErrorCode {
     NotFound,
     NotRunning,
     NotSaved,
+    /// A tunnel cannot be opened as things are.
+    NotOpened,
+    /// People would sign in at the practice tenant; say that this is meant.
+    PracticeInPublic,
     StoreUnavailable,
 }
 
@@ -48,6 +55,7 @@ impl ApiError {
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::NotRunning => ErrorCode::NotRunning,
             Self::NotSaved { .. } => ErrorCode::NotSaved,
+            Self::NotOpened { code, .. } => *code,
             Self::Store(_) => ErrorCode::StoreUnavailable,
         }
     }
@@ -61,7 +69,7 @@ impl ApiError {
             }
             Self::BadRequest(_) => "correct that field and send the command again".to_owned(),
             Self::NotFound { hint, .. } => (*hint).to_owned(),
-            Self::NotSaved { hint, .. } => hint.clone(),
+            Self::NotSaved { hint, .. } | Self::NotOpened { hint, .. } => hint.clone(),
             Self::NotRunning => "`status` says why; mend that, then send `restart`".to_owned(),
             Self::Store(StoreError::Unavailable(_)) => {
                 "try again in a moment; if it stays, look at the server's log".to_owned()

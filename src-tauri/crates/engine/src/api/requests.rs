@@ -150,3 +150,13 @@ pub enum Forgotten {
 pub struct ForgetWhat {
     pub what: Forgotten,
 }
+
+#[derive(Debug, Clone, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct TunnelSwitch {
+    pub on: bool,
+    /// Whether the person knows that on the practice tenant anybody who finds the address could sign in.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub practice_is_fine: bool,
+}

@@ -63,6 +63,18 @@ pub const FIELDS: &[Field] = &[
         .was(&["CORS_ALLOW_ORIGINS"]),
     field("server.paused", "false", "Turns everybody away until it is switched off again; nobody is signed out by it.")
         .shape(Shape::Flag),
+    field(
+        "tunnel.provider",
+        "cloudflared",
+        "What the switch to the public internet starts: `cloudflared`, `ngrok`, `tailscale`, `devtunnel`, `zrok`, \
+         `localhost-run`, `pinggy`, `serveo`, or `command`.",
+    ),
+    field(
+        "tunnel.command",
+        "",
+        "With `command`: a program that prints an https address, with `{port}` where ours belongs.",
+    ),
+    field("tunnel.domain", "", "A host name of your own at the provider, where it can be asked for (ngrok)."),
     field("console.listen", "127.0.0.1:4244", "Loopback address and port of the control console, or `off`."),
     field(
         "clients.documents_from_loopback",

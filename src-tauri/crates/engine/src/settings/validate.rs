@@ -9,6 +9,7 @@ mod entra;
 mod scopes;
 mod server;
 mod storage;
+mod tunnel;
 
 use model::settings::{Identity, PracticeSettings, Settings};
 
@@ -32,9 +33,10 @@ impl SettingsDraft {
             _ => scopes::of_practice(),
         };
         let clients = clients::read(&mut check, &scope);
-        match (server, identity, storage, clients) {
-            (Ok(server), Ok(identity), Ok(storage), Ok(clients)) if check.problems.is_empty() => {
-                Ok(Settings { server, identity, storage, clients })
+        let tunnel = tunnel::read(&mut check);
+        match (server, identity, storage, clients, tunnel) {
+            (Ok(server), Ok(identity), Ok(storage), Ok(clients), Ok(tunnel)) if check.problems.is_empty() => {
+                Ok(Settings { server, identity, storage, tunnel, clients })
             }
             _ => Err(check.problems),
         }

@@ -1,0 +1,306 @@
+//! The way in from the internet: one switch, a tunnel behind it, and a listener of its own for what comes through.
+//!
+//! Because that listener hears nothing but the tunnel, whoever comes in there is known to be from outside, whatever their
+//! headers say. It outlives runs of the engine; a run that knows another public address is another run.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use model::origin::{BaseUrl, Ingress};
+use model::settings::TunnelSettings;
+use serde_json::Value;
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::{ServiceExt as _, service_fn};
+use tunnel::{Doubt, Outside, Program, Shape, State, Tunnel};
+use url::Url;
+
+use crate::engine::Engine;
+use crate::running::{StartError, bind};
+
+/// What the switch of one engine turns. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<Inner>);
+
+struct Inner {
+    state: watch::Sender<State>,
+    on: Mutex<Option<On>>,
+    door: Door,
+}
+
+/// What runs now serves whoever comes through the tunnel.
+#[derive(Clone, Default)]
+pub(crate) struct Door(Arc<DoorInner>);
+
+#[derive(Default)]
+struct DoorInner {
+    app: RwLock<Option<Router>>,
+    /// The public address while there is one; runs are started with it.
+    url: RwLock<Option<BaseUrl>>,
+    /// The program ends, so nothing is started again.
+    leaving: AtomicBool,
+}
+
+struct On {
+    tunnel: Tunnel,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What the supervisor does with addresses.
+struct Engines {
+    engine: Engine,
+    door: Door,
+    http: reqwest::Client,
+}
+
+/// Why the switch did not turn.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotOpened {
+    #[error("`{0}` is not installed on this computer")]
+    NotInstalled(&'static str, &'static str),
+    #[error("the tunnel's command cannot be used: {0}")]
+    Command(String),
+    #[error("{0}")]
+    Start(#[from] StartError),
+    #[error("the HTTP client that looks from outside cannot be set up: {0}")]
+    Http(#[from] entra::ClientError),
+}
+
+// === impl NotOpened ===
+
+impl NotOpened {
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::NotInstalled(_, install) => (*install).to_owned(),
+            Self::Command(_) => {
+                "correct it under Tunnel, for example `cloudflared tunnel --url http://127.0.0.1:{port}`"
+                    .to_owned()
+            }
+            Self::Start(_) | Self::Http(_) => "try again; if it stays, start the program again".to_owned(),
+        }
+    }
+}
+
+// === impl Door ===
+
+impl Door {
+    pub(crate) fn url(&self) -> Option<BaseUrl> {
+        read(&self.0.url).clone()
+    }
+
+    /// What a run serves; `None` while none runs.
+    pub(crate) fn lead_to(&self, app: Option<Router>) {
+        *write(&self.0.app) = app;
+    }
+
+    /// From now on no address is worth a restart.
+    pub(crate) fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// `false` if it was that before.
+    fn rename(&self, url: Option<BaseUrl>) -> bool {
+        let mut known = write(&self.0.url);
+        let renamed = *known != url;
+        *known = url;
+        renamed
+    }
+
+    /// Everything that comes in here comes from outside.
+    fn router(&self) -> Router {
+        let door = self.clone();
+        Router::new().fallback_service(service_fn(move |mut request: Request| {
+            let app = read(&door.0.app).clone();
+            async move {
+                request.extensions_mut().insert(Ingress::Tunnel);
+                match app {
+                    Some(app) => app.oneshot(request).await,
+                    None => Ok::<_, Infallible>(between_runs()),
+                }
+            }
+        }))
+    }
+}
+
+/// Clients keep their tokens on a 503.
+fn between_runs() -> Response {
+    let headers = [(header::RETRY_AFTER, "2"), (header::CACHE_CONTROL, "no-store")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, "the server is starting; try again in a moment")
+        .into_response()
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(crate) fn new(door: Door) -> Self {
+        Self(Arc::new(Inner { state: watch::Sender::new(State::Off), on: Mutex::default(), door }))
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.0.state.borrow().clone()
+    }
+
+    /// Ends the tunnel that is on, if any, and starts one.
+    pub(crate) async fn open(&self, engine: &Engine, settings: &TunnelSettings) -> Result<(), NotOpened> {
+        let mut on = self.0.on.lock().await;
+        if let Some(before) = on.take() {
+            before.end().await;
+        }
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listeners = bind(address, "--listen").await?;
+        let port =
+            listeners.port().map_err(|source| StartError::Listen { address, flag: "--listen", source })?;
+        let shape = shape(settings, port)?;
+        let http = entra::http_client()?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        engine.serve_outside(listeners, &self.0.door.router(), &tasks, &stop);
+        // Whoever follows learns of each change.
+        tokio::spawn(tell(engine.clone(), self.0.state.subscribe(), stop.clone()));
+        let outside = Engines { engine: engine.clone(), door: self.0.door.clone(), http };
+        let tunnel = Tunnel::start(shape, Arc::new(outside), self.0.state.clone());
+        *on = Some(On { tunnel, tasks, stop });
+        Ok(())
+    }
+
+    /// Closes the public address and cuts what came through it.
+    pub(crate) async fn close(&self) {
+        if let Some(on) = self.0.on.lock().await.take() {
+            on.end().await;
+        }
+        // A refused one has nothing left to end but what it says.
+        self.0.state.send_replace(State::Off);
+    }
+}
+
+impl On {
+    async fn end(self) {
+        // The program first: with it goes every connection that came through.
+        self.tunnel.stop().await;
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn shape(settings: &TunnelSettings, port: u16) -> Result<Shape, NotOpened> {
+    let Some(program) = Program::find(&settings.provider) else {
+        return Shape::of_command(&settings.command, port).map_err(NotOpened::Command);
+    };
+    let binary = program.located().ok_or(NotOpened::NotInstalled(program.binary, program.install))?;
+    Ok(program.shape(binary, port, settings.domain.as_deref()))
+}
+
+async fn tell(engine: Engine, mut state: watch::Receiver<State>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            changed = state.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+        engine.tell_status().await;
+    }
+}
+
+// === impl Engines ===
+
+#[async_trait]
+impl Outside for Engines {
+    async fn opened(&self, url: &Url) {
+        match BaseUrl::parse_public(url.as_str()) {
+            Ok(base) => {
+                if self.door.rename(Some(base)) {
+                    self.engine.restart().await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "the tunnel's address is none that can be used"),
+        }
+    }
+
+    async fn closed(&self) {
+        if self.door.rename(None) && !self.door.0.leaving.load(Ordering::Relaxed) {
+            self.engine.restart().await;
+        }
+    }
+
+    async fn look(&self, url: &Url) -> Result<(), Doubt> {
+        let theirs = self.keys_at(url).await?;
+        let live = self.engine.live().ok_or_else(|| doubt("the server is starting", "wait a moment"))?;
+        if theirs == live.flow.jwks() {
+            Ok(())
+        } else {
+            Err(doubt(
+                "another server answers at that address",
+                "switch the tunnel off and on again to get another address",
+            ))
+        }
+    }
+}
+
+impl Engines {
+    /// The keys that are published there: nobody else has ours.
+    async fn keys_at(&self, url: &Url) -> Result<Value, Doubt> {
+        let address = url
+            .join("/jwks")
+            .map_err(|_| doubt("that is no address", "switch the tunnel off and on again"))?;
+        let answer = self.http.get(address).send().await.map_err(|error| unreachable_because(&error))?;
+        let status = answer.status();
+        let html = answer
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        if html {
+            return Err(doubt(
+                "the provider shows a page of its own before ours",
+                "clients cannot get past such a page: choose another provider, or an account of this one without it",
+            ));
+        }
+        if !status.is_success() {
+            return Err(doubt(
+                format!("something on the way answers with {}", status.as_u16()),
+                "wait a moment; if it stays, look at the provider's page whether the address is blocked or limited",
+            ));
+        }
+        answer.json().await.map_err(|_| {
+            doubt("another server answers at that address", "switch the tunnel off and on again")
+        })
+    }
+}
+
+fn unreachable_because(error: &reqwest::Error) -> Doubt {
+    let mut told = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        told = inner.to_string();
+        source = inner.source();
+    }
+    let what = match () {
+        () if told.to_lowercase().contains("certificate") => "the certificate of that address is not trusted",
+        () if error.is_timeout() => "that address does not answer in time",
+        () => "that address does not answer",
+    };
+    doubt(
+        format!("{what} ({told})"),
+        "a new address can take a minute to be known everywhere; it is looked at again by itself",
+    )
+}
+
+fn doubt(reason: impl Into<String>, hint: &str) -> Doubt {
+    Doubt { reason: reason.into(), hint: hint.to_owned() }
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,61 @@
+//! The switch to the public internet: which program it starts.
+
+use model::settings::TunnelSettings;
+use tunnel::{OWN, PROGRAMS, Program, Shape};
+
+use super::{Check, Read};
+use crate::settings::problem::quoted;
+
+pub(super) fn read(check: &mut Check<'_>) -> Read<TunnelSettings> {
+    let (provider, command) = (provider(check), command(check));
+    let domain = domain(check);
+    Ok(TunnelSettings { provider: provider?, command: command?, domain: domain? })
+}
+
+fn provider(check: &mut Check<'_>) -> Read<String> {
+    let text = check.text("tunnel.provider");
+    if text == OWN && check.text("tunnel.command").is_empty() {
+        let hint = "set `tunnel.command`, for example `cloudflared tunnel --url http://127.0.0.1:{port}`";
+        return Err(check.refuse("tunnel.provider", "missing", "no command is given", hint));
+    }
+    if text == OWN || Program::find(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    let known: Vec<String> = PROGRAMS.iter().map(|program| format!("`{}`", program.id)).collect();
+    let message = format!("{} is no tunnel that is known here", quoted(text));
+    let hint = format!("choose {}, or `{OWN}` with a command of your own", known.join(", "));
+    Err(check.refuse("tunnel.provider", "not-a-choice", message, hint))
+}
+
+fn command(check: &mut Check<'_>) -> Read<String> {
+    let text = check.text("tunnel.command");
+    if !text.is_empty() && !text.contains("{port}") {
+        let message = "the command does not say where our port belongs";
+        let hint = "write `{port}` there, for example `cloudflared tunnel --url http://127.0.0.1:{port}`";
+        return Err(check.refuse("tunnel.command", "no-port", message, hint));
+    }
+    // That the program is there is looked at when it is started.
+    if !text.is_empty() && Shape::of_command(text, 1).is_err_and(|reason| reason.contains("quotes")) {
+        return Err(check.refuse(
+            "tunnel.command",
+            "not-a-command",
+            "the quotes of the command do not end",
+            "close them",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn domain(check: &mut Check<'_>) -> Read<Option<String>> {
+    let text = check.text("tunnel.domain");
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if !text.contains('.') || !text.chars().all(plain) || text.starts_with('-') {
+        let message = format!("{} is no host name", quoted(text));
+        let hint = "write only the name, for example `mine.ngrok-free.app`";
+        return Err(check.refuse("tunnel.domain", "not-a-host", message, hint));
+    }
+    Ok(Some(text.to_owned()))
+}

@@ -1,0 +1,461 @@
+//! What is known of each program: how it is started, where in its output the address is, and which of its last words mean that
+//! trying again will not help.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use url::{Host, Url};
+
+/// Options of OpenSSH for a tunnel nobody watches: no questions, and an end when the forwarding is refused or the line is dead.
+const SSH: &[&str] = &[
+    "-T",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "StrictHostKeyChecking=accept-new",
+    "-o",
+    "ExitOnForwardFailure=yes",
+    "-o",
+    "ServerAliveInterval=15",
+    "-o",
+    "ServerAliveCountMax=3",
+];
+
+/// The id of the program that a person names with a command of their own.
+pub const OWN: &str = "command";
+
+/// A program that opens a public address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program {
+    /// As the setting `tunnel.provider` has it.
+    pub id: &'static str,
+    pub name: &'static str,
+    /// What to know before choosing it: one sentence.
+    pub about: &'static str,
+    /// On the PATH.
+    pub binary: &'static str,
+    /// How to get it.
+    pub install: &'static str,
+    /// Whether the address stays the same, so that clients keep working after a restart.
+    pub stable: bool,
+    /// Options before `args`.
+    options: &'static [&'static str],
+    /// `{port}` is ours.
+    args: &'static [&'static str],
+    /// Added where a name of one's own is given; `{domain}` is it.
+    domain_args: &'static [&'static str],
+    /// Ends of the host names it gives out.
+    hosts: &'static [&'static str],
+    /// Parts of host names under them that are the provider's own.
+    not: &'static [&'static str],
+    /// Words in its output, and what they mean: trying again will not help.
+    refusals: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// How to start it, and what its address looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<String>,
+    hosts: Vec<String>,
+    not: &'static [&'static str],
+    refusals: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// In the order in which they are offered.
+pub const PROGRAMS: &[Program] = &[
+    Program {
+        id: "cloudflared",
+        name: "Cloudflare quick tunnel",
+        about: "Needs no account. The address is another one each time.",
+        binary: "cloudflared",
+        install: "install cloudflared from developers.cloudflare.com (macOS: brew install cloudflared, Windows: winget install Cloudflare.cloudflared)",
+        stable: false,
+        options: &["tunnel", "--no-autoupdate"],
+        args: &["--url", "http://127.0.0.1:{port}"],
+        domain_args: &[],
+        hosts: &[".trycloudflare.com"],
+        not: &["api."],
+        refusals: &[],
+    },
+    Program {
+        id: "ngrok",
+        name: "ngrok",
+        about: "Needs a free account, which has one address that stays the same.",
+        binary: "ngrok",
+        install: "install ngrok from ngrok.com/download, then run `ngrok config add-authtoken` with the token of your account",
+        stable: true,
+        options: &["http", "--log", "stdout", "--log-format", "json"],
+        args: &["{port}"],
+        domain_args: &["--url", "https://{domain}"],
+        hosts: &[".ngrok-free.app", ".ngrok-free.dev", ".ngrok.app", ".ngrok.dev", ".ngrok.io"],
+        not: &["dashboard.", "api.", "update."],
+        refusals: &[
+            (
+                "ERR_NGROK_105",
+                "ngrok does not know the authtoken",
+                "run `ngrok config add-authtoken` with the token of your account",
+            ),
+            (
+                "ERR_NGROK_107",
+                "the authtoken of ngrok was revoked",
+                "run `ngrok config add-authtoken` with a new token of your account",
+            ),
+            (
+                "ERR_NGROK_4018",
+                "ngrok needs an account",
+                "sign up at dashboard.ngrok.com, then run `ngrok config add-authtoken` with your token",
+            ),
+            (
+                "ERR_NGROK_108",
+                "your ngrok account runs another tunnel already",
+                "stop that one, then switch this one on again",
+            ),
+            (
+                "ERR_NGROK_334",
+                "that ngrok address is in use by another tunnel",
+                "stop that one, or choose another address",
+            ),
+            (
+                "ERR_NGROK_320",
+                "that ngrok address is not one of your account",
+                "correct the address under Tunnel, or reserve it at dashboard.ngrok.com",
+            ),
+        ],
+    },
+    Program {
+        id: "tailscale",
+        name: "Tailscale Funnel",
+        about: "Needs Tailscale on this computer. The address stays the same.",
+        binary: "tailscale",
+        install: "install Tailscale from tailscale.com/download, sign in, and allow Funnel for this computer",
+        stable: true,
+        options: &["funnel"],
+        args: &["{port}"],
+        domain_args: &[],
+        hosts: &[".ts.net"],
+        not: &[],
+        refusals: &[
+            (
+                "Funnel is not enabled",
+                "Funnel is not allowed in your tailnet",
+                "open the link that `tailscale funnel 4242` prints, allow it there, then switch on again",
+            ),
+            (
+                "Logged out",
+                "Tailscale is signed out on this computer",
+                "run `tailscale up`, then switch on again",
+            ),
+        ],
+    },
+    Program {
+        id: "devtunnel",
+        name: "Microsoft dev tunnel",
+        about: "Needs a Microsoft, Entra or GitHub account. The address is another one each time.",
+        binary: "devtunnel",
+        install: "install devtunnel from aka.ms/devtunnels/download, then run `devtunnel user login`",
+        stable: false,
+        options: &["host", "--allow-anonymous"],
+        args: &["-p", "{port}"],
+        domain_args: &[],
+        hosts: &[".devtunnels.ms"],
+        not: &["-inspect."],
+        refusals: &[(
+            "Login required",
+            "devtunnel is signed out",
+            "run `devtunnel user login`, then switch on again",
+        )],
+    },
+    Program {
+        id: "zrok",
+        name: "zrok",
+        about: "Needs a free account. The address is another one each time.",
+        binary: "zrok",
+        install: "install zrok from zrok.io, then run `zrok enable` with the token of your account",
+        stable: false,
+        options: &["share", "public", "--headless"],
+        args: &["http://127.0.0.1:{port}"],
+        domain_args: &[],
+        hosts: &[".zrok.io"],
+        not: &["api.", "docs."],
+        refusals: &[(
+            "unable to load environment",
+            "zrok is not enabled on this computer",
+            "run `zrok enable` with the token of your account, then switch on again",
+        )],
+    },
+    Program {
+        id: "localhost-run",
+        name: "localhost.run (SSH)",
+        about: "Needs no account and nothing but ssh. The address changes every few hours.",
+        binary: "ssh",
+        install: "install the OpenSSH client",
+        stable: false,
+        options: SSH,
+        args: &["-R", "80:127.0.0.1:{port}", "nokey@localhost.run"],
+        domain_args: &[],
+        hosts: &[".lhr.life", ".lhr.rocks"],
+        not: &["admin.", "docs."],
+        refusals: SSH_REFUSALS,
+    },
+    Program {
+        id: "pinggy",
+        name: "Pinggy (SSH)",
+        about: "Needs no account and nothing but ssh. The address ends after an hour.",
+        binary: "ssh",
+        install: "install the OpenSSH client",
+        stable: false,
+        options: SSH,
+        args: &["-p", "443", "-R", "0:127.0.0.1:{port}", "free@a.pinggy.io"],
+        domain_args: &[],
+        hosts: &[".pinggy.link", ".pinggy.online"],
+        not: &["dashboard."],
+        refusals: SSH_REFUSALS,
+    },
+    Program {
+        id: "serveo",
+        name: "Serveo (SSH)",
+        about: "Needs no account and nothing but ssh. The address is another one each time.",
+        binary: "ssh",
+        install: "install the OpenSSH client",
+        stable: false,
+        options: SSH,
+        args: &["-R", "80:127.0.0.1:{port}", "serveo.net"],
+        domain_args: &[],
+        hosts: &[".serveo.net", ".serveousercontent.com"],
+        not: &["console."],
+        refusals: SSH_REFUSALS,
+    },
+];
+
+const SSH_REFUSALS: &[(&str, &str, &str)] = &[
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "the tunnel's server shows another key than before",
+        "if its provider says that the key was changed, run `ssh-keygen -R` with the server's name; otherwise somebody may be in between",
+    ),
+    (
+        "Permission denied (publickey",
+        "the tunnel's server wants a key it knows",
+        "make one with `ssh-keygen`, and register it with the provider if that asks for it",
+    ),
+];
+
+// === impl Program ===
+
+impl Program {
+    pub fn find(id: &str) -> Option<&'static Self> {
+        PROGRAMS.iter().find(|program| program.id == id)
+    }
+
+    /// Where it is on the PATH.
+    pub fn located(&self) -> Option<PathBuf> {
+        on_path(self.binary)
+    }
+
+    /// Whether a name of one's own can be asked for.
+    pub const fn takes_domain(&self) -> bool {
+        !self.domain_args.is_empty()
+    }
+
+    /// For `port`, under `domain` if one is given and can be asked for.
+    pub fn shape(&self, binary: PathBuf, port: u16, domain: Option<&str>) -> Shape {
+        let domain = domain.filter(|_| self.takes_domain());
+        let named = if domain.is_some() { self.domain_args } else { &[] };
+        let filled = |arg: &&str| {
+            arg.replace("{port}", &port.to_string()).replace("{domain}", domain.unwrap_or_default())
+        };
+        let args = self.options.iter().chain(named).chain(self.args).map(filled).collect();
+        let hosts = match domain {
+            Some(domain) => vec![domain.to_owned()],
+            None => self.hosts.iter().map(|&host| host.to_owned()).collect(),
+        };
+        Shape { program: binary, args, hosts, not: self.not, refusals: self.refusals }
+    }
+}
+
+// === impl Shape ===
+
+impl Shape {
+    /// A command of a person's own, split as a shell would; `{port}` in it is ours. The first https address it prints counts.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn of_command(command: &str, port: u16) -> Result<Self, String> {
+        let words = shell_words::split(command).map_err(|_| "its quotes do not end".to_owned())?;
+        let mut words = words.into_iter().map(|word| word.replace("{port}", &port.to_string()));
+        let program = words.next().ok_or("it is empty")?;
+        let path = Path::new(&program);
+        let binary = if path.components().count() > 1 { Some(path.to_owned()) } else { on_path(&program) };
+        let binary = binary.ok_or_else(|| format!("no program on the PATH is called `{program}`"))?;
+        Ok(Self { program: binary, args: words.collect(), hosts: Vec::new(), not: &[], refusals: &[] })
+    }
+
+    /// The address in a line of output, as an origin: `https://name.example`.
+    pub(crate) fn address_in(&self, line: &str) -> Option<Url> {
+        let starts = line.match_indices("https://").map(|(at, _)| &line[at..]);
+        let texts = starts.map(|text| {
+            text.split(|c: char| c.is_whitespace() || c.is_control() || "\"'`|,;<>()\\".contains(c))
+                .next()
+                .unwrap_or_default()
+        });
+        texts.filter_map(|text| Url::parse(text).ok()).find(|url| self.gives(url)).map(|mut url| {
+            url.set_path("");
+            url.set_query(None);
+            url.set_fragment(None);
+            url
+        })
+    }
+
+    fn gives(&self, url: &Url) -> bool {
+        let Some(Host::Domain(host)) = url.host() else { return false };
+        // A name without a dot is nobody's on the internet.
+        if url.port().is_some()
+            || !host.contains('.')
+            || self.not.iter().any(|part| is_not_theirs(host, part))
+        {
+            return false;
+        }
+        self.hosts.is_empty()
+            || self
+                .hosts
+                .iter()
+                .any(|end| host == end || (end.starts_with('.') && host.ends_with(end.as_str())))
+    }
+
+    /// Why trying again will not help, and what will.
+    pub(crate) fn refusal_in(&self, line: &str) -> Option<(&'static str, &'static str)> {
+        let found = self.refusals.iter().find(|(words, ..)| line.contains(words));
+        found.map(|&(_, reason, hint)| (reason, hint))
+    }
+}
+
+/// `api.` at the beginning of a name, or `-inspect.` anywhere in it.
+fn is_not_theirs(host: &str, part: &str) -> bool {
+    if part.starts_with('-') { host.contains(part) } else { host.starts_with(part) }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let endings = if cfg!(windows) { [".exe", ".cmd", ""].as_slice() } else { &[""] };
+    let paths = env::var_os("PATH")?;
+    env::split_paths(&paths)
+        .flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{name}{ending}"))))
+        .find(|path| is_program(path))
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(id: &str) -> Shape {
+        Program::find(id).unwrap().shape(PathBuf::from(id), 4711, None)
+    }
+
+    fn found(shape: &Shape, line: &str) -> Option<String> {
+        shape.address_in(line).map(|url| url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    /// Lines as the programs print them.
+    #[test]
+    fn the_address_is_found_in_what_each_program_prints_and_nothing_else_is_taken_for_it() {
+        for (id, line, address) in [
+            (
+                "cloudflared",
+                "2026-11-25T10:00:00Z INF |  https://calm-harbour-31.trycloudflare.com                 |",
+                "https://calm-harbour-31.trycloudflare.com",
+            ),
+            (
+                "ngrok",
+                r#"{"addr":"http://localhost:4711","lvl":"info","msg":"started tunnel","url":"https://a1b2.ngrok-free.app"}"#,
+                "https://a1b2.ngrok-free.app",
+            ),
+            ("tailscale", "https://box.tail1234.ts.net/", "https://box.tail1234.ts.net"),
+            (
+                "devtunnel",
+                "Connect via browser: https://abc123.euw.devtunnels.ms:4711, https://abc123-4711.euw.devtunnels.ms",
+                "https://abc123-4711.euw.devtunnels.ms",
+            ),
+            (
+                "zrok",
+                r#"{"level":"info","msg":"access your zrok share at the following endpoints:\n https://x1y2.share.zrok.io"}"#,
+                "https://x1y2.share.zrok.io",
+            ),
+            (
+                "localhost-run",
+                "0a1b2c.lhr.life tunneled with tls termination, https://0a1b2c.lhr.life",
+                "https://0a1b2c.lhr.life",
+            ),
+            (
+                "pinggy",
+                "https://rnxyz-1-2-3-4.a.free.pinggy.link",
+                "https://rnxyz-1-2-3-4.a.free.pinggy.link",
+            ),
+            (
+                "serveo",
+                "\u{1b}[32mForwarding HTTP traffic from https://abc.serveo.net\u{1b}[0m",
+                "https://abc.serveo.net",
+            ),
+        ] {
+            assert_eq!(found(&shape(id), line).as_deref(), Some(address), "{id}");
+        }
+        for (id, line) in [
+            ("cloudflared", "INF Requesting new quick Tunnel on https://api.trycloudflare.com/tunnel ..."),
+            (
+                "cloudflared",
+                "see https://www.cloudflare.com/website-terms/ and https://developers.cloudflare.com/x",
+            ),
+            ("devtunnel", "Inspect network activity: https://abc123-4711-inspect.euw.devtunnels.ms"),
+            ("localhost-run", "create an account at https://admin.localhost.run/"),
+            ("ngrok", "https://a1b2.ngrok-free.app.evil.example/"),
+            ("ngrok", "https://evil.example/?https://x@a1b2"),
+            ("cloudflared", "https://"),
+        ] {
+            assert_eq!(found(&shape(id), line), None, "{id}: {line}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_ones_own_is_asked_for_and_no_other_taken() {
+        let shape = Program::find("ngrok").unwrap().shape("ngrok".into(), 4711, Some("mine.ngrok.app"));
+        assert_eq!(
+            shape.args.join(" "),
+            "http --log stdout --log-format json --url https://mine.ngrok.app 4711"
+        );
+        assert_eq!(found(&shape, "https://mine.ngrok.app").as_deref(), Some("https://mine.ngrok.app"));
+        assert_eq!(found(&shape, "https://other.ngrok.app"), None);
+    }
+
+    #[test]
+    fn a_command_of_ones_own_is_split_as_a_shell_would() {
+        let shape = Shape::of_command("sh -c 'serve {port} --name \"a b\"'", 4711).unwrap();
+        assert_eq!(shape.args, ["-c", "serve 4711 --name \"a b\""]);
+        assert_eq!(
+            found(&shape, "at https://mcp.example.com/x?y").as_deref(),
+            Some("https://mcp.example.com")
+        );
+        assert_eq!(found(&shape, "at https://localhost and https://10.0.0.1"), None);
+        for wrong in ["", "   ", "sh 'x", "no-such-program-anywhere {port}"] {
+            assert!(Shape::of_command(wrong, 1).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_program_has_all_that_a_person_is_told() {
+        for program in PROGRAMS {
+            assert!(program.about.ends_with('.') && !program.install.is_empty(), "{}", program.id);
+            assert!(program.args.iter().any(|arg| arg.contains("{port}")), "{}", program.id);
+            assert_eq!(Program::find(program.id), Some(program));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The supervisor with programs that behave and misbehave like the real ones: small shell scripts.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tunnel::{Doubt, Outside, Program, Shape, State, Tunnel};
+use url::Url;
+
+const QUICK: &str = "https://calm-harbour-31.trycloudflare.com/";
+
+/// What was done with addresses, and whether they lead here.
+#[derive(Default)]
+struct World {
+    told: Mutex<Vec<String>>,
+    doubt: Mutex<Option<Doubt>>,
+}
+
+#[async_trait]
+impl Outside for World {
+    async fn opened(&self, url: &Url) {
+        self.told.lock().unwrap().push(url.to_string());
+    }
+
+    async fn closed(&self) {
+        self.told.lock().unwrap().push("closed".into());
+    }
+
+    async fn look(&self, _: &Url) -> Result<(), Doubt> {
+        self.doubt.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+struct Bench {
+    folder: TempDir,
+    world: Arc<World>,
+    state: watch::Receiver<State>,
+    tunnel: Tunnel,
+}
+
+impl Bench {
+    /// A program that runs `script`, taken for cloudflared; `$1` is a folder of its own.
+    fn start(script: &str) -> Self {
+        Self::start_as("cloudflared", script)
+    }
+
+    fn start_as(id: &str, script: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        let text = format!("#!/bin/sh\ncd {}\n{script}\n", folder.path().display());
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Self::with(folder, Program::find(id).unwrap().shape(program, 4711, None))
+    }
+
+    fn with(folder: TempDir, shape: Shape) -> Self {
+        let (sender, state) = watch::channel(State::Off);
+        let world = Arc::<World>::default();
+        let tunnel = Tunnel::start(shape, world.clone(), sender);
+        Self { folder, world, state, tunnel }
+    }
+
+    async fn until(&mut self, what: impl FnMut(&State) -> bool) -> State {
+        tokio::time::timeout(Duration::from_secs(20), self.state.wait_for(what))
+            .await
+            .unwrap()
+            .unwrap()
+            .clone()
+    }
+
+    async fn reachable(&mut self) -> String {
+        let state = self.until(|state| matches!(state, State::Reachable { .. })).await;
+        let State::Reachable { url } = state else { unreachable!() };
+        url.to_string()
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.world.told.lock().unwrap().clone()
+    }
+
+    fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+}
+
+fn is_alive(pid: &str) -> bool {
+    Path::new("/proc").join(pid.trim()).exists() || !Path::new("/proc/self").exists()
+}
+
+#[tokio::test]
+async fn an_address_is_told_once_and_reachable_when_it_leads_here() {
+    let mut bench = Bench::start(&format!("echo 'starting' >&2; echo '|  {QUICK}  |' >&2; exec sleep 60"));
+    assert_eq!(bench.reachable().await, QUICK);
+    assert_eq!(bench.told(), [QUICK]);
+    bench.tunnel.stop().await;
+    assert_eq!(*bench.state.borrow(), State::Off);
+    assert_eq!(bench.world.told.lock().unwrap().as_slice(), [QUICK, "closed"]);
+}
+
+#[tokio::test]
+async fn the_program_gets_our_port_and_is_ended_with_all_it_started() {
+    let script =
+        format!("echo \"$@\" > args; sleep 600 & echo $! > child; echo $$ > self; echo {QUICK}; wait");
+    let mut bench = Bench::start(&script);
+    bench.reachable().await;
+    assert_eq!(bench.file("args").trim(), "tunnel --no-autoupdate --url http://127.0.0.1:4711");
+    let (program, child) = (bench.file("self"), bench.file("child"));
+    assert!(is_alive(&program) && is_alive(&child));
+    bench.tunnel.stop().await;
+    assert!(!is_alive(&program), "the program");
+    // Its own child is reaped by whoever inherits it.
+    for _ in 0..200 {
+        if !is_alive(&child)
+            || fs::read_to_string(format!("/proc/{}/stat", child.trim()))
+                .is_ok_and(|stat| stat.contains(") Z "))
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("what the program started goes on");
+}
+
+#[tokio::test]
+async fn one_that_ends_is_started_again_and_the_same_address_changes_nothing() {
+    let script =
+        format!("echo x >> runs; echo {QUICK}; if [ $(wc -l < runs) -gt 1 ]; then exec sleep 60; fi; exit 3");
+    let mut bench = Bench::start(&script);
+    let lost = bench.until(|state| matches!(state, State::Lost { .. })).await;
+    let State::Lost { reason, hint } = lost else { unreachable!() };
+    assert!(reason.contains("exit code 3"), "{reason}");
+    assert!(!hint.is_empty());
+    assert_eq!(bench.reachable().await, QUICK);
+    assert_eq!(bench.told(), [QUICK]);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn another_address_after_a_restart_is_told() {
+    let script = "echo x >> runs; n=$(wc -l < runs); echo https://name-$((n)).trycloudflare.com; [ $n -gt 1 ] && exec sleep 60; exit 1";
+    let mut bench = Bench::start(script);
+    bench.until(|state| matches!(state, State::Reachable { url } if url.as_str().contains("name-2"))).await;
+    assert_eq!(bench.told(), ["https://name-1.trycloudflare.com/", "https://name-2.trycloudflare.com/"]);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_that_changes_while_it_runs_is_taken_over() {
+    let script = "echo x >> runs; n=$(wc -l < runs); echo https://a$n.trycloudflare.com; [ $n -gt 1 ] && exec sleep 60; sleep 0.2; echo https://other.trycloudflare.com; exec sleep 60";
+    let mut bench = Bench::start(script);
+    let lost = bench.until(|state| matches!(state, State::Lost { .. })).await;
+    let State::Lost { reason, .. } = lost else { unreachable!() };
+    assert!(reason.contains("https://other.trycloudflare.com"), "{reason}");
+    bench.until(|state| matches!(state, State::Reachable { url } if url.as_str().contains("//a2."))).await;
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_and_says_what_to_do() {
+    let line = r#"{"err":"authentication failed: ... ERR_NGROK_105 ...","lvl":"eror"}"#;
+    let mut bench = Bench::start_as("ngrok", &format!("echo x >> runs; echo '{line}'; exit 1"));
+    let state = bench.until(|state| matches!(state, State::Refused { .. })).await;
+    let State::Refused { reason, hint } = state else { unreachable!() };
+    assert_eq!(reason, "ngrok does not know the authtoken");
+    assert!(hint.contains("add-authtoken"), "{hint}");
+    assert_eq!(bench.file("runs").lines().count(), 1);
+    assert_eq!(bench.told(), ["closed"]);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_started_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Program::find("cloudflared").unwrap().shape(folder.path().join("gone"), 1, None);
+    let mut bench = Bench::with(folder, shape);
+    let state = bench.until(|state| matches!(state, State::Refused { .. })).await;
+    assert!(matches!(state, State::Refused { reason, .. } if reason.contains("could not be started")));
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn garbage_and_endless_lines_cost_little_and_hide_nothing() {
+    let script = format!(
+        "head -c 3000000 /dev/urandom; head -c 200000 /dev/zero | tr '\\0' x; printf '\\n\\377\\376 {QUICK}\\r'; exec sleep 60"
+    );
+    let mut bench = Bench::start(&script);
+    assert_eq!(bench.reachable().await, QUICK);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_lead_here_is_doubted_until_it_does() {
+    let mut bench = Bench::start(&format!("echo {QUICK}; exec sleep 600"));
+    let doubt = Doubt { reason: "another server answers".into(), hint: "switch it off and on".into() };
+    *bench.world.doubt.lock().unwrap() = Some(doubt.clone());
+    bench.until(|state| matches!(state, State::Up { doubt: None, .. })).await;
+    // Looks are two seconds apart: time is moved instead of waited for.
+    tokio::time::pause();
+    let up = bench.until(|state| matches!(state, State::Up { doubt: Some(_), .. })).await;
+    assert!(matches!(up, State::Up { doubt: Some(told), .. } if told == doubt));
+    *bench.world.doubt.lock().unwrap() = None;
+    assert_eq!(bench.reachable().await, QUICK);
+    tokio::time::resume();
+    bench.tunnel.stop().await;
+}
