@@ -74,6 +74,11 @@ const stages = {
     needSystemPackages(PAGES_TEST);
     return nodeTests('pages', 15);
   },
+  // The MCP Inspector of several years, operated in a real browser as people do.
+  inspector() {
+    needSystemPackages(PAGES_TEST);
+    return nodeTests('inspector', 15);
+  },
   // The app in a real window, under a display, a bus and a panel of its own.
   async desktop() {
     needSystemPackages(DESKTOP_TEST);

@@ -56,7 +56,11 @@ enum Fault {
     NoPkce,
     PlainPkce,
     ForeignResource,
+    State,
 }
+
+/// Longest `state` that is kept and given back, in bytes; clients that put a whole page's worth into it do with half of that.
+const LONGEST_STATE: usize = 4096;
 
 pub(crate) async fn get(
     flow: State<Flow>,
@@ -109,7 +113,7 @@ async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Clien
         None => client.only_redirect().cloned(),
     }
     .ok_or(AuthorizeError::Redirect)?;
-    let state = params.get("state").map(str::to_owned);
+    let state = params.get("state").filter(|state| is_state(state)).map(str::to_owned);
 
     let checked = check(flow, site, &params);
     let (challenge, resource) = checked.map_err(|fault| {
@@ -150,6 +154,9 @@ fn check(flow: &Flow, site: &Site, params: &Params) -> Result<(PkceChallenge, St
     if params.get("response_mode").is_some_and(|mode| mode != "query") {
         return Err(Fault::ResponseMode);
     }
+    if params.get("state").is_some_and(|state| !is_state(state)) {
+        return Err(Fault::State);
+    }
     let challenge = params.get("code_challenge").ok_or(Fault::NoPkce)?;
     // Absent means `plain` (RFC 7636 section 4.3), which protects nothing.
     if params.get("code_challenge_method") != Some("S256") {
@@ -166,6 +173,11 @@ fn check(flow: &Flow, site: &Site, params: &Params) -> Result<(PkceChallenge, St
         }
     }
     Ok((challenge, resource))
+}
+
+/// RFC 6749 appendix A.5. Anything else would grow on its way through JSON and back.
+fn is_state(state: &str) -> bool {
+    state.len() <= LONGEST_STATE && state.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
 
 fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeError) -> Response {
@@ -204,13 +216,8 @@ fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeErro
         AuthorizeError::Client(UnknownClient::Document(document)) if document.is_transient() => {
             event(about, "temporarily_unavailable");
             let hint = "Wait a moment, then start again from your client.";
-            page(
-                flow,
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The client could not be identified just now",
-                refused,
-                hint,
-            )
+            let title = "The client could not be identified just now";
+            pages::busy(page(flow, StatusCode::SERVICE_UNAVAILABLE, title, refused, hint), None)
         }
         AuthorizeError::Client(UnknownClient::Blocked) => {
             event(about, "invalid_client");
@@ -248,19 +255,13 @@ fn page(flow: &Flow, status: StatusCode, title: &str, refused: &AuthorizeError, 
 }
 
 impl Return {
-    /// Whether a browser may be sent there without anybody having looked: this computer, a client somebody approved or
-    /// configured, or the very host that published the client's document. Anybody can register and anybody can publish,
-    /// so anything else would make us an open redirector (RFC 9700 section 4.11.2).
+    /// Whether a browser may be sent there without anybody having looked: this computer, or a client somebody approved or
+    /// configured. Anybody can register and anybody can publish, so anything else would make us an open redirector
+    /// (RFC 9700 section 4.11.2).
     fn is_trusted(&self) -> bool {
         self.redirect_uri.is_loopback()
             || self.client.kind == ClientKind::Static
             || self.client.approved_at.is_some()
-            || self.goes_home()
-    }
-
-    fn goes_home(&self) -> bool {
-        let to = self.redirect_uri.url();
-        to.scheme() == "https" && self.client.verified_host().is_some_and(|host| to.host_str() == Some(&host))
     }
 }
 
@@ -301,7 +302,7 @@ impl Fault {
         match self {
             Self::ResponseType => "unsupported_response_type",
             Self::RequestObject => "request_not_supported",
-            Self::ResponseMode | Self::NoPkce | Self::PlainPkce => "invalid_request",
+            Self::ResponseMode | Self::NoPkce | Self::PlainPkce | Self::State => "invalid_request",
             Self::ForeignResource => "invalid_target",
         }
     }
@@ -313,6 +314,7 @@ impl Fault {
             Self::ResponseMode => "response_mode must be query",
             Self::NoPkce => "code_challenge is missing; PKCE is required",
             Self::PlainPkce => "code_challenge must be a SHA-256 with code_challenge_method=S256",
+            Self::State => "state must be at most 4096 printable ASCII characters",
             Self::ForeignResource => "resource is not the URL of this MCP server",
         }
     }
@@ -347,10 +349,10 @@ mod tests {
     }
 
     #[test]
-    fn a_published_client_is_trusted_with_its_own_host_and_this_computer_until_somebody_approved_it() {
+    fn a_published_client_is_trusted_with_this_computer_only_until_somebody_approved_it() {
         let id = "https://client.example/oauth/client.json";
         for (redirect, at_first) in [
-            ("https://client.example/callback", true),
+            ("https://client.example/callback", false),
             ("http://127.0.0.1:5000/callback", true),
             ("https://victim.example/callback", false),
             ("https://sub.client.example/callback", false),

@@ -38,6 +38,23 @@ pub use flow::{Flow, Parts, Policy};
 /// How long an access token of ours lives.
 pub const ACCESS_TOKEN_LIFETIME: std::time::Duration = access_token::Mint::LIFETIME;
 
+/// What is served besides the callback, which cannot be one of these: two handlers for one path are refused by the router.
+pub const ROUTES: &[&str] = &[
+    "/",
+    "/authorize",
+    "/consent",
+    "/healthz",
+    "/jwks",
+    "/mcp",
+    "/oauth/authorize",
+    "/oauth/register",
+    "/oauth/token",
+    "/readyz",
+    "/register",
+    "/revoke",
+    "/token",
+];
+
 /// The whole public surface: the authorization server with `mcp` behind its bearer check.
 ///
 /// A request's listener is told apart by a [`model::origin::Ingress`] extension; without one it is the main listener.

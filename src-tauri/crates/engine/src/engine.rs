@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
+use futures::FutureExt as _;
 use model::Secret;
 use model::event::AuthEvent;
 use model::settings::Settings;
@@ -174,7 +176,9 @@ impl Engine {
         }
         *write(&self.0.settings) = Some(settings.clone());
         self.0.lasting.paused.store(settings.server.paused, Ordering::Relaxed);
-        Ok(Running::start_among(settings, world, &self.0.lasting).await?)
+        // A panic here must be seen as what it is, and not leave everybody waiting for a start.
+        let start = AssertUnwindSafe(Running::start_among(settings, world, &self.0.lasting)).catch_unwind();
+        Ok(start.await.map_err(|_| NotStarted::Crashed)??)
     }
 
     /// Lets what runs finish, within [`crate::GRACE`].
@@ -379,6 +383,8 @@ pub enum NotStarted {
     Settings(Vec<Problem>),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("the server broke while it started; send us the support bundle from Settings")]
+    Crashed,
 }
 
 impl NotStarted {
@@ -387,6 +393,7 @@ impl NotStarted {
         match self {
             Self::Settings(_) => "bad_settings",
             Self::Start(error) => error.code(),
+            Self::Crashed => "crashed",
         }
     }
 }

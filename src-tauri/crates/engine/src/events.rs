@@ -3,8 +3,8 @@
 //! While the store does not take them, events wait in the queue. When more comes than fits, events are dropped and counted,
 //! and the count is told; those of strangers go first. What was not written is told to nobody.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What a client asks over and over is recorded once in this time, in milliseconds.
 const REPEATED_MILLIS: i64 = 60_000;
+/// Events of strangers that are lines of the process log, in a minute.
+const LOGGED: u32 = 120;
 /// Questions remembered for that.
 const ASKED: u64 = 4_096;
 
@@ -39,7 +41,13 @@ pub struct Bus {
     strangers: Arc<AtomicUsize>,
     /// When each was last recorded.
     asked: Cache<Asked, Timestamp>,
+    /// Lines of strangers in the process log.
+    logged: Arc<Minute>,
 }
+
+/// How much was logged in this minute.
+#[derive(Debug, Default)]
+struct Minute(Mutex<(i64, u32)>);
 
 /// The writing end, to be run by one task.
 pub(crate) struct Writer {
@@ -89,7 +97,7 @@ impl Bus {
             dropped: dropped.clone(),
             strangers: strangers.clone(),
         };
-        (Self { queue, live, dropped, strangers, asked: Cache::new(ASKED) }, writer)
+        (Self { queue, live, dropped, strangers, asked: Cache::new(ASKED), logged: Arc::default() }, writer)
     }
 
     /// Ends when all that was recorded until now is written, or given up.
@@ -156,14 +164,35 @@ fn is_strangers(event: &AuthEvent) -> bool {
 }
 
 /// For whoever reads the process log: what happened and in which attempt. Who it was stands in the auth log only.
-fn log(event: &AuthEvent) {
+///
+/// Strangers can cause as many events as they like, so only so many of theirs a minute are lines of the log.
+fn log(event: &AuthEvent, strangers: &Minute) {
     let attempt = event.about.attempt.as_ref().map_or("-", AttemptId::as_str);
     let (name, origin) = (event.kind.name(), event.about.origin);
     match &event.kind {
         EventKind::MetadataRead { .. } | EventKind::Challenged { .. } => {
             tracing::debug!(attempt, ?origin, "{name}");
         }
+        _ if is_strangers(event) && !strangers.has_room(event.at) => {
+            tracing::debug!(attempt, ?origin, "{name}");
+        }
         _ => tracing::info!(attempt, ?origin, "{name}"),
+    }
+}
+
+impl Minute {
+    /// `false` once this minute has had enough; that is said once.
+    fn has_room(&self, at: Timestamp) -> bool {
+        let minute = at.secs() / 60;
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 != minute {
+            *state = (minute, 0);
+        }
+        state.1 = state.1.saturating_add(1);
+        if state.1 == LOGGED + 1 {
+            tracing::info!("many strangers: the rest of this minute is in the auth log only");
+        }
+        state.1 <= LOGGED
     }
 }
 
@@ -172,7 +201,7 @@ impl EventSink for Bus {
         if self.is_repeated(&event) {
             return;
         }
-        log(&event);
+        log(&event, &self.logged);
         if self.enqueue(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

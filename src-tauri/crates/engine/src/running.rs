@@ -267,7 +267,12 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
+        // What the provider was told goes on although whoever asked has hung up.
+        let finished = async {
+            self.tasks.wait().await;
+            self.flow.settled().await;
+        };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
             tracing::warn!("some requests did not finish in time and were cut off");
         }
         if let Err(error) = self.flow.flush_activity().await {
@@ -331,7 +336,7 @@ async fn open_store(
 }
 
 /// Readable by its owner only.
-fn make_folder(path: &Path) -> Result<(), StartError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), StartError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -87,8 +87,7 @@ fn issuer(rules: &Rules<'_>, claims: &Map<String, Value>, which: Which) -> Resul
 
 /// An access token says what may be done with it, an ID token which sign-in it answers.
 fn which(claims: &Map<String, Value>) -> Which {
-    let access =
-        ["scp", "scope", "appid", "azp", "client_id"].iter().any(|claim| claims.contains_key(*claim));
+    let access = ["scp", "scope", "appid"].iter().any(|claim| claims.contains_key(*claim));
     if access && !claims.contains_key("nonce") { Which::Access } else { Which::Id }
 }
 

@@ -160,7 +160,8 @@ pub trait Store: Send + Sync + 'static {
     async fn advance_grant(&self, grant: &Grant) -> Result<Swap, StoreError>;
 
     // --- sessions and their refresh tokens ---
-    /// One transaction: advances the grant, approves its client, adds the session and its first refresh token.
+    /// One transaction: advances the grant, approves its client, adds the session and its first refresh token. `Lost` also
+    /// if the client is blocked.
     async fn open_session(
         &self,
         grant: &Grant,

@@ -132,8 +132,9 @@ impl Store for MemoryStore {
     ) -> Result<Swap, StoreError> {
         let mut tables = self.tables();
         let swap = tables.may_advance(grant)?;
-        if swap == Swap::Lost {
-            return Ok(swap);
+        let blocked = tables.clients.get(&session.client).is_some_and(Client::is_blocked);
+        if swap == Swap::Lost || blocked {
+            return Ok(Swap::Lost);
         }
         if tables.sessions.contains_key(&session.id) || tables.refresh_tokens.contains_key(&refresh.hash) {
             return Err(tables::taken("session"));

@@ -480,7 +480,7 @@ impl From<&Client> for ClientRow {
     fn from(client: &Client) -> Self {
         let redirects = client.redirects.iter().take(MOST_REDIRECTS);
         Self {
-            id: cut(client.id.as_str()),
+            id: client.id.to_string(),
             kind: client.kind,
             name: client.name.as_deref().map(cut),
             uri: client.uri.as_deref().map(cut),

@@ -106,7 +106,7 @@ struct Story<'a> {
     events: &'a [AuthEvent],
     now: Timestamp,
     person: Option<&'a Person>,
-    /// Position in `events` of the token that began the session.
+    /// Position in `events` of the token that began the newest session.
     token: Option<usize>,
 }
 
@@ -121,7 +121,7 @@ impl AttemptRow {
             events,
             now,
             person: events.iter().rev().find_map(|event| event.about.person.as_ref()),
-            token: events.iter().position(|event| matches!(event.kind, EventKind::TokenIssued)),
+            token: events.iter().rposition(|event| matches!(event.kind, EventKind::TokenIssued)),
         };
         let latest = |of: fn(&AuthEvent) -> Option<String>| events.iter().rev().find_map(of);
         Some(Self {
@@ -161,6 +161,13 @@ impl Story<'_> {
         }
     }
 
+    /// Real clients post the same code twice at once; the second is refused and nothing is lost.
+    fn is_double_post(&self, at: usize, kind: &EventKind) -> bool {
+        let Some(token) = self.token.filter(|token| at > *token) else { return false };
+        let after = self.events[at].at.since(self.events[token].at);
+        matches!(kind, EventKind::TokenRefused { .. }) && after < PROGRAM
+    }
+
     fn steps(&self) -> Vec<AttemptStep> {
         let mut steps = STEPS.map(|step| AttemptStep {
             step,
@@ -170,6 +177,9 @@ impl Story<'_> {
             detail: None,
         });
         for (at, event) in self.events.iter().enumerate() {
+            if self.is_double_post(at, &event.kind) {
+                continue;
+            }
             let step = self.step_of(at, &event.kind);
             let Some(told) = steps.iter_mut().find(|told| told.step == step) else { continue };
             // Documents are read and challenges given again and again; the first time is what led on.
@@ -286,9 +296,10 @@ impl Story<'_> {
 
     /// From the browser's arrival to the token: what a person had to wait and do.
     fn sign_in_took(&self) -> Option<Duration> {
-        let begun =
-            self.events.iter().find(|event| matches!(event.kind, EventKind::AuthorizeStarted { .. }))?;
-        let issued = &self.events[self.token?];
+        let token = self.token?;
+        let issued = &self.events[token];
+        let started = |event: &&AuthEvent| matches!(event.kind, EventKind::AuthorizeStarted { .. });
+        let begun = self.events[..token].iter().rfind(started)?;
         Some(issued.at.since(begun.at))
     }
 

@@ -52,7 +52,11 @@ impl Api {
         let home = std::env::home_dir().map(|home| home.display().to_string()).filter(|home| home.len() > 1);
         let files = files.into_iter().map(|file| match &home {
             // Folders are named after people.
-            Some(home) => BundleFile { text: file.text.replace(home.as_str(), "~"), ..file },
+            Some(home) => {
+                // In JSON a backslash is written twice.
+                let text = file.text.replace(home.as_str(), "~").replace(&home.replace('\\', "\\\\"), "~");
+                BundleFile { text, ..file }
+            }
             None => file,
         });
         Ok(SupportBundle { name, files: files.collect() })
@@ -82,7 +86,7 @@ impl Pseudonyms {
         let mut names = vec![text("name"), text("username"), text("object")];
         *person = json!(format!("person {number}"));
         // Sentences of the row may have them too, the longer ones first.
-        names.retain(|name| name.len() > 2);
+        names.retain(|name| !name.is_empty());
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         replace(&mut row, &names, &format!("person {number}"));
         row

@@ -131,14 +131,19 @@ impl ApiParts {
         }];
         findings.push(self.expiry(claims));
         let audience = text(claims, "aud").unwrap_or_default();
-        findings.push(if self.sites().any(|site| site.mcp_url() == audience) {
-            Finding::good(format!("it is meant for this server ({audience})"))
-        } else {
-            Finding::bad(
-                format!("it is meant for `{audience}`, not for this server"),
-                "give the client the MCP URL that Home shows, and connect again",
-            )
-        });
+        findings.push(
+            if [Origin::Local, Origin::Public]
+                .iter()
+                .any(|origin| self.flow.origins().is_our_resource(audience, *origin))
+            {
+                Finding::good(format!("it is meant for this server ({audience})"))
+            } else {
+                Finding::bad(
+                    format!("it is meant for `{audience}`, not for this server"),
+                    "give the client the MCP URL that Home shows, and connect again",
+                )
+            },
+        );
         let session = match text(claims, "sid").and_then(SessionId::parse) {
             Some(id) => self.store.lookup_session(&id).await.ok().flatten(),
             None => None,

@@ -1,11 +1,12 @@
 //! What each command does. The table in [`super`] names them and gives their types.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use model::client::Client;
+use model::client::{Client, ClientAuth, ClientKind};
 use model::ids::{AttemptId, ClientId, SessionId};
 use model::ports::{AttemptQuery, ClientQuery, EventQuery, Forget};
 use model::session::{Ended, Session};
+use model::time::Timestamp;
 use practice::{Fault, Practice};
 
 use super::answers::{ClientRow, Done, EventRow, PracticeState, SessionClient, SessionRow, SessionsEnded};
@@ -83,15 +84,19 @@ impl Api {
             });
         }
         let since = blocked.then(|| live.flow.now());
-        if !live.store.block_client(&id, since).await? {
-            return Err(NO_CLIENT);
+        let known = live.store.block_client(&id, since).await?;
+        let sessions = live.store.list_sessions().await?.into_iter();
+        let its: Vec<Session> = sessions.filter(|session| session.client == id).collect();
+        if !known {
+            // A published client need not be on record to have sessions; whoever is turned away is.
+            let session = its.first().ok_or(NO_CLIENT)?;
+            live.store.put_client(&turned_away(session, since)).await?;
         }
         if !blocked {
             return Ok(SessionsEnded { ended: 0 });
         }
-        let sessions = live.store.list_sessions().await?.into_iter();
-        let its = sessions.filter(|session| session.client == id && session.is_live());
-        Ok(SessionsEnded { ended: live.end_all(its.map(|session| session.id)).await? })
+        let its = its.into_iter().filter(Session::is_live).map(|session| session.id);
+        Ok(SessionsEnded { ended: live.end_all(its).await? })
     }
 
     pub(super) async fn list_attempts(&self, query: AttemptsQuery) -> Answer<Vec<AttemptRow>> {
@@ -99,7 +104,7 @@ impl Api {
         if query.ids.len() > MOST_ATTEMPTS as usize {
             return Err(ApiError::BadRequest(format!("`ids`: more than {MOST_ATTEMPTS}")));
         }
-        let only: Option<Vec<AttemptId>> = query.ids.iter().map(|id| AttemptId::parse(id)).collect();
+        let only: Option<BTreeSet<AttemptId>> = query.ids.iter().map(|id| AttemptId::parse(id)).collect();
         let only =
             only.ok_or_else(|| ApiError::BadRequest("`ids`: not an identifier of this server".into()))?;
         let live = self.live()?;
@@ -107,7 +112,7 @@ impl Api {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let asked = AttemptQuery { only, before: query.before, limit };
+        let asked = AttemptQuery { only: only.into_iter().collect(), before: query.before, limit };
         let (attempts, now) = (live.store.list_attempts(&asked).await?, live.flow.now());
         Ok(attempts.iter().filter_map(|events| AttemptRow::of(events, now)).collect())
     }
@@ -204,6 +209,24 @@ impl ApiParts {
             what: "the practice tenant is off: people sign in at the identity provider of the settings",
             hint: "start the server with --practice to use it",
         })
+    }
+}
+
+/// All that a session knows of its client.
+fn turned_away(session: &Session, since: Option<Timestamp>) -> Client {
+    Client {
+        id: session.client.clone(),
+        kind: if session.client.is_url() { ClientKind::Document } else { ClientKind::Dynamic },
+        name: session.client_name.clone(),
+        uri: None,
+        logo_uri: None,
+        redirects: Vec::new(),
+        auth: ClientAuth::None,
+        scope: session.scope.clone(),
+        created_at: session.created_at,
+        approved_at: Some(session.created_at),
+        attempt: Some(session.attempt.clone()),
+        blocked_at: since,
     }
 }
 

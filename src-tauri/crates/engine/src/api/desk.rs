@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use model::origin::Site;
-use model::settings::{Identity, Settings};
+use model::settings::{Database, Identity, Settings};
 use model::{ExposeSecret as _, Secret};
 use secrecy::SecretString;
 
@@ -14,6 +14,7 @@ use super::answers::{
 use super::requests::{Empty, EnvText, PauseSwitch, SettingsChange};
 use super::{Api, ApiError};
 use crate::engine::Drafted;
+use crate::running::make_folder;
 use crate::settings::{Exposure, SettingsDraft, edited};
 use crate::vault;
 
@@ -187,9 +188,12 @@ impl Api {
         if secrets.is_empty() {
             return Ok(());
         }
-        let needed = vault::exists(folder) || self.0.live().is_some();
-        std::fs::create_dir_all(folder)
-            .map_err(|error| not_saved(&format!("the data folder cannot be made: {error}")))?;
+        let has_database = match drafted.draft.validate().map(|settings| settings.storage.database) {
+            Ok(Database::Sqlite(path)) => path.exists(),
+            _ => false,
+        };
+        let needed = has_database || vault::exists(folder) || self.0.live().is_some();
+        make_folder(folder).map_err(|error| not_saved(&error.to_string()))?;
         let key = world
             .master_key
             .load(folder, needed, world.entropy.clone())

@@ -64,6 +64,16 @@ pub(super) async fn block(db: &SqlitePool, id: &ClientId, since: Option<Timestam
     Ok(true)
 }
 
+pub(super) async fn is_blocked(tx: &mut SqliteConnection, id: &ClientId) -> Outcome<bool> {
+    let blocked: Option<bool> = query_scalar(
+        "SELECT json_valid(data) AND json_extract(data, '$.blocked_at') IS NOT NULL FROM clients WHERE id = ?",
+    )
+    .bind(id.as_str())
+    .fetch_optional(tx)
+    .await?;
+    Ok(blocked.unwrap_or(false))
+}
+
 /// In the order of [`rules::in_listing_order`]: SQLite takes NULL for the smallest, so those never approved come last.
 pub(super) async fn list(db: &SqlitePool, asked: &ClientQuery) -> Outcome<Vec<Client>> {
     let rows: Vec<(String, String)> = query_as(

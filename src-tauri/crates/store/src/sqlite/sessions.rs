@@ -28,7 +28,9 @@ pub(super) async fn open(
     refresh: &RefreshToken,
 ) -> Outcome<Swap> {
     let mut tx = write(db).await?;
-    if grants::advance(&mut tx, grant).await? == Swap::Lost {
+    if clients::is_blocked(&mut tx, &session.client).await?
+        || grants::advance(&mut tx, grant).await? == Swap::Lost
+    {
         return Ok(Swap::Lost);
     }
     query("INSERT INTO sessions (id, state, created_at, expires_at, data) VALUES (?, ?, ?, ?, ?)")

@@ -44,6 +44,7 @@ macro_rules! store_contract {
                 grants::a_flood_of_sign_ins_leaves_pages_to_others,
                 sessions::opening_exchanges_the_grant_and_adds_session_and_token,
                 sessions::opening_approves_the_client,
+                sessions::a_blocked_client_is_given_no_session,
                 sessions::a_lost_opening_leaves_nothing_behind,
                 sessions::of_parallel_openings_exactly_one_is_done,
                 sessions::sessions_are_listed_newest_first,

@@ -37,6 +37,20 @@ pub(crate) async fn opening_approves_the_client(backend: Backend) {
     assert_eq!(bench.store.lookup_client(&expected.id).await.unwrap(), Some(expected));
 }
 
+pub(crate) async fn a_blocked_client_is_given_no_session(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let approved = make.add_approved(&*bench.store, make.hash(), at(0)).await;
+    let client = Client { id: approved.client.clone(), ..make.client(at(0)) };
+    bench.store.put_client(&client).await.unwrap();
+    assert!(bench.store.block_client(&client.id, Some(at(1))).await.unwrap());
+    let (exchanged, session, token) = make.session(&approved);
+    lost(bench.store.open_session(&exchanged, &session, &token).await);
+    assert_eq!(bench.store.lookup_session(&session.id).await.unwrap(), None);
+    assert_eq!(bench.store.find_refresh(&token.hash).await.unwrap(), None);
+    assert!(bench.store.block_client(&client.id, None).await.unwrap());
+    done(bench.store.open_session(&exchanged, &session, &token).await);
+}
+
 pub(crate) async fn a_lost_opening_leaves_nothing_behind(backend: Backend) {
     let (bench, make) = (backend.open().await, Maker::new());
     let approved = make.add_approved(&*bench.store, make.hash(), at(0)).await;

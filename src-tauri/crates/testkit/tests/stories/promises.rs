@@ -142,6 +142,6 @@ async fn a_flood_of_strangers_does_not_grow_the_log_without_bound() {
         let Some(last) = page.last() else { break };
         (kept, before) = (kept + page.len(), Some(last.seq));
     }
-    assert!(kept + usize::try_from(rig.running.bus.dropped()).unwrap() <= 30_000);
-    assert!(kept < 12_000, "{kept} rows are kept of 30000");
+    // Strangers have half of the log.
+    assert!((1..=51).contains(&kept), "{kept} rows are kept");
 }

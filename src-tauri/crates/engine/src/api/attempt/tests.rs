@@ -243,3 +243,26 @@ fn what_is_left_of_an_attempt_whose_beginning_is_gone_is_still_told() {
     let row = row(&[(4000, EventKind::Refreshed)], 4001);
     assert_eq!((row.verdict.is, states(&row).as_str()), (Outcome::Connected, "sssssssssd"));
 }
+
+#[test]
+fn a_second_sign_in_of_the_same_attempt_is_the_one_that_counts() {
+    let again = [
+        (100, EventKind::SessionEnded { ended: Ended::RevokedByOwner }),
+        (110, EventKind::AuthorizeStarted { scope: "read".into() }),
+        (113, EventKind::SignedIn),
+        (114, EventKind::TokenIssued),
+        (115, EventKind::FirstCall),
+    ];
+    let row = row(&[connected(), again.to_vec()].concat(), 120);
+    assert_eq!(row.verdict, Verdict::new(Outcome::Connected, "Connected as Ada Lindqvist in 4.0 s".into()));
+}
+
+#[test]
+fn a_code_posted_twice_at_once_is_no_failure() {
+    let refused =
+        |secs| (secs, EventKind::TokenRefused { error: "invalid_grant".into(), reason: "used".into() });
+    let row = row(&[connected(), vec![refused(23)]].concat(), 30);
+    assert_eq!(states(&row), "ddddddddd.");
+    let late = super::tests::row(&[connected(), vec![refused(4000)]].concat(), 4001);
+    assert_eq!(states(&late), "dddddddddf");
+}

@@ -7,10 +7,6 @@ use super::addresses::Addresses;
 use super::{Check, Read};
 use crate::settings::problem::quoted;
 
-/// What is served at the root of every origin; the callback cannot be one of these.
-const OUR_ROUTES: [&str; 9] =
-    ["/authorize", "/consent", "/healthz", "/jwks", "/mcp", "/readyz", "/register", "/revoke", "/token"];
-
 pub(super) fn read(check: &mut Check<'_>, addresses: &Addresses) -> Read<ServerSettings> {
     let sign_in = sign_in(check);
     let callback_path = callback_path(check);
@@ -53,7 +49,7 @@ fn callback_path(check: &mut Check<'_>) -> Read<String> {
         return Err(check.refuse("server.callback_path", "not-a-path", message, hint));
     };
     if rest.split('/').next().is_some_and(|first| first == ".well-known" || first == "mcp")
-        || OUR_ROUTES.contains(&text)
+        || authserver::ROUTES.contains(&text)
         || rest.is_empty()
     {
         let message = format!("{} is already served by something else here", quoted(text));
