@@ -19,6 +19,29 @@ pub(crate) struct Status {
     pub(crate) identity: Option<String>,
     #[serde(default)]
     pub(crate) sessions: usize,
+    #[serde(default)]
+    pub(crate) tunnel: Tunnel,
+}
+
+/// How the switch to the public internet stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(crate) enum Tunnel {
+    #[default]
+    Off,
+    Starting,
+    Up {
+        url: String,
+    },
+    Reachable {
+        url: String,
+    },
+    Lost {
+        reason: String,
+    },
+    Refused {
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -56,6 +79,7 @@ pub(crate) enum Action {
     CopyMcpUrl,
     CopyPublicUrl,
     Attention,
+    Tunnel,
     Sessions,
     Pause,
     OpenWindow,
@@ -73,10 +97,11 @@ pub(crate) enum Entry {
 // === impl Action ===
 
 impl Action {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Status,
         Self::CopyMcpUrl,
         Self::CopyPublicUrl,
+        Self::Tunnel,
         Self::Attention,
         Self::Sessions,
         Self::Pause,
@@ -90,6 +115,7 @@ impl Action {
             Self::Status => "status",
             Self::CopyMcpUrl => "copy_mcp_url",
             Self::CopyPublicUrl => "copy_public_url",
+            Self::Tunnel => "tunnel",
             Self::Attention => "attention",
             Self::Sessions => "sessions",
             Self::Pause => "pause",
@@ -104,6 +130,22 @@ impl Action {
     }
 }
 
+// === impl Tunnel ===
+
+impl Tunnel {
+    pub(crate) const fn is_on(&self) -> bool {
+        !matches!(self, Self::Off | Self::Refused { .. })
+    }
+
+    /// The address, while there is one.
+    pub(crate) fn url(&self) -> Option<&str> {
+        match self {
+            Self::Up { url } | Self::Reachable { url } => Some(url),
+            Self::Off | Self::Starting | Self::Lost { .. } | Self::Refused { .. } => None,
+        }
+    }
+}
+
 // === impl World ===
 
 impl World {
@@ -115,6 +157,7 @@ impl World {
         if status.public_mcp_url.is_some() {
             entries.push(plain(Action::CopyPublicUrl, "Copy public URL", true));
         }
+        entries.push(check(Action::Tunnel, "Tunnel to the internet", status.tunnel.is_on(), running));
         entries.push(Entry::Separator);
         if self.attention() > 0 {
             entries.push(plain(Action::Attention, format!("Needs attention ({})", self.attention()), true));
@@ -131,7 +174,8 @@ impl World {
 
     /// How many things wait for the person.
     pub(crate) fn attention(&self) -> usize {
-        self.waiting + usize::from(matches!(self.status.state, State::Failed { .. }))
+        let refused = matches!(self.status.tunnel, Tunnel::Refused { .. });
+        self.waiting + usize::from(matches!(self.status.state, State::Failed { .. })) + usize::from(refused)
     }
 
     pub(crate) fn icon(&self) -> Icon {
@@ -206,6 +250,7 @@ mod tests {
             "Running (off)",
             "-",
             "Copy MCP URL",
+            "[ ] Tunnel to the internet",
             "-",
             "Sessions (3)",
             "[ ] Pause all access",
@@ -223,6 +268,8 @@ mod tests {
     fn a_public_server_offers_its_public_url() {
         let mut world = running();
         world.status.public_mcp_url = Some("https://mcp.example/mcp".into());
+        world.status.tunnel = Tunnel::Reachable { url: "https://mcp.example".into() };
+        assert!(texts(&world).contains(&"[x] Tunnel to the internet".to_owned()));
         assert!(texts(&world).contains(&"Copy public URL".to_owned()));
         assert_eq!(world.line(), "Running, public");
         assert_eq!(world.icon(), Icon::Public);

@@ -10,6 +10,7 @@ use tauri::AppHandle;
 use tauri_plugin_notification::NotificationExt as _;
 
 use crate::attention::Happened;
+use crate::menu::Tunnel;
 use crate::shell::Shell;
 
 /// Between two of the same kind.
@@ -18,6 +19,23 @@ const APART: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 64;
 /// Characters of a name that a client chose.
 const LONGEST_NAME: usize = 60;
+
+/// What a change of the tunnel is told as: one that was lost, and another address than before.
+pub(crate) fn of_tunnel(before: &Tunnel, now: &Tunnel) -> Option<(&'static str, String)> {
+    match now {
+        Tunnel::Lost { reason } if before.is_on() && !matches!(before, Tunnel::Lost { .. }) => {
+            Some(("The tunnel was lost", format!("It is started again by itself: {reason}")))
+        }
+        Tunnel::Refused { reason } if before != now => Some(("The tunnel was refused", reason.clone())),
+        _ => None,
+    }
+}
+
+/// The address before, if it was another.
+pub(crate) fn of_address(last: Option<&str>, now: Option<&str>) -> Option<(&'static str, String)> {
+    let (last, now) = (last?, now?);
+    (last != now).then(|| ("The public address changed", format!("Give your clients the new one: {now}/mcp")))
+}
 
 /// What was told already.
 #[derive(Debug, Default)]
@@ -117,6 +135,24 @@ mod tests {
         assert_eq!(name(Some(" \n")), "a client without a name");
         assert_eq!(name(None), "a client without a name");
         assert!(name(Some(&"x".repeat(500))).chars().count() <= LONGEST_NAME + 2);
+    }
+
+    #[test]
+    fn a_tunnel_is_told_of_when_it_goes_and_when_its_name_changes() {
+        let reachable = Tunnel::Reachable { url: "https://a.example".into() };
+        let lost = Tunnel::Lost { reason: "the program ended".into() };
+        assert!(of_tunnel(&reachable, &lost).unwrap().1.contains("the program ended"));
+        assert_eq!(of_tunnel(&lost, &lost), None);
+        assert_eq!(of_tunnel(&reachable, &Tunnel::Off), None, "switched off by the person");
+        assert!(of_tunnel(&Tunnel::Starting, &Tunnel::Refused { reason: "no".into() }).is_some());
+        assert_eq!(of_address(None, Some("https://a.example")), None);
+        assert_eq!(of_address(Some("https://a.example"), Some("https://a.example")), None);
+        assert!(
+            of_address(Some("https://a.example"), Some("https://b.example"))
+                .unwrap()
+                .1
+                .contains("b.example/mcp")
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ use tauri_plugin_autostart::ManagerExt as _;
 
 use crate::attention::Attention;
 use crate::key::Keeper;
-use crate::menu::{State, Status, World};
+use crate::menu::{State, Status, Tunnel, World};
+use crate::notices;
 use crate::preferences::Kept;
 use crate::tray::Tray;
 
@@ -35,6 +36,8 @@ struct Parts {
     stale: AtomicBool,
     /// What sends events to the window; one at a time.
     pump: Mutex<Option<JoinHandle<()>>>,
+    /// The last public address of a tunnel.
+    address: Mutex<Option<String>>,
     quitting: AtomicBool,
 }
 
@@ -58,6 +61,7 @@ impl Shell {
             has_tray: AtomicBool::new(false),
             stale: AtomicBool::new(false),
             pump: Mutex::default(),
+            address: Mutex::default(),
             quitting: AtomicBool::new(false),
         }))
     }
@@ -152,11 +156,26 @@ impl Shell {
             {
                 tracing::warn!(reason = %message, "the engine does not run");
             }
+            self.tell_of_tunnel(app, &world.status.tunnel, &status.tunnel);
             *world = World { status, waiting, start_at_login };
         }
         let (shell, handle) = (self.clone(), app.clone());
         if let Err(error) = app.run_on_main_thread(move || shell.draw(&handle)) {
             tracing::warn!(%error, "the tray could not be brought up to date");
+        }
+    }
+
+    fn tell_of_tunnel(&self, app: &AppHandle, before: &Tunnel, now: &Tunnel) {
+        if !self.0.preferences.get().notify.tunnel {
+            return;
+        }
+        if let Some((title, text)) = notices::of_tunnel(before, now) {
+            notices::tell(app, title, &text);
+        }
+        let Some(url) = now.url() else { return };
+        let last = lock(&self.0.address).replace(url.to_owned());
+        if let Some((title, text)) = notices::of_address(last.as_deref(), Some(url)) {
+            notices::tell(app, title, &text);
         }
     }
 

@@ -112,6 +112,7 @@ fn act(app: &AppHandle, action: Action) {
         Action::Status => {}
         Action::CopyMcpUrl => copy(app, shell.world().status.mcp_url),
         Action::CopyPublicUrl => copy(app, shell.world().status.public_mcp_url),
+        Action::Tunnel => turn_tunnel(app.clone(), !shell.world().status.tunnel.is_on()),
         Action::Attention => {
             let page = shell.attention().page();
             window::show(app, Some(page.unwrap_or("#/home")));
@@ -128,6 +129,18 @@ fn act(app: &AppHandle, action: Action) {
         }
         Action::Quit => lifecycle::quit(app),
     }
+}
+
+/// What has to be confirmed or mended first is on Home.
+fn turn_tunnel(app: AppHandle, on: bool) {
+    tauri::async_runtime::spawn(async move {
+        let shell = Shell::of(&app);
+        if let Err(error) = shell.call("set_tunnel", json!({ "on": on })).await {
+            notices::tell(&app, "The tunnel could not be switched", &format!("{error}; {}", error.hint()));
+            window::show(&app, Some("#/home"));
+        }
+        shell.redraw(&app);
+    });
 }
 
 fn pause(app: AppHandle, paused: bool) {

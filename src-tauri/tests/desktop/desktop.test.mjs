@@ -14,7 +14,7 @@ test('the app starts in the tray, and its menu says how it stands', async (t) =>
   const desk = await Desk.forTest(t);
   const app = await desk.app({ args: ['--hidden'] });
   await until('the menu says that it runs', async () => (await labels(desk))[0] === 'Running, practice tenant');
-  assert.deepEqual(await labels(desk), ['Running, practice tenant', 'Copy MCP URL', 'Sessions (0)', 'Pause all access', 'Open window', 'Start at login', 'Quit']);
+  assert.deepEqual(await labels(desk), ['Running, practice tenant', 'Copy MCP URL', 'Tunnel to the internet', 'Sessions (0)', 'Pause all access', 'Open window', 'Start at login', 'Quit']);
   const [status] = await desk.menu();
   assert.equal(status.enabled, false, 'the status line is no button');
   assert.equal(desk.windows(), 0, 'started at login there is no window');

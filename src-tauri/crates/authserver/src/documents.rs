@@ -11,6 +11,7 @@ mod error;
 mod fetch;
 mod freshness;
 mod location;
+mod pinned;
 mod resolve;
 
 use std::collections::HashMap;
@@ -173,7 +174,7 @@ impl Inner {
             return Some(Ok(copy.client.clone()));
         }
         let failure = self.failures.get(id).filter(|failure| failure.counts(now))?;
-        Some(copy.and_then(|copy| copy.stand_in(failure.error, now)).ok_or(failure.error))
+        Some(stand_in(id, copy.as_deref(), failure.error, now).ok_or(failure.error))
     }
 
     async fn obtain(&self, id: &ClientId, standing: Standing, url: &Url) -> Answer {
@@ -184,10 +185,10 @@ impl Inner {
             Err(error) => {
                 let now = self.clock.now();
                 self.note(id, error, now);
-                let stand_in = known.and_then(|copy| copy.stand_in(error, now)).ok_or(error)?;
+                let client = stand_in(id, known.as_deref(), error, now).ok_or(error)?;
                 let host = url.host_str().unwrap_or_default();
-                tracing::warn!(host, %error, "a client metadata document could not be refreshed; its earlier copy is used");
-                Ok(stand_in)
+                tracing::warn!(host, %error, "a client metadata document could not be had; what is known of it is used");
+                Ok(client)
             }
         }
     }
@@ -250,6 +251,12 @@ impl Inner {
             self.failures.insert(id.clone(), Failure { at, error });
         }
     }
+}
+
+/// An earlier copy, or what this program was built with, while the publisher says nothing definite.
+fn stand_in(id: &ClientId, copy: Option<&Kept>, error: DocumentError, now: Timestamp) -> Option<Client> {
+    copy.and_then(|copy| copy.stand_in(error, now))
+        .or_else(|| (!error.is_definite()).then(|| pinned::client(id, now)).flatten())
 }
 
 // === impl Kept ===

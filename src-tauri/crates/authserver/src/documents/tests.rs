@@ -227,6 +227,26 @@ async fn an_earlier_copy_stands_in_for_a_week_while_the_host_is_in_trouble() {
 }
 
 #[tokio::test]
+async fn a_well_known_client_is_known_while_its_host_hands_out_nothing() {
+    let claude = id("https://claude.ai/oauth/mcp-oauth-client-metadata");
+    for error in
+        [FetchError::Status(403), FetchError::Unreachable, FetchError::NotFound, FetchError::TimedOut]
+    {
+        let rig = Rig::with([Err(error)]);
+        for _ in 0..2 {
+            let client = rig.documents.client(&claude, Standing::Unproven, rig.clock.now()).await.unwrap();
+            assert_eq!(client.name.as_deref(), Some("Claude"));
+        }
+        assert_eq!(rig.publisher.times_asked(), 1, "and is asked again in a minute");
+    }
+    let gone = Rig::with([Err(FetchError::Status(410))]);
+    assert!(gone.documents.client(&claude, Standing::Unproven, gone.clock.now()).await.is_err());
+    let other = Rig::with([Err(FetchError::Status(403))]);
+    let unknown = id("https://claude.ai/oauth/another");
+    assert!(other.documents.client(&unknown, Standing::Unproven, other.clock.now()).await.is_err());
+}
+
+#[tokio::test]
 async fn a_week_without_confirmation_ends_the_copy_even_while_the_failure_is_remembered() {
     let rig = Rig::with([named("one"), Err(FetchError::TimedOut)]);
     rig.name().await.unwrap();
