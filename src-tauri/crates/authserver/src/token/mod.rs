@@ -140,8 +140,9 @@ fn tell(flow: &Flow, known: About, site: &Site, headers: &HeaderMap, refused: &T
 /// A form, and only a form: a JSON body would be read as one odd parameter.
 pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, TokenError> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    // MCP Inspector 1.0 names JSON and the form in one header when it refreshes, and sends a form.
+    let mut kinds = kind.split(',').map(|one| one.split(';').next().unwrap_or_default().trim());
+    if !kinds.any(|one| one.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
         return Err(TokenError::NotForm);
     }
     Ok(Params::parse(body)?)

@@ -139,6 +139,18 @@ async fn json_at_the_token_endpoint_is_told_what_to_send() {
 }
 
 #[tokio::test]
+async fn a_form_is_read_although_the_header_names_json_beside_it() {
+    let rig = Rig::start().await;
+    let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
+    let form =
+        format!("grant_type=refresh_token&refresh_token={}&client_id={}", ada.refresh_token, ada.client.id);
+    let kinds = ("content-type", "application/json, application/x-www-form-urlencoded");
+    let stale = ("authorization", "Bearer stale");
+    let answer = rig.client("c").request("POST", "/token", &[kinds, stale], &form).await;
+    assert_eq!((answer.status, answer.text("token_type")), (200, "Bearer"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn parallel_refreshes_of_an_honest_client_get_one_and_the_same_answer() {
     let rig = Rig::start().await;
     let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
