@@ -85,9 +85,18 @@ describe('banners', () => {
     expect(screen.queryByText('Practice tenant.')).toBeNull();
   });
 
-  it('says that the server is public', async () => {
+  it('says that the server is public, and leaves an address of one\'s own to the settings', async () => {
     mountApp('public');
     await screen.findByText('This server is public.');
+    expect(screen.queryByRole('button', { name: 'Switch off' })).toBeNull();
+  });
+
+  it('goes on saying so while the server starts again with the address of its tunnel', async () => {
+    const { host } = mountApp('tunnel_up', '#/log');
+    await screen.findByText('This server is public.');
+    host.emit('status_changed', { ...host.world.status, state: { is: 'starting' }, mcp_url: null, public_url: null, public_mcp_url: null });
+    await screen.findByText('One moment', { selector: '.about' });
+    expect(screen.getByText('This server is public.')).toBeTruthy();
   });
 
   it('says that a browser was shut out, and what opens it again', async () => {
@@ -155,7 +164,7 @@ describe('live', () => {
     await screen.findByText(/Waiting for somebody to allow/);
     const running = host.world.attempts[0]!;
     running.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor in 9.0 s', hint: null, code: null, link: null };
-    host.emit('events_recorded', [{ ...host.world.events[0]!, seq: 0, attempt: running.attempt }]);
+    host.emit('events_recorded', [{ ...host.world.events[0]!, seq: 9001, attempt: running.attempt }]);
     await screen.findByText('Connected as Ben Okafor in 9.0 s');
   });
 

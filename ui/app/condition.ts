@@ -1,6 +1,8 @@
 // How the server is, in a word and a line: for the rail's foot and the home page.
 
+import type { Status } from '../host/api';
 import type { App } from '../state/app.svelte';
+import { reachOf } from '../state/reach';
 import { sentence } from '../state/toasts.svelte';
 import type { Tone } from '../state/words';
 
@@ -27,8 +29,22 @@ export function engineCondition({ status, connection, statusError }: Pick<App, '
       return { tone: 'bad', word: 'Failed', about: sentence(status.state.message) };
     case 'running': {
       if (status.paused) return { tone: 'warn', word: 'Paused', about: 'Every call is turned away' };
-      const place = status.public_url ? 'and public' : 'on this computer';
-      return { tone: 'good', word: 'Running', about: status.identity === 'practice' ? `${place}, practice` : place };
+      const { tone, place } = placeOf(status);
+      return { tone, word: 'Running', about: status.identity === 'practice' ? `${place}, practice` : place };
     }
+  }
+}
+
+function placeOf(status: Status): { tone: Tone; place: string } {
+  const { tunnel } = status;
+  if (tunnel.is === 'refused') return { tone: 'warn', place: 'on this computer; the tunnel was refused' };
+  if (tunnel.is === 'up' && tunnel.reason !== null) return { tone: 'warn', place: 'and public, perhaps out of reach' };
+  switch (reachOf(status).is) {
+    case 'public':
+      return { tone: 'good', place: 'and public' };
+    case 'lost':
+      return { tone: 'warn', place: 'on this computer; the tunnel is lost' };
+    case 'here':
+      return { tone: 'good', place: 'on this computer' };
   }
 }

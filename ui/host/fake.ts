@@ -2,9 +2,10 @@
 // states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
 // never answer, `emit` sends an event.
 
-import type { AttemptRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status } from './api';
+import type { AttemptRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TunnelProgram, TunnelState } from './api';
 import { entraProblems, practiceInForce } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
+import { isTunnelState, programs, publicly, refusalOf, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
 import * as fixtures from './fixtures';
 import type { Answer, Command, Connection, Host, Request } from './host';
 import { EventListeners, HostError, NOT_A_LINK, Signal, isWebLink } from './host';
@@ -17,6 +18,12 @@ export const STATES = [
   'broken',
   'entra',
   'public',
+  'tunnel_starting',
+  'tunnel_up',
+  'tunnel_doubt',
+  'tunnel_reachable',
+  'tunnel_lost',
+  'tunnel_refused',
   'paused',
   'starting',
   'stopped',
@@ -39,6 +46,8 @@ export interface FakeWorld {
   events: EventRow[];
   practice: PracticeState | null;
   settings: SettingsForm;
+  /** What could open a tunnel. */
+  programs: TunnelProgram[];
   preferences: DesktopPreferences;
 }
 
@@ -141,8 +150,18 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     events: fixtures.events(attempts),
     practice: fixtures.practice(),
     settings: fixtures.settings(),
+    programs: programs(),
     preferences: fixtures.preferences(),
   };
+  if (isTunnelState(state)) {
+    const settings = fixtures.entraInForce(world.settings);
+    return {
+      ...world,
+      practice: null,
+      status: withTunnel(fixtures.withEntra(world.status), TUNNELS[state]),
+      settings: state === 'tunnel_refused' ? fixtures.given(settings, 'tunnel.provider', 'ngrok') : settings,
+    };
+  }
   switch (state) {
     case 'empty':
       return { ...world, sessions: [], clients: [], attempts: [], events: [], status: { ...world.status, sessions: 0 }, settings: fixtures.untouched(world.settings) };
@@ -152,8 +171,8 @@ function worldOf(state: FakeState, now: number): FakeWorld {
       return {
         ...world,
         practice: null,
-        status: fixtures.publicly(fixtures.withEntra(world.status)),
-        settings: fixtures.entraInForce(world.settings),
+        status: publicly(fixtures.withEntra(world.status), fixtures.OWN_ADDRESS),
+        settings: fixtures.given(fixtures.entraInForce(world.settings), 'server.public_url', fixtures.OWN_ADDRESS),
       };
     case 'paused':
       return { ...world, status: { ...world.status, paused: true } };
@@ -194,6 +213,9 @@ const KEY_LOCKED: Status['state'] = {
   offer: null,
 };
 
+/** How long a tunnel takes to open. */
+const OPENS = 1500;
+
 /** What opens the master key of the fixtures. */
 export const PASSPHRASE = 'four unrelated small words';
 
@@ -220,7 +242,7 @@ type Answers = { [K in Command]: (payload: any) => Answer<K> | Promise<Answer<K>
 
 function answersOf(world: FakeWorld, host: FakeHost): Answers {
   const told = (): Status => {
-    const status = { ...world.status, sessions: world.sessions.filter((row) => row.state.is === 'live').length };
+    const status = { ...world.status, now: Date.now(), sessions: world.sessions.filter((row) => row.state.is === 'live').length };
     world.status = status;
     host.emit('status_changed', status);
     return status;
@@ -247,6 +269,18 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
   const run = () => {
     world.status = { ...world.status, state: { is: 'running' }, mcp_url: 'http://localhost:4242/mcp', started_at: Date.now() };
     return told();
+  };
+  const form = () => tunnelForm(world.settings.rows, world.programs, world.status.tunnel);
+  const tunnelTo = (tunnel: TunnelState) => {
+    world.status = withTunnel(world.status, tunnel);
+    return told();
+  };
+  /** As long as it takes, unless somebody switched it off meanwhile. */
+  const openSoon = () => {
+    const next = (before: TunnelState['is'], tunnel: TunnelState, after: number) =>
+      setTimeout(() => world.status.tunnel.is === before && tunnelTo(tunnel), after);
+    next('starting', TUNNELS.tunnel_up, OPENS);
+    next('up', { is: 'reachable', url: TUNNEL_URL }, 2 * OPENS);
   };
   const keyTo = (is: DesktopPreferences['key']['is']): DesktopPreferences => {
     if (world.preferences.key.is === 'environment') throw KEY_GIVEN;
@@ -286,6 +320,14 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     set_paused: ({ paused }: Request<'set_paused'>) => {
       world.status = { ...world.status, paused };
       return told();
+    },
+    tunnel: form,
+    set_tunnel: ({ on, practice_is_fine = false }: Request<'set_tunnel'>) => {
+      if (!on) return tunnelTo({ is: 'off' });
+      const refusal = refusalOf(form(), world.status.identity, practice_is_fine);
+      if (refusal) throw refusal;
+      openSoon();
+      return tunnelTo({ is: 'starting' });
     },
     list_sessions: () => world.sessions,
     end_sessions: ({ sessions }: Request<'end_sessions'>) => ({ ended: end(sessions.map(find)) }),
@@ -376,7 +418,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
 
 function check(world: FakeWorld, changes: Changes): Checked {
   const { rows } = world.settings;
-  const problems = [...entraProblems(rows, changes), ...serverProblems(rows, changes)];
+  const problems = [...entraProblems(rows, changes), ...serverProblems(rows, changes), ...tunnelProblems(rows, changes)];
   return { problems, effects: problems.length > 0 || Object.keys(changes).length === 0 ? [] : effectsOf(rows, changes) };
 }
 

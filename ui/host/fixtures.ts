@@ -18,6 +18,7 @@ import type {
   StepState,
   Verdict,
 } from './api';
+import { TUNNEL_URL } from './fakeTunnel';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -28,7 +29,7 @@ const TENANT = 'ac71ce00-0000-4000-8000-000000000001';
 const OTHER_TENANT = '07e47e00-0000-4000-8000-000000000002';
 const APP = 'ac71ce00-0000-4000-8000-00000000c11e';
 const MCP_URL = 'http://localhost:4242/mcp';
-const PUBLIC_URL = 'https://calm-harbour-31.trycloudflare.com';
+export const OWN_ADDRESS = 'https://mcp.contoso.example';
 
 export const STEPS: readonly Step[] = [
   'discovery',
@@ -102,6 +103,7 @@ export function status(now: number, sessions: number): Status {
     mcp_url: MCP_URL,
     public_url: null,
     public_mcp_url: null,
+    tunnel: { is: 'off' },
     callback_urls: ['http://localhost:4242/auth/callback'],
     practice_url: `http://localhost:4243/${TENANT}`,
     identity: 'practice',
@@ -117,13 +119,6 @@ export function status(now: number, sessions: number): Status {
     settings_file: '/home/ada/.config/just-mcp-oauth-proxy/settings.toml',
   };
 }
-
-export const publicly = (status: Status): Status => ({
-  ...status,
-  public_url: PUBLIC_URL,
-  public_mcp_url: `${PUBLIC_URL}/mcp`,
-  callback_urls: [...status.callback_urls, `${PUBLIC_URL}/auth/callback`],
-});
 
 export const withEntra = (status: Status): Status => ({
   ...status,
@@ -166,7 +161,7 @@ export function sessions(now: number): SessionRow[] {
     row(PEOPLE.ada, CLIENTS.claude, 2 * HOUR, 12 * SECOND, {
       calls: 148,
       origin: 'public',
-      resource: `${PUBLIC_URL}/mcp`,
+      resource: `${TUNNEL_URL}/mcp`,
       scopes: ['read', 'write'],
       refresh: { at: now - 38 * MINUTE, ok: true, detail: null },
     }),
@@ -178,7 +173,7 @@ export function sessions(now: number): SessionRow[] {
     row(PEOPLE.gus, CLIENTS.chatgpt, 5 * HOUR, 6 * MINUTE, {
       calls: 17,
       origin: 'public',
-      resource: `${PUBLIC_URL}/mcp`,
+      resource: `${TUNNEL_URL}/mcp`,
       refreshed_at: now - 57 * MINUTE,
       access_expires_at: now + 3 * MINUTE,
       refresh: { at: now - 57 * MINUTE, ok: true, detail: null },
@@ -549,6 +544,9 @@ export function settings(): SettingsForm {
       row('server.callback_path', '/auth/callback', 'Path of the redirect URI that the app registration lists.'),
       row('server.cors_origins', '', "Browser origins that may call the server, besides the well-known clients'.", { shape: 'list' }),
       row('server.paused', 'false', 'Turns everybody away until it is switched off again; nobody is signed out by it.', { shape: 'flag' }),
+      row('tunnel.provider', 'cloudflared', 'What the switch to the public internet starts: `cloudflared`, `ngrok`, `tailscale`, `devtunnel`, `zrok`, `localhost-run`, `pinggy`, `serveo`, or `command`.'),
+      row('tunnel.command', '', 'With `command`: a program that prints an https address, with `{port}` where ours belongs.'),
+      row('tunnel.domain', '', 'A host name of your own at the provider, where it can be asked for (ngrok).'),
       row('console.listen', '127.0.0.1:4244', 'Loopback address and port of the control console, or `off`.'),
       row('clients.documents_from_loopback', 'false', 'Lets client ID metadata documents come from loopback addresses; for tests only.', { shape: 'flag' }),
       row('identity.practice', 'auto', 'Sign in at the built-in practice tenant: `on`, `off`, or `auto` (on while neither tenant, client id nor client secret is given).', inFile('on', 2)),
@@ -596,6 +594,12 @@ export function fromOutside(form: SettingsForm): SettingsForm {
     'identity.practice': { is: 'command_line', flag: '--practice' },
   };
   const rows = form.rows.map((row) => (by[row.key] ? { ...row, given: true, locked: true, source: by[row.key]! } : row));
+  return { ...form, rows };
+}
+
+/** One setting as the window changed it. */
+export function given(form: SettingsForm, key: string, text: string): SettingsForm {
+  const rows = form.rows.map((row) => (row.key === key ? { ...row, text, given: true, source: { is: 'window' } as const } : row));
   return { ...form, rows };
 }
 

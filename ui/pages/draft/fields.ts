@@ -84,7 +84,7 @@ const SERVER = {
   },
   'server.public_url': {
     label: 'Public address',
-    hint: 'The https origin of a reverse proxy or tunnel in front of this server, without /mcp. Empty: only this computer reaches it.',
+    hint: 'The https origin of a reverse proxy or tunnel of your own in front of this server, without /mcp. Empty: only this computer, or the tunnel below.',
     placeholder: 'https://mcp.example.com',
     mono: true,
   },
@@ -127,6 +127,36 @@ const SERVER = {
   },
 } as const satisfies Record<string, FieldWords>;
 
+const TUNNEL = {
+  'tunnel.provider': {
+    label: 'Provider',
+    hint: 'What the switch on the Home page starts. A change counts the next time it is switched on.',
+    options: [
+      { value: 'cloudflared', label: 'Cloudflare quick tunnel' },
+      { value: 'ngrok', label: 'ngrok' },
+      { value: 'tailscale', label: 'Tailscale Funnel' },
+      { value: 'devtunnel', label: 'Microsoft dev tunnel' },
+      { value: 'zrok', label: 'zrok' },
+      { value: 'localhost-run', label: 'localhost.run (SSH)' },
+      { value: 'pinggy', label: 'Pinggy (SSH)' },
+      { value: 'serveo', label: 'Serveo (SSH)' },
+      { value: 'command', label: 'A command of your own' },
+    ],
+  },
+  'tunnel.command': {
+    label: 'Command of your own',
+    hint: 'A program that prints an https address; {port} stands for the port of this server.',
+    placeholder: 'cloudflared tunnel --url http://127.0.0.1:{port}',
+    mono: true,
+  },
+  'tunnel.domain': {
+    label: 'Host name at the provider',
+    hint: 'A name of your own, where it can be asked for: at ngrok.',
+    placeholder: 'mine.ngrok-free.app',
+    mono: true,
+  },
+} as const satisfies Record<string, FieldWords>;
+
 const STORAGE = {
   'storage.event_days': {
     label: 'Days to keep the auth log',
@@ -158,7 +188,7 @@ const STORAGE = {
   },
 } as const satisfies Record<string, FieldWords>;
 
-export const FIELDS = { ...ENTRA, ...PRACTICE, ...SERVER, ...STORAGE } as const satisfies Record<string, FieldWords>;
+export const FIELDS = { ...ENTRA, ...PRACTICE, ...SERVER, ...TUNNEL, ...STORAGE } as const satisfies Record<string, FieldWords>;
 export type FieldKey = keyof typeof FIELDS;
 
 /** Those of one configured client, `client.<n>.` and one of these. */
@@ -194,6 +224,9 @@ export function clientKey(key: string): { number: number; name: string } | null 
   const match = CLIENT_KEY.exec(key);
   return match?.[1] && match[2] ? { number: Number(match[1]), name: match[2] } : null;
 }
+
+/** Of the part Tunnel. */
+export const isTunnel = (key: string): boolean => key.startsWith('tunnel.');
 
 /** Of the Entra page; everything else is at home in Settings. */
 export const isEntra = (key: string): boolean => key.startsWith('entra.') || key.startsWith('practice.');

@@ -1,6 +1,7 @@
 // How the server is, as the one sentence a person reads in ten seconds.
 
 import type { Status } from '../../host/api';
+import { reachOf } from '../../state/reach';
 import { full } from '../../state/toasts.svelte';
 import type { Tone } from '../../state/words';
 
@@ -27,12 +28,14 @@ export function headline(status: Status): Headline {
   }
 }
 
-function running({ public_url, identity, tenant }: Status): Headline {
-  const title = public_url === null ? 'Running, for clients on this computer.' : 'Running, and public.';
+function running(status: Status): Headline {
+  const { identity, tenant } = status;
+  const isPublic = reachOf(status).is === 'public';
+  const title = isPublic ? 'Running, and public.' : 'Running, for clients on this computer.';
   if (identity === 'entra') {
     return { tone: 'good', title, text: tenant === null ? 'People sign in with Entra.' : `People sign in with Entra, at ${tenant}.` };
   }
-  return public_url === null
+  return !isPublic
     ? { tone: 'good', title, text: 'People sign in at the practice tenant, with made-up accounts.' }
     : { tone: 'warn', title, text: 'People sign in at the practice tenant: whoever reaches this server can choose an account there.' };
 }

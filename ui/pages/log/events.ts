@@ -94,7 +94,7 @@ export function fieldsOf(row: EventRow): { name: string; value: string }[] {
     ['Attempt', row.attempt],
     ['Grant', row.grant],
     ['Session', row.session],
-    ['Position in the log', row.seq > 0 ? row.seq : null],
+    ['Position in the log', row.seq],
     ...Object.entries(row.details).map(([name, value]): [string, string] => [name, plain(value)]),
   ];
   const shown = fields.flatMap(([name, value]) => (value === null || value === '' ? [] : [{ name, value: String(value) }]));

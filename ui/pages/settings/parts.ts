@@ -2,6 +2,7 @@
 
 const PARTS = [
   { name: 'server', title: 'Server' },
+  { name: 'tunnel', title: 'Tunnel' },
   { name: 'clients', title: 'Configured clients' },
   { name: 'app', title: 'This app' },
   { name: 'storage', title: 'Storage' },
@@ -19,7 +20,8 @@ export interface PartEntry {
 
 /** Only the desktop app has a keyring, and starts at login. What could not be read yet is not there to go to. */
 export function partsOf({ desktop, known }: { desktop: boolean; known: boolean }): PartEntry[] {
-  return PARTS.filter(({ name }) => (name !== 'key' || desktop) && ((name !== 'clients' && name !== 'storage') || known)).map((part) =>
+  const of_settings: readonly string[] = ['tunnel', 'clients', 'storage'];
+  return PARTS.filter(({ name }) => (name !== 'key' || desktop) && (known || !of_settings.includes(name))).map((part) =>
     part.name === 'app' && !desktop ? { ...part, title: 'Appearance' } : part,
   );
 }

@@ -1,0 +1,138 @@
+// The tunnel as far as the fixtures need it: which programs are there, the commonest mistakes, and how one opens.
+
+import type { Changes, Problem, SettingRow, Status, TunnelForm, TunnelProgram, TunnelState } from './api';
+import { HostError } from './host';
+
+export const TUNNEL_URL = 'https://calm-harbour-31.trycloudflare.com';
+
+const EACH_TIME = 'The address is another one each time.';
+const program = (id: string, name: string, about: string, install: string, more?: Partial<TunnelProgram>): TunnelProgram => ({
+  id,
+  name,
+  about,
+  install,
+  found: false,
+  stable: false,
+  takes_domain: false,
+  ...more,
+});
+const BY_SSH = 'install the OpenSSH client';
+
+export const programs = (): TunnelProgram[] => [
+  program(
+    'cloudflared',
+    'Cloudflare quick tunnel',
+    `Needs no account. ${EACH_TIME}`,
+    'install cloudflared from developers.cloudflare.com (macOS: brew install cloudflared, Windows: winget install Cloudflare.cloudflared)',
+    { found: true },
+  ),
+  program(
+    'ngrok',
+    'ngrok',
+    'Needs a free account, which has one address that stays the same.',
+    'install ngrok from ngrok.com/download, then run `ngrok config add-authtoken` with the token of your account',
+    { found: true, stable: true, takes_domain: true },
+  ),
+  program(
+    'tailscale',
+    'Tailscale Funnel',
+    'Needs Tailscale on this computer. The address stays the same.',
+    'install Tailscale from tailscale.com/download, sign in, and allow Funnel for this computer',
+    { stable: true },
+  ),
+  program(
+    'devtunnel',
+    'Microsoft dev tunnel',
+    `Needs a Microsoft, Entra or GitHub account. ${EACH_TIME}`,
+    'install devtunnel from aka.ms/devtunnels/download, then run `devtunnel user login`',
+  ),
+  program('zrok', 'zrok', `Needs a free account. ${EACH_TIME}`, 'install zrok from zrok.io, then run `zrok enable` with the token of your account'),
+  program('localhost-run', 'localhost.run (SSH)', 'Needs no account and nothing but ssh. The address changes every few hours.', BY_SSH, { found: true }),
+  program('pinggy', 'Pinggy (SSH)', 'Needs no account and nothing but ssh. The address ends after an hour.', BY_SSH, { found: true }),
+  program('serveo', 'Serveo (SSH)', `Needs no account and nothing but ssh. ${EACH_TIME}`, BY_SSH, { found: true }),
+];
+
+/** One of each kind; by the names of the states that show them. */
+export const TUNNELS = {
+  tunnel_starting: { is: 'starting' },
+  tunnel_up: { is: 'up', url: TUNNEL_URL, reason: null, hint: null },
+  tunnel_doubt: {
+    is: 'up',
+    url: TUNNEL_URL,
+    reason: 'the provider shows a page of its own before ours',
+    hint: 'clients cannot get past such a page: choose another provider, or an account of this one without it',
+  },
+  tunnel_reachable: { is: 'reachable', url: TUNNEL_URL },
+  tunnel_lost: {
+    is: 'lost',
+    reason: 'the program ended (exit code 1); its last words: failed to dial edge: i/o timeout',
+    hint: 'it is started again by itself; if it stays, run it in a terminal to see what it says',
+  },
+  tunnel_refused: {
+    is: 'refused',
+    reason: 'ngrok does not know the authtoken',
+    hint: 'run `ngrok config add-authtoken` with the token of your account',
+  },
+} as const satisfies Record<string, TunnelState>;
+
+export function isTunnelState(state: string): state is keyof typeof TUNNELS {
+  return Object.hasOwn(TUNNELS, state);
+}
+
+/** The status with a tunnel that stands so; the server keeps its address while one is lost. */
+export function withTunnel(status: Status, tunnel: TunnelState): Status {
+  const address = tunnel.is === 'up' || tunnel.is === 'reachable' ? tunnel.url : tunnel.is === 'lost' ? TUNNEL_URL : null;
+  return publicly({ ...status, tunnel }, address);
+}
+
+export function publicly(status: Status, address: string | null): Status {
+  const [local = ''] = status.callback_urls;
+  return {
+    ...status,
+    public_url: address,
+    public_mcp_url: address && `${address}/mcp`,
+    callback_urls: address === null ? [local] : [local, `${address}/auth/callback`],
+  };
+}
+
+const text = (rows: readonly SettingRow[], changes: Changes, key: string): string => {
+  const row = rows.find((row) => row.key === key);
+  return changes[key] || (changes[key] === '' ? row?.default : row?.text) || '';
+};
+
+export function tunnelProblems(rows: readonly SettingRow[], changes: Changes): Problem[] {
+  const problems: Problem[] = [];
+  const refuse = (field: string, code: string, message: string, hint: string) => problems.push({ field, code, message, hint, source: { is: 'window' } });
+  const command = text(rows, changes, 'tunnel.command');
+  if (text(rows, changes, 'tunnel.provider') === 'command' && command === '') {
+    refuse('tunnel.provider', 'missing', 'no command is given', 'set `tunnel.command`, for example `cloudflared tunnel --url http://127.0.0.1:{port}`');
+  }
+  if (command !== '' && !command.includes('{port}')) {
+    refuse('tunnel.command', 'no-port', 'the command does not say where our port belongs', 'write `{port}` there, for example `cloudflared tunnel --url http://127.0.0.1:{port}`');
+  }
+  const domain = text(rows, changes, 'tunnel.domain');
+  if (domain !== '' && !/^[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+$/i.test(domain)) {
+    refuse('tunnel.domain', 'not-a-host', `\`${domain}\` is no host name`, 'write only the name, for example `mine.ngrok-free.app`');
+  }
+  return problems;
+}
+
+export function tunnelForm(rows: readonly SettingRow[], known: TunnelProgram[], state: TunnelState): TunnelForm {
+  return { state, provider: text(rows, {}, 'tunnel.provider'), programs: known, own_address: text(rows, {}, 'server.public_url') || null };
+}
+
+/** Why it cannot be switched on. */
+export function refusalOf(form: TunnelForm, identity: Status['identity'], meant: boolean): HostError | null {
+  if (form.own_address !== null) {
+    return new HostError('not_opened', `${form.own_address} is set as the public address already`, 'remove `server.public_url` from the settings to use a tunnel instead');
+  }
+  if (identity === 'practice' && !meant) {
+    return new HostError(
+      'practice_in_public',
+      'people sign in at the practice tenant, where anybody can choose an account',
+      'connect your own tenant under Entra, or say that this is meant',
+    );
+  }
+  const chosen = form.programs.find(({ id }) => id === form.provider);
+  return chosen && !chosen.found ? new HostError('not_opened', `\`${chosen.id}\` is not installed on this computer`, chosen.install) : null;
+}

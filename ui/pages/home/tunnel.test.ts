@@ -1,0 +1,289 @@
+import { screen, waitFor, within } from '@testing-library/svelte';
+import { describe, expect, it } from 'vitest';
+
+import { fakeHost, type FakeHost, type FakeState } from '../../host/fake';
+import { programs, TUNNELS, withTunnel } from '../../host/fakeTunnel';
+import { HostError } from '../../host/host';
+import { reachOf } from '../../state/reach';
+import { mountApp } from '../../test/render';
+import { FIELDS } from '../draft/fields';
+import { howLongItLasts, optionLabel, tunnelWords, whoGetsIn } from './tunnel';
+
+const section = async () => within(await screen.findByRole('region', { name: 'Public internet' }));
+const turner = async () => (await section()).getByRole<HTMLInputElement>('switch', { name: 'Public internet' });
+const provider = async () => (await section()).findByRole<HTMLSelectElement>('combobox', { name: 'Provider' });
+const turned = (host: FakeHost) => host.calls.filter(({ command }) => command === 'set_tunnel').map(({ payload }) => payload);
+const saved = (host: FakeHost) => host.calls.filter(({ command }) => command === 'save_settings').map(({ payload }) => payload);
+
+describe('how the tunnel stands', () => {
+  it.each<[FakeState, string, string, boolean]>([
+    ['entra', 'Off', 'Only clients on this computer', false],
+    ['tunnel_starting', 'Opening', 'The provider is asked for an address', true],
+    ['tunnel_up', 'Open, being checked', 'looked at from outside', true],
+    ['tunnel_doubt', 'Open, but in doubt', 'Clients cannot get past such a page', true],
+    ['tunnel_reachable', 'Reachable', 'clients elsewhere reach this server', true],
+    ['tunnel_lost', 'Lost, being opened again', 'failed to dial edge', true],
+    ['tunnel_refused', 'Refused', 'Run “ngrok config add-authtoken”', false],
+  ])('%s is told as %s', async (state, word, text, on) => {
+    mountApp(state);
+    const told = document.getElementById((await turner()).getAttribute('aria-describedby')!)!;
+    expect(told.getAttribute('role')).toBe('status');
+    expect(within(told).getByText(word)).toBeTruthy();
+    expect(told.textContent).toContain(text);
+    expect((await turner()).checked).toBe(on);
+  });
+
+  it.each<[FakeState, boolean]>([
+    ['entra', false],
+    ['tunnel_starting', false],
+    ['tunnel_up', true],
+    ['tunnel_reachable', true],
+    ['tunnel_lost', true],
+    ['tunnel_refused', false],
+  ])('%s has a public MCP URL to copy: %s', async (state, has) => {
+    const { host, user } = mountApp(state);
+    await turner();
+    const copy = (await section()).queryByRole('button', { name: 'Copy public MCP URL' });
+    expect(copy !== null).toBe(has);
+    if (!copy) return;
+    await user.click(copy);
+    expect(host.copied).toEqual(['https://calm-harbour-31.trycloudflare.com/mcp']);
+  });
+
+  it('follows as it opens, and keeps what is on the page while the server starts again', async () => {
+    const { host, user } = mountApp('entra');
+    await user.click(await screen.findByRole('button', { name: /Cursor/ }));
+    const { status } = host.world;
+    const become = (next: typeof status) => host.emit('status_changed', (host.world.status = next));
+    become({ ...status, tunnel: TUNNELS.tunnel_starting });
+    await (await section()).findByText('Opening');
+    become({ ...status, tunnel: TUNNELS.tunnel_up, state: { is: 'starting' }, mcp_url: null, started_at: null });
+    await (await section()).findByText('Open, being checked');
+    expect(screen.getByRole('button', { name: /Cursor/ }).getAttribute('aria-expanded')).toBe('true');
+    become({ ...withTunnel(status, TUNNELS.tunnel_reachable), started_at: status.now });
+    await (await section()).findByText('Reachable');
+    expect(screen.getByRole('button', { name: /Cursor/ }).getAttribute('aria-expanded')).toBe('true');
+  });
+
+  it('tells the rail and the banner the same', async () => {
+    const { host } = mountApp('tunnel_reachable');
+    await screen.findByText('and public', { selector: '.about' });
+    await screen.findByText('This server is public.');
+    host.emit('status_changed', withTunnel(host.world.status, TUNNELS.tunnel_lost));
+    await screen.findByText('on this computer; the tunnel is lost', { selector: '.about' });
+    await screen.findByText('The tunnel is lost.');
+    host.emit('status_changed', withTunnel(host.world.status, TUNNELS.tunnel_refused));
+    await screen.findByText('on this computer; the tunnel was refused', { selector: '.about' });
+    expect(screen.queryByText('The tunnel is lost.')).toBeNull();
+  });
+});
+
+describe('the switch', () => {
+  it('opens at a tenant of one\'s own without a question', async () => {
+    const { host, user } = mountApp('entra');
+    await user.click(await turner());
+    await (await section()).findByText('Opening');
+    expect(turned(host)).toEqual([{ on: true }]);
+    expect(screen.queryByRole('alertdialog')).toBeNull();
+  });
+
+  it('asks for a word on the practice tenant', async () => {
+    const { host, user } = mountApp('busy');
+    await user.click(await turner());
+    const dialog = within(await screen.findByRole('alertdialog', { name: 'Public, with the practice tenant?' }));
+    const go = dialog.getByRole<HTMLButtonElement>('button', { name: 'Switch on' });
+    expect(go.disabled).toBe(true);
+    expect(turned(host)).toEqual([{ on: true }]);
+    await user.type(dialog.getByRole('textbox'), 'anybody');
+    await user.click(go);
+    await (await section()).findByText('Opening');
+    expect(turned(host).at(-1)).toEqual({ on: true, practice_is_fine: true });
+  });
+
+  it('stays off on the practice tenant after Cancel', async () => {
+    const { host, user } = mountApp('busy');
+    await user.click(await turner());
+    await user.click(within(await screen.findByRole('alertdialog')).getByRole('button', { name: 'Cancel' }));
+    await waitFor(() => expect(screen.queryByRole('alertdialog')).toBeNull());
+    expect((await turner()).checked).toBe(false);
+    expect(turned(host)).toHaveLength(1);
+  });
+
+  it('closes', async () => {
+    const { host, user } = mountApp('tunnel_reachable');
+    await user.click(await turner());
+    await (await section()).findByText('Off');
+    expect(turned(host)).toEqual([{ on: false }]);
+  });
+
+  it('is switched off by the banner, on every page', async () => {
+    const { host, user } = mountApp('tunnel_reachable', '#/log');
+    await user.click(await screen.findByRole('button', { name: 'Switch off' }));
+    await waitFor(() => expect(screen.queryByText('This server is public.')).toBeNull());
+    expect(turned(host)).toEqual([{ on: false }]);
+  });
+
+  it('says why it did not turn, and what to do', async () => {
+    const host = fakeHost('entra');
+    host.fail('set_tunnel', new HostError('not_opened', '`ngrok` is not installed on this computer', 'install it from ngrok.com'));
+    const { user } = mountApp(host);
+    await user.click(await turner());
+    const alert = await (await section()).findByRole('alert');
+    expect(alert.textContent).toContain('“ngrok” is not installed on this computer.');
+    expect(alert.textContent).toContain('Install it from ngrok.com.');
+    expect((await turner()).checked).toBe(false);
+    host.fail('set_tunnel', null);
+    await user.click(await turner());
+    await waitFor(async () => expect((await section()).queryByRole('alert')).toBeNull());
+  });
+
+  it('is where a client that needs a public address leads', async () => {
+    const { user } = mountApp('empty');
+    await user.click(await screen.findByRole('button', { name: /ChatGPT/ }));
+    await user.click(screen.getByRole('button', { name: 'Switch on the tunnel' }));
+    expect(document.activeElement).toBe(await turner());
+  });
+
+  it('is where a link from the settings leads', async () => {
+    const { user } = mountApp('busy', '#/settings?part=tunnel');
+    await user.click(await screen.findByRole('link', { name: 'Go to the switch' }));
+    await waitFor(async () => expect(document.activeElement).toBe(await turner()));
+  });
+});
+
+describe('an address of one\'s own', () => {
+  it('is shown as set in the settings, without a switch', async () => {
+    mountApp('public');
+    const own = await section();
+    expect(await own.findByText(/https:\/\/mcp\.contoso\.example is set in the settings/)).toBeTruthy();
+    expect(own.queryByRole('switch')).toBeNull();
+    expect(own.queryByRole('combobox')).toBeNull();
+    expect(own.getByRole('button', { name: 'Copy public MCP URL' })).toBeTruthy();
+    expect(screen.queryByRole('button', { name: 'Switch off' })).toBeNull();
+  });
+});
+
+describe('the provider', () => {
+  it('marks stable addresses and what is not on this computer', async () => {
+    mountApp('entra');
+    const names = within(await provider()).getAllByRole('option').map(({ textContent }) => textContent);
+    expect(names).toContain('Cloudflare quick tunnel');
+    expect(names).toContain('ngrok · stable address');
+    expect(names).toContain('Tailscale Funnel · stable address · not on this computer');
+    expect(names).toContain('A command of your own');
+  });
+
+  it('is saved when it is chosen, with its install hint if it is not there', async () => {
+    const { host, user } = mountApp('entra');
+    await user.selectOptions(await provider(), 'devtunnel');
+    const shown = await section();
+    expect(await shown.findByText(/Install devtunnel from aka\.ms/)).toBeTruthy();
+    expect(saved(host)).toEqual([{ changes: { 'tunnel.provider': 'devtunnel' } }]);
+    host.world.programs.find(({ id }) => id === 'devtunnel')!.found = true;
+    await user.click(shown.getByRole('button', { name: 'Look again' }));
+    await waitFor(() => expect(shown.queryByText(/Install devtunnel/)).toBeNull());
+  });
+
+  it('takes back what was said of a refused one', async () => {
+    const { host, user } = mountApp('tunnel_refused');
+    await user.selectOptions(await provider(), 'cloudflared');
+    await (await section()).findByText('Off');
+    expect(turned(host)).toEqual([{ on: false }]);
+  });
+
+  it('is a command of one\'s own only once there is one', async () => {
+    const { host, user } = mountApp('entra');
+    await user.selectOptions(await provider(), 'command');
+    const shown = await section();
+    const command = await shown.findByRole<HTMLInputElement>('textbox', { name: 'Command' });
+    expect(saved(host)).toEqual([]);
+    await user.type(command, 'serve it');
+    await user.click(shown.getByRole('button', { name: 'Save' }));
+    expect(await shown.findByText(/does not say where our port belongs/)).toBeTruthy();
+    await user.type(command, ' {{port}');
+    await user.click(shown.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(shown.queryByRole('button', { name: 'Save' })).toBeNull());
+    expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.provider': 'command', 'tunnel.command': 'serve it {port}' } });
+    expect((await provider()).value).toBe('command');
+  });
+
+  it('takes a host name where one can be asked for', async () => {
+    const { host, user } = mountApp('entra');
+    await user.selectOptions(await provider(), 'ngrok');
+    const shown = await section();
+    const name = await shown.findByRole('textbox', { name: 'Host name' });
+    await user.type(name, 'nodots{Enter}');
+    expect(await shown.findByText(/is no host name/)).toBeTruthy();
+    await user.clear(name);
+    await user.type(name, 'mine.ngrok-free.app{Enter}');
+    await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.domain': 'mine.ngrok-free.app' } }));
+  });
+
+  it('cannot be changed while the tunnel is on, nor where the environment gives it', async () => {
+    const { unmount } = mountApp('tunnel_up');
+    await (await section()).findByText('Switch off to choose another.');
+    expect((await section()).queryByRole('combobox')).toBeNull();
+    unmount();
+    const host = fakeHost('entra');
+    const row = host.world.settings.rows.find(({ key }) => key === 'tunnel.provider')!;
+    Object.assign(row, { locked: true, given: true, source: { is: 'environment', variable: 'JMOP_TUNNEL_PROVIDER' } });
+    mountApp(host);
+    await waitFor(async () => expect((await provider()).disabled).toBe(true));
+    expect((await section()).getByText(/JMOP_TUNNEL_PROVIDER/)).toBeTruthy();
+  });
+
+  it('says that it is looking, and offers to look again when that failed', async () => {
+    const host = fakeHost('entra');
+    const go = host.hold('tunnel');
+    const { unmount } = mountApp(host);
+    await (await section()).findByText(/Looking which providers/);
+    go();
+    await provider();
+    unmount();
+    host.fail('tunnel', new HostError('unreachable', 'the server does not answer', 'check that it is running'));
+    const { user } = mountApp(host);
+    const again = await (await section()).findByRole('button', { name: 'Try again' });
+    host.fail('tunnel', null);
+    await user.click(again);
+    await provider();
+  });
+
+  it('has the same name in the settings', () => {
+    const { options } = FIELDS['tunnel.provider'];
+    expect(options.filter(({ value }) => value !== 'command')).toEqual(programs().map(({ id, name }) => ({ value: id, label: name })));
+  });
+});
+
+describe('words', () => {
+  it('say honestly who gets in', () => {
+    expect(whoGetsIn('this-computer', 'practice')).toContain('nobody elsewhere gets past the first page');
+    expect(whoGetsIn('anywhere', 'entra')).toContain('only those your tenant lets in');
+    expect(whoGetsIn('anywhere', 'practice')).toContain('whoever comes can choose an account');
+  });
+
+  it('say what becomes of the address', () => {
+    const [quick, ngrok] = programs();
+    expect(howLongItLasts(quick)).toContain('must then be given the new one');
+    expect(howLongItLasts(ngrok)).toContain('stays the same');
+    expect(howLongItLasts(undefined)).toContain('If the address changes');
+    expect(optionLabel(ngrok!)).toBe('ngrok · stable address');
+  });
+
+  it('end in a full stop', () => {
+    for (const state of [{ is: 'off' } as const, ...Object.values(TUNNELS)]) {
+      const { text, hint } = tunnelWords(state);
+      expect([text, hint ?? '.'].every((part) => part.endsWith('.')), state.is).toBe(true);
+    }
+  });
+});
+
+describe('reach', () => {
+  it('is by the tunnel, by an address of one\'s own, or nowhere', () => {
+    const url = 'https://a.example';
+    expect(reachOf({ tunnel: { is: 'off' }, public_url: null })).toEqual({ is: 'here' });
+    expect(reachOf({ tunnel: { is: 'off' }, public_url: url })).toEqual({ is: 'public', address: url, tunnel: false });
+    expect(reachOf({ tunnel: { is: 'reachable', url }, public_url: null })).toEqual({ is: 'public', address: url, tunnel: true });
+    expect(reachOf({ tunnel: { is: 'starting' }, public_url: null })).toEqual({ is: 'here' });
+    expect(reachOf({ tunnel: { is: 'starting' }, public_url: url })).toEqual({ is: 'lost' });
+  });
+});

@@ -1,0 +1,56 @@
+// How the tunnel stands, and what being public means, as sentences.
+
+import type { Status, TunnelProgram, TunnelState } from '../../host/api';
+import { full } from '../../state/toasts.svelte';
+import type { Tone } from '../../state/words';
+import { readable } from '../draft/fields';
+
+/** The provider that is a command of a person's own. */
+export const OWN = 'command';
+
+export interface TunnelWords {
+  tone: Tone;
+  word: string;
+  text: string;
+  /** The next step. */
+  hint: string | null;
+}
+
+const said = (text: string): string => full(readable(text));
+
+export function tunnelWords(state: TunnelState): TunnelWords {
+  switch (state.is) {
+    case 'off':
+      return { tone: 'off', word: 'Off', text: 'Only clients on this computer reach this server.', hint: null };
+    case 'starting':
+      return { tone: 'busy', word: 'Opening', text: 'The provider is asked for an address. This takes a few seconds.', hint: null };
+    case 'up':
+      return state.reason === null
+        ? { tone: 'busy', word: 'Open, being checked', text: 'There is an address; whether it leads here is looked at from outside.', hint: null }
+        : { tone: 'warn', word: 'Open, but in doubt', text: said(state.reason), hint: state.hint === null ? null : said(state.hint) };
+    case 'reachable':
+      return { tone: 'good', word: 'Reachable', text: 'Seen from outside: clients elsewhere reach this server.', hint: null };
+    case 'lost':
+      return { tone: 'warn', word: 'Lost, being opened again', text: said(state.reason), hint: said(state.hint) };
+    case 'refused':
+      return { tone: 'bad', word: 'Refused', text: said(state.reason), hint: said(state.hint) };
+  }
+}
+
+/** Who gets in once anybody can reach it. */
+export function whoGetsIn(signIn: string, identity: Status['identity']): string {
+  if (signIn !== 'anywhere') return 'People sign in on this computer: nobody elsewhere gets past the first page.';
+  return identity === 'entra'
+    ? 'People sign in from anywhere: only those your tenant lets in get further.'
+    : 'People sign in from anywhere, and at the practice tenant whoever comes can choose an account.';
+}
+
+/** Whether clients keep working after the tunnel was off. `undefined` is a command of one's own. */
+export function howLongItLasts(program: TunnelProgram | undefined): string {
+  if (program === undefined) return 'If the address changes, clients must be given the new one.';
+  return program.stable ? 'The address stays the same, so clients keep working.' : 'The address changes: clients must then be given the new one.';
+}
+
+export function optionLabel({ name, stable, found }: TunnelProgram): string {
+  return [name, stable && 'stable address', !found && 'not on this computer'].filter(Boolean).join(' · ');
+}
