@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DESKTOP_BUILD, Missing, needCargo, needNpmPackages, needSystemPackages, ROOT, TARGET } from './setup.mjs';
 
-const COMMANDS = ['serve', 'help', '--help', '-h', '--version', '-V'];
+const COMMANDS = ['serve', 'check', 'help', '--help', '-h', '--version', '-V'];
 const DESKTOP = 'just-mcp-oauth-proxy';
 const SERVER = 'just-mcp-oauth-proxyd';
 

@@ -53,6 +53,24 @@ client: string, blocked: boolean, };
 
 export type BundleFile = { name: string, text: string, };
 
+export type CheckStep = { 
+/**
+ * `authority`, `keys`, `credential`, `redirect_uri`; `practice` where there is nothing to check.
+ */
+about: string, outcome: StepOutcome, 
+/**
+ * What was found: one sentence.
+ */
+what: string, 
+/**
+ * The next step.
+ */
+hint: string | null, 
+/**
+ * AADSTS number.
+ */
+code: number | null, link: string | null, };
+
 /**
  * What a change would do.
  */
@@ -120,6 +138,15 @@ export type Effect = { text: string, };
  * Nothing to say.
  */
 export type Empty = Record<symbol, never>;
+
+/**
+ * What was found, in the order in which it was looked at.
+ */
+export type EntraCheck = { steps: Array<CheckStep>, 
+/**
+ * Whether nothing failed.
+ */
+passed: boolean, };
 
 /**
  * A text, or the fact that a secret was found.
@@ -499,6 +526,8 @@ desktop: boolean, data_dir: string, settings_file: string, };
  */
 export type Step = "discovery" | "challenge" | "registration" | "authorize" | "consent" | "upstream" | "callback" | "token" | "first_call" | "refresh";
 
+export type StepOutcome = "passed" | "failed" | "unknown";
+
 export type StepState = "pending" | "done" | "skipped" | "failed" | "waiting";
 
 export type SupportBundle = { 
@@ -618,6 +647,8 @@ export interface EngineCommands {
   set_fault: [FaultSwitch, PracticeState];
   /** Disables a person of the practice tenant, or enables them again. */
   set_person: [PersonSwitch, PracticeState];
+  /** What can be found out about the app registration without anybody signing in; nothing is changed there. */
+  check_entra: [Empty, EntraCheck];
   /** Every setting: what it means, what is given and where, and what is wrong. */
   settings: [Empty, SettingsForm];
   /** What a change of settings would do, without making it. */

@@ -1,9 +1,11 @@
 // The server as a process: its ready line, its signals, and what a kill in the middle of a sign-in costs.
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { run } from '../../scripts/process.mjs';
 import { Browser } from './browser.mjs';
-import { Engine, postForm, postJson, rpc, signInByHand } from './harness.mjs';
+import { cleanEnvironment, Engine, postForm, postJson, rpc, signInByHand, temporaryFolder } from './harness.mjs';
 
 const AT_ONCE = ['--practice-sign-in', 'ada'];
 
@@ -65,4 +67,26 @@ test('ten people signing in at once do not get in each other\'s way', async (t) 
     }),
   );
   for (const [wanted, said] of names) assert.equal(said, wanted);
+});
+
+test('check tells what is wrong with an app registration, and changes nothing', async (t) => {
+  const engine = await Engine.forTest(t);
+  const folder = temporaryFolder(t, 'check');
+  const tenant = new URL(engine.practiceUrl);
+  const check = async (env, ...args) => {
+    const home = { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
+    const settings = { JMOP_ENTRA_AUTHORITY: tenant.origin, JMOP_ENTRA_TENANT: 'ac71ce00-0000-4000-8000-000000000001', JMOP_ENTRA_CLIENT_ID: 'ac71ce00-0000-4000-8000-00000000c11e', JMOP_LOG: 'off', ...env };
+    return run(engine.binary, ['check', ...args], { env: cleanEnvironment({ ...home, ...settings }), limit: 20_000, quiet: true });
+  };
+  const wrong = await check({ JMOP_ENTRA_CLIENT_SECRET: 'not~the~secret' });
+  assert.equal(wrong.code, 1, wrong.output);
+  assert.match(wrong.output, /^ok +authority /m);
+  assert.match(wrong.output, /^FAILED +credential .*AADSTS7000215/m);
+  assert.match(wrong.output, /^FAILED +redirect_uri .*AADSTS50011/m);
+  assert.ok(!wrong.output.includes('not~the~secret'));
+  const { steps, passed } = JSON.parse((await check({ JMOP_ENTRA_TENANT: '00000000-0000-0000-0000-000000000000' }, '--json')).output);
+  assert.deepEqual([passed, steps.map(({ about, outcome, code }) => [about, outcome, code])], [false, [['authority', 'failed', 90002]]]);
+  const practice = await run(engine.binary, ['check', '--practice'], { env: cleanEnvironment({ HOME: folder, JMOP_LOG: 'off' }), limit: 20_000, quiet: true });
+  assert.equal(practice.code, 0, practice.output);
+  assert.deepEqual(readdirSync(folder), [], 'not even a folder was made');
 });

@@ -6,6 +6,7 @@
 mod answers;
 mod attempt;
 mod bundle;
+mod check;
 mod claims;
 mod commands;
 mod desk;
@@ -38,6 +39,7 @@ pub use answers::{
 };
 pub use attempt::{AttemptRow, AttemptStep, Outcome, StepState, Verdict};
 pub use bundle::{BundleFile, SupportBundle};
+pub use check::{CheckStep, EntraCheck, StepOutcome};
 pub use claims::{Finding, Note, Notes, TokenInspection};
 pub use error::{ApiError, ErrorCode};
 pub use requests::{
@@ -136,6 +138,8 @@ commands! {
     set_fault(FaultSwitch) -> PracticeState;
     /// Disables a person of the practice tenant, or enables them again.
     set_person(PersonSwitch) -> PracticeState;
+    /// What can be found out about the app registration without anybody signing in; nothing is changed there.
+    check_entra(Empty) -> EntraCheck;
     /// Every setting: what it means, what is given and where, and what is wrong.
     settings(Empty) -> SettingsForm;
     /// What a change of settings would do, without making it.

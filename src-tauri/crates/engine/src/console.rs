@@ -216,7 +216,10 @@ impl IntoResponse for ApiError {
         let status = match self.code() {
             ErrorCode::UnknownCommand | ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
-            ErrorCode::NotSaved | ErrorCode::NotOpened | ErrorCode::PracticeInPublic => StatusCode::CONFLICT,
+            ErrorCode::NotSaved
+            | ErrorCode::NotOpened
+            | ErrorCode::NotChecked
+            | ErrorCode::PracticeInPublic => StatusCode::CONFLICT,
             ErrorCode::NotRunning | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         if let Self::Store(error) = &self {

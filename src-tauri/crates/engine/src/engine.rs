@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, ApiEvent, ApiParts, EventRow, Offer, State};
 use crate::gate::Gate;
+use crate::holder::{self, Holder};
 use crate::listen::Listeners;
 use crate::running::{Lasting, Running, StartError, World};
 use crate::settings::{Problem, SettingsDraft, default_data_dir};
@@ -242,7 +243,10 @@ impl Engine {
             }
             _ => None,
         };
-        let told = reason.to_string();
+        let told = match reason {
+            NotStarted::Start(StartError::PortInUse { address, .. }) => taken(*address),
+            reason => reason.to_string(),
+        };
         let (message, hint) = told.split_once("; ").unwrap_or((&told, "mend that, then press Restart"));
         State::Failed {
             code: reason.code().to_owned(),
@@ -405,6 +409,19 @@ fn told(problems: &[Problem]) -> String {
             "{} settings cannot be used, the first of them: {}; correct them, then press Restart",
             many.len(),
             many.first().map(Problem::brief).unwrap_or_default()
+        ),
+    }
+}
+
+/// By whom, as far as that can be seen.
+fn taken(address: SocketAddr) -> String {
+    let (port, ip) = (address.port(), address.ip());
+    match holder::of_port(port) {
+        Some(Holder { name, pid }) => format!(
+            "port {port} on {ip} is already in use by `{name}` (process {pid}); stop that program, or use another port"
+        ),
+        None => format!(
+            "port {port} on {ip} is already in use by another program; stop that program, or use another port"
         ),
     }
 }

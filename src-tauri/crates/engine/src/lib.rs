@@ -7,6 +7,7 @@ pub mod console;
 mod engine;
 mod events;
 mod gate;
+mod holder;
 mod key;
 mod listen;
 mod running;

@@ -238,6 +238,11 @@ impl Running {
         })
     }
 
+    /// Looks at the app registration this run uses; nobody signs in and nothing is changed.
+    pub async fn check(&self) -> Vec<entra::Step> {
+        self.parts.entra.check(&self.flow.callback_urls()).await
+    }
+
     pub fn store(&self) -> Arc<dyn Store> {
         self.store.port()
     }

@@ -138,6 +138,10 @@ async fn a_taken_port_is_told_with_another_that_is_free() {
     let desk = Desk::with(&format!("[server]\nlisten = \"127.0.0.1:{port}\"\n")).await;
     let state = desk.call("status", json!({})).await["state"].clone();
     assert_eq!((&state["is"], &state["code"]), (&json!("failed"), &json!("port_in_use")));
+    if cfg!(target_os = "linux") {
+        let by = format!("(process {})", std::process::id());
+        assert!(state["message"].as_str().unwrap().contains(&by), "{state}");
+    }
     assert!(state["message"].as_str().unwrap().contains(&port.to_string()), "{state}");
     let offer = &state["offer"];
     desk.saves(json!({ offer["setting"].as_str().unwrap(): offer["text"] })).await;

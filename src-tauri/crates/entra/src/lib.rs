@@ -5,6 +5,7 @@
 //! caches of public documents.
 
 pub mod aadsts;
+mod check;
 mod discovery;
 mod examine;
 mod fault;
@@ -20,6 +21,7 @@ mod scopes;
 mod upstream;
 mod wire;
 
+pub use crate::check::{Outcome, Step};
 pub use crate::examine::{Examined, Finding};
 pub use crate::http::{ClientError, http_client, http_client_for};
 pub use crate::upstream::Entra;

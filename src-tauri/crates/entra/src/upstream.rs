@@ -60,7 +60,7 @@ impl Entra {
         Self { settings, http, clock, discovery: Discovery::new(), keys: Keys::new() }
     }
 
-    fn refusals(&self) -> Refusals<'_> {
+    pub(crate) fn refusals(&self) -> Refusals<'_> {
         let authority = self.settings.authority.host_str().unwrap_or_default();
         Refusals { client_id: &self.settings.client_id, authority }
     }
@@ -69,13 +69,25 @@ impl Entra {
         self.discovery.metadata(&self.settings, &self.http, &*self.clock, self.refusals()).await
     }
 
-    fn wire<'a>(&'a self, metadata: &'a Metadata) -> Wire<'a> {
+    pub(crate) fn wire<'a>(&'a self, metadata: &'a Metadata) -> Wire<'a> {
         Wire { settings: &self.settings, metadata, http: &self.http, refusals: self.refusals() }
     }
 
     fn source<'a>(&'a self, metadata: &'a Metadata) -> Source<'a> {
         let rs256_only = Provider::of(&self.settings, metadata) == Provider::Entra;
         Source { jwks_uri: &metadata.jwks_uri, http: &self.http, clock: &*self.clock, rs256_only }
+    }
+
+    pub(crate) const fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(crate) const fn has_secret(&self) -> bool {
+        self.settings.client_secret.is_some()
+    }
+
+    pub(crate) async fn prepare(&self, metadata: &Metadata) -> Result<(), UpstreamError> {
+        self.keys.prepare(self.source(metadata)).await
     }
 
     pub(crate) fn rules<'a>(&'a self, metadata: &'a Metadata) -> Rules<'a> {

@@ -16,6 +16,17 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the server until SIGTERM or Ctrl-C.
     Serve(Serve),
+    /// Look at the app registration as a sign-in would find it; nothing is changed. Exits with 1 if something is wrong.
+    Check(Check),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+    /// Print JSON for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -99,7 +110,9 @@ mod tests {
     #[test]
     fn practice_takes_an_address_or_none() {
         let parse = |line: &str| {
-            let Command::Serve(serve) = Arguments::parse_from(line.split(' ')).command;
+            let Command::Serve(serve) = Arguments::parse_from(line.split(' ')).command else {
+                panic!("{line} does not serve");
+            };
             serve.given()
         };
         assert_eq!(parse("x serve --practice"), [("identity.practice", "on".to_owned(), "--practice")]);

@@ -13,8 +13,9 @@ use engine::settings::{Problem, SettingsDraft};
 use engine::system::{SystemClock, SystemEntropy};
 use engine::{Engine, KeySource, NotStarted, Sources, World};
 use model::keys::MasterKey;
+use serde_json::Value;
 
-use arguments::{Arguments, Command, Serve};
+use arguments::{Arguments, Check, Command, Serve};
 
 /// Exit code for settings that cannot be used (`EX_CONFIG` of sysexits).
 const BAD_SETTINGS: u8 = 78;
@@ -23,10 +24,18 @@ fn main() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return failed(&anyhow::anyhow!("the TLS library is already set up otherwise"));
     }
-    let Command::Serve(serve) = Arguments::parse().command;
-    logging::start(serve.log);
-    match run(&serve) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match Arguments::parse().command {
+        Command::Serve(serve) => {
+            logging::start(serve.log);
+            run(&serve).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Check(check) => {
+            logging::start(check.serve.log);
+            look(&check)
+        }
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => match error.downcast_ref() {
             Some(NotStarted::Settings(problems)) => refused(problems),
             _ => failed(&error),
@@ -69,12 +78,43 @@ fn master_key(serve: &Serve) -> anyhow::Result<KeySource> {
     }
 }
 
-fn run(serve: &Serve) -> anyhow::Result<()> {
-    let world = World {
+fn world(serve: &Serve) -> anyhow::Result<World> {
+    Ok(World {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::default()),
         master_key: master_key(serve)?,
-    };
+    })
+}
+
+/// What is wrong with the app registration, as text or JSON on stdout.
+#[expect(clippy::print_stdout, reason = "what was found is this command's output")]
+fn look(check: &Check) -> anyhow::Result<ExitCode> {
+    let engine = Engine::new(sources(&check.serve)?, world(&check.serve)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = runtime.block_on(engine.api().call("check_entra", Value::Null));
+    let found = asked.map_err(|error| anyhow::anyhow!("{error}; {}", error.hint()))?;
+    if check.json {
+        println!("{found:#}");
+    } else {
+        for step in found["steps"].as_array().into_iter().flatten() {
+            let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
+            let mark = match step["outcome"].as_str() {
+                Some("passed") => "ok     ",
+                Some("failed") => "FAILED ",
+                _ => "?      ",
+            };
+            let code = step["code"].as_u64().map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+            println!("{mark} {:<13} {}{code}", text("about"), text("what"));
+            for more in [text("hint"), text("link")].iter().filter(|more| !more.is_empty()) {
+                println!("                      {more}");
+            }
+        }
+    }
+    Ok(if found["passed"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run(serve: &Serve) -> anyhow::Result<()> {
+    let world = world(serve)?;
     let engine = Engine::new(sources(serve)?, world.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

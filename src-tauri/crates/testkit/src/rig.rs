@@ -108,6 +108,11 @@ impl Rig {
         told
     }
 
+    /// The app registration as it is found without a sign-in.
+    pub async fn check(&self) -> Vec<entra::Step> {
+        self.running.check().await
+    }
+
     pub fn pass(&self, span: Duration) {
         self.clock.advance(span);
     }

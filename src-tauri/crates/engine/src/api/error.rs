@@ -24,7 +24,7 @@ pub enum ApiError {
     NotSaved { message: String, hint: String },
     /// Something a person has to allow or mend first.
     #[error("{message}")]
-    NotOpened { code: ErrorCode, message: String, hint: String },
+    Refused { code: ErrorCode, message: String, hint: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -40,6 +40,8 @@ pub enum ErrorCode {
     NotSaved,
     /// A tunnel cannot be opened as things are.
     NotOpened,
+    /// The app registration cannot be looked at as things are.
+    NotChecked,
     /// People would sign in at the practice tenant; say that this is meant.
     PracticeInPublic,
     StoreUnavailable,
@@ -55,7 +57,7 @@ impl ApiError {
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::NotRunning => ErrorCode::NotRunning,
             Self::NotSaved { .. } => ErrorCode::NotSaved,
-            Self::NotOpened { code, .. } => *code,
+            Self::Refused { code, .. } => *code,
             Self::Store(_) => ErrorCode::StoreUnavailable,
         }
     }
@@ -69,7 +71,7 @@ impl ApiError {
             }
             Self::BadRequest(_) => "correct that field and send the command again".to_owned(),
             Self::NotFound { hint, .. } => (*hint).to_owned(),
-            Self::NotSaved { hint, .. } | Self::NotOpened { hint, .. } => hint.clone(),
+            Self::NotSaved { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::NotRunning => "`status` says why; mend that, then send `restart`".to_owned(),
             Self::Store(StoreError::Unavailable(_)) => {
                 "try again in a moment; if it stays, look at the server's log".to_owned()

@@ -46,7 +46,7 @@ impl Api {
             ));
         }
         if matches!(settings.identity, Identity::Practice(_)) && !practice_is_fine {
-            return Err(ApiError::NotOpened {
+            return Err(ApiError::Refused {
                 code: ErrorCode::PracticeInPublic,
                 message: "people sign in at the practice tenant, where anybody can choose an account"
                     .to_owned(),
@@ -61,7 +61,7 @@ impl Api {
 }
 
 fn not_opened(message: String, hint: &str) -> ApiError {
-    ApiError::NotOpened { code: ErrorCode::NotOpened, message, hint: hint.to_owned() }
+    ApiError::Refused { code: ErrorCode::NotOpened, message, hint: hint.to_owned() }
 }
 
 // === from what the supervisor says ===

@@ -1,6 +1,7 @@
 //! The whole system, told as stories: engine, practice tenant, client and browser over real HTTP.
 
 mod authorize;
+mod check;
 mod consent;
 mod discovery;
 mod faults;
