@@ -3,7 +3,7 @@
 // never answer, `emit` sends an event.
 
 import type { AttemptRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TunnelProgram, TunnelState } from './api';
-import { entraProblems, practiceInForce } from './fakeEntra';
+import { checkEntra, entraProblems, practiceInForce, registration, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
 import { isTunnelState, programs, publicly, refusalOf, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
 import * as fixtures from './fixtures';
@@ -17,6 +17,9 @@ export const STATES = [
   'loading',
   'broken',
   'entra',
+  'entra_wrong',
+  'entra_slow',
+  'entra_unchecked',
   'public',
   'tunnel_starting',
   'tunnel_up',
@@ -46,6 +49,8 @@ export interface FakeWorld {
   events: EventRow[];
   practice: PracticeState | null;
   settings: SettingsForm;
+  /** What Entra would say to a check. */
+  registration: Registration;
   /** What could open a tunnel. */
   programs: TunnelProgram[];
   preferences: DesktopPreferences;
@@ -131,6 +136,8 @@ export function fakeHost(state: FakeState = 'busy', now: number = Date.now()): F
   const answers = answersOf(world, host);
   if (state === 'loading') for (const command of READING) host.hold(command);
   if (state === 'broken') for (const command of READING) host.fail(command, STORE_DOWN);
+  if (state === 'entra_slow') host.hold('check_entra');
+  if (state === 'entra_unchecked') host.fail('check_entra', NOT_CHECKED);
   if (state === 'live') goOn(host);
   return host;
 }
@@ -150,6 +157,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     events: fixtures.events(attempts),
     practice: fixtures.practice(),
     settings: fixtures.settings(),
+    registration: registration(),
     programs: programs(),
     preferences: fixtures.preferences(),
   };
@@ -166,13 +174,22 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     case 'empty':
       return { ...world, sessions: [], clients: [], attempts: [], events: [], status: { ...world.status, sessions: 0 }, settings: fixtures.untouched(world.settings) };
     case 'entra':
-      return { ...world, practice: null, status: fixtures.withEntra(world.status), settings: fixtures.entraInForce(world.settings) };
+    case 'entra_wrong':
+    case 'entra_slow':
+    case 'entra_unchecked':
+      return {
+        ...world,
+        registration: state === 'entra_wrong' ? wrongRegistration() : world.registration,
+        practice: null,
+        status: fixtures.withEntra(world.status),
+        settings: fixtures.entraInForce(world.settings),
+      };
     case 'public':
       return {
         ...world,
         practice: null,
         status: publicly(fixtures.withEntra(world.status), fixtures.OWN_ADDRESS),
-        settings: fixtures.given(fixtures.entraInForce(world.settings), 'server.public_url', fixtures.OWN_ADDRESS),
+        settings: fixtures.given(fixtures.given(fixtures.entraInForce(world.settings), 'server.public_url', fixtures.OWN_ADDRESS), 'server.sign_in', 'anywhere'),
       };
     case 'paused':
       return { ...world, status: { ...world.status, paused: true } };
@@ -218,6 +235,12 @@ const OPENS = 1500;
 
 /** What opens the master key of the fixtures. */
 export const PASSPHRASE = 'four unrelated small words';
+
+const NOT_CHECKED = new HostError(
+  'not_checked',
+  'a setting cannot be used: `server.listen`: `4242` is not an address with a port',
+  'correct it, then check again',
+);
 
 const KEY_GIVEN = new HostError(
   'key_is_given',
@@ -310,6 +333,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
         row.source = row.exposure === 'secret' ? { is: 'vault' } : { is: 'window' };
         if (row.exposure === 'plain') row.text = text === '' ? row.default : text;
       }
+      if (changes['entra.client_secret']) world.registration.secret = 'good';
       startAgain();
     }
     return { saved: problems.length === 0, problems, effects };
@@ -369,6 +393,10 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       if (!row) throw new HostError('not_found', 'Nobody in the practice tenant has that key', 'Choose one of the list.');
       row.disabled = disabled;
       return tenant();
+    },
+    check_entra: () => {
+      const anywhere = world.settings.rows.some(({ key, text }) => key === 'server.sign_in' && text === 'anywhere');
+      return checkEntra(world.settings.rows, world.status.callback_urls.slice(0, anywhere ? undefined : 1), world.registration);
     },
     settings: () => world.settings,
     check_settings: ({ changes }: Request<'check_settings'>) => check(world, changes),

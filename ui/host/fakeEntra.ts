@@ -1,6 +1,8 @@
-// What the engine makes of Entra's settings, as far as the fixtures need it: who is in force, and the commonest mistakes.
+// What the engine makes of Entra's settings, and Entra of them, as far as the fixtures need it: who is in force, the
+// commonest mistakes, and what a check finds.
 
-import type { Changes, Problem, SettingRow } from './api';
+import type { Changes, CheckStep, EntraCheck, Problem, SettingRow } from './api';
+import { HostError } from './host';
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
@@ -35,6 +37,62 @@ export function entraProblems(rows: readonly SettingRow[], changes: Changes): Pr
     refuse('entra.client_secret', 'secret-id', "you pasted the secret's ID, not its Value", hint);
   }
   return problems;
+}
+
+/** The app registration as Entra has it. */
+export interface Registration {
+  /** Domain or ID of the only directory there is. */
+  tenant: string;
+  secret: 'good' | 'expired';
+  redirectUris: string[];
+  /** Those that Entra answers about with a page that says nothing. */
+  unseen: string[];
+}
+
+const TENANT = 'contoso.onmicrosoft.com';
+const DIRECTORY = '6babcaad-604b-40ac-a9d7-9fd97c0b779f';
+const BLADES = 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~';
+
+export const registration = (): Registration => ({
+  tenant: TENANT,
+  secret: 'good',
+  redirectUris: ['http://localhost:4242/auth/callback'],
+  unseen: ['https://mcp.contoso.example/auth/callback'],
+});
+
+export const wrongRegistration = (): Registration => ({ tenant: TENANT, secret: 'expired', redirectUris: [], unseen: [] });
+
+/** Of the settings as they are kept. */
+export function checkEntra(rows: readonly SettingRow[], urls: readonly string[], { tenant, secret, redirectUris, unseen }: Registration): EntraCheck {
+  const [problem] = entraProblems(rows, {});
+  if (problem) throw new HostError('not_checked', `a setting cannot be used: \`${problem.field}\`: ${problem.message}`, 'correct it, then check again');
+  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, link: null, ...more });
+  const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed') });
+  if (practiceInForce(rows)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up')]);
+  const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, {}, 'entra.client_id')}`;
+  if (textOf(rows, {}, 'entra.tenant') !== tenant) {
+    const hint = 'Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.';
+    return answer([step('authority', 'failed', 'The directory was not found.', { hint, code: 90002, link: blade('Overview') })]);
+  }
+  const expired = 'Create a new secret under App registrations > your app > Certificates & secrets and paste its Value into the settings.';
+  const unregistered =
+    'Under App registrations > your app > Authentication, add the redirect URI shown in the settings, character for character, on platform Web.';
+  return answer([
+    step('authority', 'passed', `the directory answers: https://login.microsoftonline.com/${DIRECTORY}/v2.0`),
+    step('keys', 'passed', 'its signing keys can be read'),
+    secret === 'good'
+      ? step('credential', 'passed', 'client ID and secret are accepted')
+      : step('credential', 'failed', 'The client secret has expired.', { hint: expired, code: 7_000_222, link: blade('Credentials') }),
+    ...urls.map((url) => {
+      if (redirectUris.includes(url)) return step('redirect_uri', 'passed', `${url} is registered`);
+      if (unseen.includes(url)) {
+        const what = `whether ${url} is registered cannot be seen: the provider answers with a page`;
+        return step('redirect_uri', 'unknown', what, { hint: 'sign in once to see: the auth log says how it went' });
+      }
+      const more = { hint: unregistered, code: 50_011, link: blade('Authentication') };
+      return step('redirect_uri', 'failed', 'The redirect URI is not registered for this app.', more);
+    }),
+  ]);
 }
 
 function textOf(rows: readonly SettingRow[], changes: Changes, key: string): string {

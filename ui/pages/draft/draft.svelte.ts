@@ -22,6 +22,8 @@ export class Draft {
   error: HostError | null = $state.raw(null);
   /** Counts up when everything typed is thrown away, so that fields can forget too. */
   generation: number = $state(0);
+  /** Counts up when settings were saved. */
+  saves: number = $state(0);
   #timer: ReturnType<typeof setTimeout> | undefined;
   #question = 0;
 
@@ -92,6 +94,12 @@ export class Draft {
     this.#checkSoon();
   }
 
+  /** These were saved by another way: what was typed of them is older. */
+  overtaken(keys: readonly string[]): void {
+    this.saves += 1;
+    for (const key of keys) this.set(key, null);
+  }
+
   /** Puts sign-in there. What decides by itself is left to decide. */
   signInAt(where: 'practice' | 'entra'): void {
     const wanted = where === 'practice';
@@ -128,6 +136,7 @@ export class Draft {
       return false;
     }
     await this.app.settings.reload();
+    this.saves += 1;
     this.discard();
     return true;
   }

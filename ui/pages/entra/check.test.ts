@@ -1,0 +1,247 @@
+import { screen, waitFor, within } from '@testing-library/svelte';
+import { describe, expect, it } from 'vitest';
+
+import type { CheckStep } from '../../host/api';
+import { fakeHost, type FakeHost } from '../../host/fake';
+import { settings } from '../../host/fixtures';
+import { HostError } from '../../host/host';
+import { mountApp } from '../../test/render';
+import { placed, said, summary, toldStep } from './check';
+
+const LOCAL = 'http://localhost:4242/auth/callback';
+const step = (more: Partial<CheckStep>): CheckStep => ({ about: 'credential', outcome: 'failed', what: 'no', hint: null, code: null, link: null, ...more });
+const checks = (host: FakeHost) => host.calls.filter(({ command }) => command === 'check_entra').length;
+
+async function open(state: Parameters<typeof mountApp>[0], hash = '#/entra') {
+  const mounted = mountApp(state, hash);
+  await screen.findByRole('heading', { level: 1, name: 'Entra' });
+  return mounted;
+}
+
+const panel = async () => within(await screen.findByRole('region', { name: 'Check' }));
+
+async function checked(state: Parameters<typeof mountApp>[0]) {
+  const mounted = await open(state);
+  await mounted.user.click(await screen.findByRole('button', { name: 'Check' }));
+  return { ...mounted, list: within(await screen.findByRole('list', { name: 'What was checked' })) };
+}
+
+describe('a check', () => {
+  it('is never made by itself', async () => {
+    const { host } = await open('entra');
+    (await panel()).getByText('Not checked yet.');
+    expect(checks(host)).toBe(0);
+  });
+
+  it('says that it goes on, and is made once however often it is asked for', async () => {
+    const host = fakeHost('entra');
+    const answer = host.hold('check_entra');
+    const { user } = await open(host);
+    const button = await screen.findByRole('button', { name: 'Check' });
+    await user.click(button);
+    await screen.findByText('Checking. This can take some seconds.');
+    expect(button.getAttribute('aria-busy')).toBe('true');
+    await user.click(button);
+    expect(checks(host)).toBe(1);
+    answer();
+    await screen.findByText('Everything is as it should be.');
+  });
+
+  it('tells what is good, step by step', async () => {
+    const { list } = await checked('entra');
+    expect(list.getAllByRole('listitem')).toHaveLength(4);
+    expect(list.getAllByText('good')).toHaveLength(4);
+    list.getByText(`${LOCAL} is registered.`);
+    expect((await panel()).getByRole('status').textContent).toContain('Everything is as it should be.');
+    expect(document.querySelector('.content [aria-invalid]')).toBeNull();
+  });
+
+  it('tells what is wrong with the fix, its number, the way to the portal and what to register', async () => {
+    const { host, user, list } = await checked('entra_wrong');
+    screen.getByText('2 things are wrong.');
+    expect(list.getAllByText('wrong')).toHaveLength(2);
+    list.getByText('AADSTS7000222');
+    list.getByText(/Create a new secret under/);
+    await user.click(list.getByRole('button', { name: 'Copy Redirect URI to register' }));
+    expect(host.copied).toEqual([LOCAL]);
+    await user.click(list.getByRole('button', { name: /for Client ID and secret$/ }));
+    expect(host.opened).toEqual([expect.stringContaining('/Credentials/appId/')]);
+  });
+
+  it('puts what is wrong next to its field', async () => {
+    await checked('entra_wrong');
+    const secret = screen.getByLabelText<HTMLInputElement>('Client secret');
+    expect(secret.getAttribute('aria-invalid')).toBe('true');
+    const words = secret.getAttribute('aria-describedby')!.split(' ').map((id) => document.getElementById(id)?.textContent);
+    expect(words.join(' ')).toContain('The client secret has expired (AADSTS7000222).');
+    const uris = within(screen.getByRole('region', { name: 'Redirect URI' }));
+    uris.getByText(/The redirect URI is not registered for this app \(AADSTS50011\)\./);
+    expect(screen.getByLabelText('Tenant').hasAttribute('aria-invalid')).toBe(false);
+  });
+
+  it('stops at a directory that is not there, and says so at the tenant until another is typed', async () => {
+    const host = fakeHost('entra');
+    host.world.registration.tenant = 'fabrikam.onmicrosoft.com';
+    const { user } = await checked(host);
+    screen.getByText(/The rest can be looked at once the directory answers/);
+    const tenant = screen.getByLabelText<HTMLInputElement>('Tenant');
+    expect(tenant.getAttribute('aria-invalid')).toBe('true');
+    await user.clear(tenant);
+    await user.type(tenant, 'fabrikam.onmicrosoft.com');
+    expect(tenant.hasAttribute('aria-invalid')).toBe(false);
+  });
+
+  it('says what cannot be known', async () => {
+    const { list } = await checked('public');
+    screen.getByText('Nothing wrong was found, and one thing is not known.');
+    list.getByText('not known');
+    list.getByText('Sign in once to see: the auth log says how it went.');
+  });
+
+  it('opens no link that is none of the web', async () => {
+    const host = fakeHost('entra');
+    host.world.registration = { ...host.world.registration, secret: 'expired' };
+    const call = host.call;
+    host.call = async (command, payload) => {
+      const answer = await call(command, payload);
+      return command === 'check_entra' ? ({ steps: [step({ link: 'javascript:alert(1)' })], passed: false } as typeof answer) : answer;
+    };
+    const { list } = await checked(host);
+    expect(list.queryByRole('button')).toBeNull();
+  });
+
+  it('says why it cannot be made, and tries again', async () => {
+    const { host, user } = await open('entra_unchecked');
+    await user.click(await screen.findByRole('button', { name: 'Check' }));
+    const alert = within(await screen.findByRole('alert'));
+    alert.getByText('A setting cannot be used: “Listen address”: “4242” is not an address with a port');
+    alert.getByText('Correct it, then check again');
+    host.fail('check_entra', null);
+    await user.click(alert.getByRole('button', { name: 'Try again' }));
+    await screen.findByText('Everything is as it should be.');
+  });
+
+  it('has nothing to say at the practice tenant, and nothing to ask before anything is given', async () => {
+    await checked('busy');
+    screen.getByText('There is nothing to check.');
+    screen.getByText('People sign in at the practice tenant, which needs no set-up.');
+  });
+
+  it('is not offered on a first run', async () => {
+    await open('empty');
+    await screen.findByLabelText('Tenant');
+    expect(screen.queryByRole('button', { name: 'Check' })).toBeNull();
+  });
+
+  it('is still there after a look at another page', async () => {
+    await checked('entra_wrong');
+    location.hash = '#/log';
+    await screen.findByRole('heading', { level: 1, name: 'Auth log' });
+    location.hash = '#/entra';
+    await screen.findByText('2 things are wrong.');
+  });
+});
+
+describe('changes', () => {
+  it('that are not saved are not checked, and can be saved first', async () => {
+    const { host, user } = await checked('entra_wrong');
+    await user.click(screen.getByRole('button', { name: 'Replace' }));
+    await user.type(screen.getByLabelText('Client secret'), 'hunter2~value');
+    const check = await panel();
+    check.getByText('One change is not saved yet and would not be checked.');
+    check.getByRole('button', { name: 'Check what is saved' });
+    await user.click(check.getByRole('button', { name: 'Review and save first' }));
+    await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
+    // What was found is about the old secret.
+    await check.findByText('Saved. See whether Entra accepts the new settings.');
+    expect(screen.queryByText('2 things are wrong.')).toBeNull();
+    expect(checks(host)).toBe(1);
+    const again = check.getByRole('button', { name: 'Check' });
+    await waitFor(() => expect(document.activeElement).toBe(again));
+    await user.click(again);
+    await check.findByText('One thing is wrong.');
+  });
+
+  it('of what nobody checks suggest nothing', async () => {
+    const { user } = await open('entra');
+    await user.click(await screen.findByRole('button', { name: 'Switch to practice' }));
+    await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
+    await screen.findByText('The practice tenant is in force');
+    expect(screen.queryByText(/See whether Entra accepts/)).toBeNull();
+  });
+
+  it('made elsewhere leave no old findings behind', async () => {
+    const { host } = await checked('entra_wrong');
+    const row = host.world.settings.rows.find(({ key }) => key === 'entra.tenant')!;
+    row.text = 'fabrikam.onmicrosoft.com';
+    host.emit('status_changed', { ...host.world.status, started_at: Date.now() });
+    await screen.findByText('The settings have changed since the last check.');
+    expect(screen.getByLabelText('Client secret').hasAttribute('aria-invalid')).toBe(false);
+  });
+
+  it('of an imported .env are worth a check too', async () => {
+    const { user } = await open('empty');
+    await user.click(screen.getByRole('button', { name: 'Import .env' }));
+    await user.click(await screen.findByLabelText('Contents of the file'));
+    await user.paste('JMOP_ENTRA_TENANT=contoso.onmicrosoft.com\nJMOP_ENTRA_CLIENT_ID=3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11');
+    await user.click(await screen.findByRole('button', { name: 'Import and restart' }));
+    await screen.findByText('Saved. See whether Entra accepts the new settings.');
+  });
+
+  it('while it is being checked make the answer an old one', async () => {
+    const host = fakeHost('entra');
+    const answer = host.hold('check_entra');
+    const { user } = await open(host);
+    await user.click(await screen.findByRole('button', { name: 'Check' }));
+    await host.call('save_settings', { changes: { 'entra.tenant': 'fabrikam.onmicrosoft.com' } });
+    await screen.findByDisplayValue('fabrikam.onmicrosoft.com');
+    answer();
+    await screen.findByText('The settings have changed since the last check.');
+  });
+});
+
+describe('findings', () => {
+  const { rows } = settings();
+  const fieldOf = (more: Partial<CheckStep>, of = rows) => placed([step(more)], [LOCAL], of)[0]!;
+  const given = (key: string, text: string | null, is = true) => rows.map((row) => (row.key === key ? { ...row, text, given: is } : row));
+
+  it.each([
+    [{ about: 'authority' }, 'entra.tenant'],
+    [{ about: 'keys' }, 'entra.authority'],
+    [{ about: 'credential', code: 7_000_215 }, 'entra.client_secret'],
+    [{ about: 'credential', code: 700_016 }, 'entra.client_id'],
+    [{ about: 'something_new' }, null],
+  ])('%o belong to %s', (more, field) => expect(fieldOf(more).field).toBe(field));
+
+  it('belong to the cloud where it is another address, and to the file where the secret is in one', () => {
+    expect(fieldOf({ about: 'authority' }, given('entra.authority', 'https://id.example')).field).toBe('entra.authority');
+    const inFile = given('entra.client_secret_file', '/run/secret').map((row) => (row.key === 'entra.client_secret' ? { ...row, given: false } : row));
+    expect(fieldOf({ about: 'credential' }, inFile).field).toBe('entra.client_secret_file');
+  });
+
+  it('about redirect URIs name the one they are about', () => {
+    const steps = [step({ about: 'keys' }), step({ about: 'redirect_uri' }), step({ about: 'redirect_uri' }), step({ about: 'redirect_uri' })];
+    expect(placed(steps, [LOCAL, 'https://x/cb'], rows).map(({ redirectUri }) => redirectUri)).toEqual([null, LOCAL, 'https://x/cb', null]);
+    expect(fieldOf({ about: 'credential', code: 9_002_327 })).toMatchObject({ field: null, redirectUri: LOCAL });
+  });
+
+  it('read as sentences, and addresses stay as they are', () => {
+    expect(said('its signing keys can be read')).toBe('Its signing keys can be read.');
+    expect(said(`${LOCAL} is registered`)).toBe(`${LOCAL} is registered.`);
+    expect(said('the directory answers: https://login.example/v2.0')).toBe('The directory answers: https://login.example/v2.0');
+    expect(toldStep(step({ what: 'Refused with AADSTS1.', code: 1 })).message).toBe('Refused with AADSTS1.');
+  });
+
+  it('are counted', () => {
+    expect(summary([step({}), step({ outcome: 'unknown' })])).toBe('One thing is wrong.');
+    expect(summary([step({ outcome: 'unknown' }), step({ outcome: 'unknown' })])).toContain('2 things are not known');
+  });
+
+  it('that never come are an error of the host', async () => {
+    const host = fakeHost('entra');
+    host.fail('check_entra', new HostError('unreachable', 'the server does not answer', null));
+    const { user } = await open(host);
+    await user.click(await screen.findByRole('button', { name: 'Check' }));
+    await screen.findByText('The server does not answer');
+  });
+});

@@ -1,0 +1,88 @@
+// What Check answers, in words, and where on the page each finding belongs.
+
+import type { CheckStep, SettingRow, StepOutcome } from '../../host/api';
+import { readable } from '../draft/fields';
+import type { ToldProblem } from '../draft/words';
+import { cloudOf } from './clouds';
+
+export interface Found extends CheckStep {
+  /** Key of the setting it is mended in; `null` where that is in the portal only. */
+  field: string | null;
+  /** The redirect URI it is about. */
+  redirectUri: string | null;
+}
+
+const NAMES: Record<string, string> = {
+  authority: 'Directory',
+  keys: 'Signing keys',
+  credential: 'Client ID and secret',
+  redirect_uri: 'Redirect URI',
+  practice: 'Practice tenant',
+};
+
+/** In their order, while nothing is known of them yet. */
+export const LOOKED_AT = ['authority', 'keys', 'credential', 'redirect_uri'] as const;
+
+export const stepName = (about: string): string => NAMES[about] ?? about;
+
+export const OUTCOMES: Record<StepOutcome, string> = { passed: 'good', failed: 'wrong', unknown: 'not known' };
+
+/** AADSTS numbers that the credential is refused with, although something else is to be mended. */
+const OF_CLIENT_ID = [700_016, 7_000_229];
+const OF_REDIRECT_URI = [50_011, 9_002_327];
+
+/** The steps about redirect URIs come in the order of `urls`. */
+export function placed(steps: readonly CheckStep[], urls: readonly string[], rows: readonly SettingRow[]): Found[] {
+  let nth = 0;
+  return steps.map((step) => {
+    if (step.about === 'redirect_uri') return { ...step, field: null, redirectUri: urls[nth++] ?? null };
+    if (step.code !== null && OF_REDIRECT_URI.includes(step.code)) return { ...step, field: null, redirectUri: urls[0] ?? null };
+    return { ...step, field: fieldOf(step, rows), redirectUri: null };
+  });
+}
+
+/** It is mended where the redirect URIs are registered. */
+export const isAboutRedirect = ({ about, redirectUri }: Found): boolean => about === 'redirect_uri' || redirectUri !== null;
+
+function fieldOf({ about, code }: CheckStep, rows: readonly SettingRow[]): string | null {
+  const row = (key: string) => rows.find((row) => row.key === key);
+  switch (about) {
+    case 'authority':
+      // Only Microsoft's own hosts have directories.
+      return cloudOf(row('entra.authority')?.text ?? '') ? 'entra.tenant' : 'entra.authority';
+    case 'keys':
+      return 'entra.authority';
+    case 'credential':
+      if (code !== null && OF_CLIENT_ID.includes(code)) return 'entra.client_id';
+      return row('entra.client_secret_file')?.given && !row('entra.client_secret')?.given ? 'entra.client_secret_file' : 'entra.client_secret';
+    default:
+      return null;
+  }
+}
+
+/** An address keeps its small letter at the beginning, and gets no full stop at the end. */
+export function said(text: string): string {
+  const stop = /https?:\S+$/.test(text) || /[.!?]$/.test(text) ? '' : '.';
+  return (/^https?:/.test(text) ? text : readable(text)) + stop;
+}
+
+/** `null` where there is none, or the sentence has it already. */
+export const codeOf = ({ code, what }: CheckStep): string | null => (code === null || what.includes(`AADSTS${code}`) ? null : `AADSTS${code}`);
+
+/** As a field shows it. */
+export function toldStep(step: CheckStep): ToldProblem {
+  const code = codeOf(step);
+  const sentence = said(step.what);
+  return { message: code ? `${sentence.replace(/\.$/, '')} (${code}).` : sentence, hint: step.hint && said(step.hint) };
+}
+
+/** The whole in one sentence. */
+export function summary(steps: readonly CheckStep[]): string {
+  const count = (outcome: StepOutcome) => steps.filter((step) => step.outcome === outcome).length;
+  const failed = count('failed');
+  const unknown = count('unknown');
+  if (failed > 0) return failed === 1 ? 'One thing is wrong.' : `${failed} things are wrong.`;
+  if (steps.every(({ about }) => about === 'practice')) return 'There is nothing to check.';
+  if (unknown > 0) return `Nothing wrong was found, and ${unknown === 1 ? 'one thing is' : `${unknown} things are`} not known.`;
+  return 'Everything is as it should be.';
+}
