@@ -145,6 +145,11 @@ impl Gate {
         Self(Arc::new(Inner { state: watch::Sender::new(State::Off), on: Mutex::default(), door }))
     }
 
+    /// The public address while there is one.
+    pub(crate) fn url(&self) -> Option<BaseUrl> {
+        self.0.door.url()
+    }
+
     pub(crate) fn state(&self) -> State {
         self.0.state.borrow().clone()
     }

@@ -1,8 +1,8 @@
 //! The app registration, looked at before anybody signs in.
 
 use entra::{Entra, Outcome, Step};
-use model::origin::Origins;
-use model::settings::{Identity, Settings, SignInFrom};
+use model::origin::{BaseUrl, Origins};
+use model::settings::{Identity, ServerSettings, SignInFrom};
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -65,16 +65,16 @@ impl Api {
             .ok_or_else(|| not_checked("this server was started elsewhere".to_owned(), "check it there"))?;
         let http = entra::http_client_for(&entra.authority)
             .map_err(|error| not_checked(error.to_string(), "start the program again"))?;
-        let redirect_uris = redirect_uris(&settings);
+        let public = settings.server.public_url.clone().or_else(|| self.0.gate().url());
+        let redirect_uris = redirect_uris(&settings.server, public);
         let steps = Entra::new(entra, http, world.clock.clone()).check(&redirect_uris).await;
         Ok(EntraCheck::from(steps))
     }
 }
 
-/// As a run with these settings would have them.
-fn redirect_uris(settings: &Settings) -> Vec<String> {
-    let server = &settings.server;
-    let origins = Origins::new(server.listen.port(), server.public_url.clone());
+/// As a run with these settings has them.
+fn redirect_uris(server: &ServerSettings, public: Option<BaseUrl>) -> Vec<String> {
+    let origins = Origins::new(server.listen.port(), public);
     let public = origins.public().filter(|_| server.sign_in == SignInFrom::Anywhere);
     let sites = std::iter::once(origins.local()).chain(public);
     sites.map(|site| site.base.join(&server.callback_path)).collect()
