@@ -18,6 +18,8 @@ mod notices;
 mod panics;
 mod preferences;
 mod private_file;
+#[cfg(target_os = "linux")]
+mod rendering;
 mod shell;
 mod start;
 mod tray;
@@ -37,6 +39,8 @@ use shell::Shell;
 const HEADLESS: &str = "start `just-mcp-oauth-proxyd serve` instead, which needs none";
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    rendering::choose_plain();
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return failed("the TLS library is already set up otherwise");
     }
