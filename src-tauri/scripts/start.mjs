@@ -32,7 +32,7 @@ function welcome(line) {
   const facts = Object.fromEntries(line.split(' ').slice(1).map((fact) => [fact.slice(0, fact.indexOf('=')), fact.slice(fact.indexOf('=') + 1)]));
   console.log(`
   MCP URL          ${facts.mcp}
-${facts.practice === 'off' ? '' : `  Practice tenant  ${facts.practice}   (imitates Microsoft Entra ID; sign in as anybody it offers)\n`}${facts.console === 'off' ? '' : `  Console          ${facts.console}\n`}
+${facts.practice === 'off' ? '' : `  Practice tenant  ${facts.practice}   (imitates Microsoft Entra ID; sign in as anybody it offers)\n`}${facts.console === 'off' ? '' : `  Console          ${facts.console}   (this link opens one browser, once, within 10 minutes)\n`}
   Connect a client, for example:
     Claude Code               claude mcp add --transport http just-mcp ${facts.mcp}
     MCP Inspector             npx @modelcontextprotocol/inspector, then enter the MCP URL

@@ -22,13 +22,13 @@ export function entraProblems(rows: readonly SettingRow[], changes: Changes): Pr
   const refuse = (field: string, code: string, message: string, hint: string) => problems.push({ field, code, message, hint, source: { is: 'window' } });
   const tenant = textOf(rows, changes, 'entra.tenant');
   if (tenant === '') {
-    refuse('entra.tenant', 'missing', 'the directory is missing', 'copy the Directory (tenant) ID from the Overview page of the app registration');
+    refuse('entra.tenant', 'missing', 'the tenant ID is missing', 'copy the Directory (tenant) ID from the Overview page of the app registration');
   } else if (!GUID.test(tenant) && !DOMAIN.test(tenant) && !['organizations', 'common', 'consumers'].includes(tenant)) {
     refuse('entra.tenant', 'not-a-tenant', `\`${tenant}\` is not a directory id`, 'copy the Directory (tenant) ID from the Overview page of the app registration');
   }
   const client = textOf(rows, changes, 'entra.client_id');
   if (client === '') {
-    refuse('entra.client_id', 'missing', 'the application is missing', 'copy the Application (client) ID from the Overview page of the app registration');
+    refuse('entra.client_id', 'missing', 'the client ID is missing', 'copy the Application (client) ID from the Overview page of the app registration');
   } else if (!GUID.test(client)) {
     refuse('entra.client_id', 'not-a-client-id', `\`${client}\` is not an application id`, 'copy the Application (client) ID from the Overview page of the app registration');
   }

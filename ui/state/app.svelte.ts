@@ -54,8 +54,9 @@ export class App {
     return this.#status.error;
   }
 
-  /** What a command answered, before the event says the same. */
+  /** What a command answered or an event said. An answer may come later than a newer event: that stays. */
   setStatus(status: Status): void {
+    if (this.status && status.now < this.status.now) return;
     this.#status.set(status);
     this.clock.follow(status.now);
   }

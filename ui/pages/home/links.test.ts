@@ -8,14 +8,14 @@ describe('deep links', () => {
   it('tells Visual Studio Code name, type and address as JSON', () => {
     const [scheme, query] = links.codeLink(URL_OF_US).split('?');
     expect(scheme).toBe('vscode:mcp/install');
-    expect(JSON.parse(decodeURIComponent(query!))).toEqual({ name: 'just-mcp-oauth-proxy', type: 'http', url: URL_OF_US });
+    expect(JSON.parse(decodeURIComponent(query!))).toEqual({ name: 'just-mcp', type: 'http', url: URL_OF_US });
   });
 
   it('tells Cursor the address as base64 of JSON', () => {
     const link = new URL(links.cursorLink('https://bücher.example/mcp?a=ÿ>>'));
     expect(link.protocol).toBe('cursor:');
     expect(link.hostname + link.pathname).toBe('anysphere.cursor-deeplink/mcp/install');
-    expect(link.searchParams.get('name')).toBe('just-mcp-oauth-proxy');
+    expect(link.searchParams.get('name')).toBe('just-mcp');
     const bytes = Uint8Array.from(atob(link.searchParams.get('config')!), (char) => char.charCodeAt(0));
     expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual({ url: 'https://bücher.example/mcp?a=ÿ>>' });
   });
@@ -23,12 +23,12 @@ describe('deep links', () => {
 
 describe('files', () => {
   it('are JSON with the shape each client reads', () => {
-    expect(JSON.parse(links.codeFile(URL_OF_US)).servers['just-mcp-oauth-proxy']).toEqual({ type: 'http', url: URL_OF_US });
-    expect(JSON.parse(links.cursorFile(URL_OF_US)).mcpServers['just-mcp-oauth-proxy']).toEqual({ url: URL_OF_US });
+    expect(JSON.parse(links.codeFile(URL_OF_US)).servers['just-mcp']).toEqual({ type: 'http', url: URL_OF_US });
+    expect(JSON.parse(links.cursorFile(URL_OF_US)).mcpServers['just-mcp']).toEqual({ url: URL_OF_US });
   });
 
   it('lets Claude Desktop run the bridge on our address', () => {
-    const { command, args } = JSON.parse(links.desktopFile(URL_OF_US)).mcpServers['just-mcp-oauth-proxy'];
+    const { command, args } = JSON.parse(links.desktopFile(URL_OF_US)).mcpServers['just-mcp'];
     expect([command, ...args]).toEqual(['npx', '-y', 'mcp-remote', URL_OF_US]);
   });
 });

@@ -1,6 +1,6 @@
 // What is pasted into clients or opened in them, made of nothing but the address of this server.
 
-export const SERVER_NAME = 'just-mcp-oauth-proxy';
+export const SERVER_NAME = 'just-mcp';
 
 /** Visual Studio Code asks before it adds the server. */
 export function codeLink(url: string): string {

@@ -29,13 +29,15 @@ export function headline(status: Status): Headline {
 }
 
 function running(status: Status): Headline {
-  const { identity, tenant } = status;
+  const { identity, tenant, callback_urls, public_url } = status;
   const isPublic = reachOf(status).is === 'public';
   const title = isPublic ? 'Running, and public.' : 'Running, for clients on this computer.';
   if (identity === 'entra') {
     return { tone: 'good', title, text: tenant === null ? 'People sign in with Entra.' : `People sign in with Entra, at ${tenant}.` };
   }
-  return !isPublic
+  // Sign-in from this computer only keeps strangers out, even with a public address.
+  const anywhere = isPublic && callback_urls.some((url) => public_url !== null && url.startsWith(public_url));
+  return !anywhere
     ? { tone: 'good', title, text: 'People sign in at the practice tenant, with made-up accounts.' }
     : { tone: 'warn', title, text: 'People sign in at the practice tenant: whoever reaches this server can choose an account there.' };
 }

@@ -186,10 +186,10 @@ describe('changing settings', () => {
 
   it('names problems that are not on this page, and where they are mended', async () => {
     const host = fakeHost('entra');
-    host.world.settings.problems = [{ field: 'entra.tenant', code: 'missing', message: 'the directory is missing', hint: 'copy it', source: { is: 'window' } }];
+    host.world.settings.problems = [{ field: 'entra.tenant', code: 'missing', message: 'the tenant ID is missing', hint: 'copy it', source: { is: 'window' } }];
     await open(host);
     const notice = part('Server').getByRole('alert');
-    expect(notice.textContent).toContain('Tenant: The directory is missing. Copy it');
+    expect(notice.textContent).toContain('Tenant: The tenant ID is missing. Copy it');
     expect(within(notice).getByRole('link', { name: 'Go to Entra' })).toBeTruthy();
   });
 

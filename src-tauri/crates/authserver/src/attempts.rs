@@ -36,18 +36,23 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// The attempt of a request that carries no name yet.
+    /// The attempt of a request that carries no name yet. One that `begins` (a challenge, a registration) does not join
+    /// an attempt whose sign-in is under way or over: somebody tries again.
     pub(crate) fn of_request(
         &self,
         site: &Site,
         headers: &HeaderMap,
+        begins: bool,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> About {
         let agent = user_agent(headers);
-        let attempt = self
-            .by_agent
-            .get_with((site.origin, agent.clone().unwrap_or_default()), || AttemptId::generate(entropy));
+        let key = (site.origin, agent.clone().unwrap_or_default());
+        let used_up = |attempt: AttemptId| self.claimed.contains_key(&attempt);
+        if begins && self.by_agent.get(&key).is_some_and(used_up) {
+            self.by_agent.invalidate(&key);
+        }
+        let attempt = self.by_agent.get_with(key, || AttemptId::generate(entropy));
         if let Ok(mut latest) = self.latest.lock() {
             *latest = Some((site.origin, attempt.clone(), now));
         }

@@ -181,7 +181,7 @@ fn is_state(state: &str) -> bool {
 }
 
 fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeError) -> Response {
-    let about = flow.attempts.of_request(site, headers, flow.now(), flow.entropy.as_ref());
+    let about = flow.attempts.of_request(site, headers, false, flow.now(), flow.entropy.as_ref());
     let event = |about: About, error: &str| {
         flow.event(about, EventKind::AuthorizeRefused { error: error.into(), reason: refused.to_string() });
     };

@@ -63,7 +63,7 @@ fn refuse(flow: &Flow, site: &Site, request: &Request, refused: &Refused) -> Res
     if let Refused::Store(error) = refused {
         return error::store_failed(error);
     }
-    let about = flow.attempts.of_request(site, request.headers(), flow.now(), flow.entropy.as_ref());
+    let about = flow.attempts.of_request(site, request.headers(), true, flow.now(), flow.entropy.as_ref());
     flow.event(about, EventKind::Challenged { reason: refused.to_string() });
     challenge(refused, site, request.uri().path().ends_with('/'), &flow.policy.scopes)
 }

@@ -61,7 +61,7 @@ async fn unknown() -> Response {
 }
 
 fn serve(flow: &Flow, site: &Site, headers: &HeaderMap, document: &str, body: Value) -> Response {
-    let about = flow.attempts.of_request(site, headers, flow.now(), flow.entropy.as_ref());
+    let about = flow.attempts.of_request(site, headers, false, flow.now(), flow.entropy.as_ref());
     flow.event(about, EventKind::MetadataRead { document: document.to_owned() });
     // Short: the public address can change while a client is open.
     ([(header::CACHE_CONTROL, "public, max-age=60")], Json(body)).into_response()

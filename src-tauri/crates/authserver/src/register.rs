@@ -63,7 +63,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     Form(body): Form,
 ) -> Response {
-    let about = flow.attempts.of_request(&site, &headers, flow.now(), flow.entropy.as_ref());
+    let about = flow.attempts.of_request(&site, &headers, true, flow.now(), flow.entropy.as_ref());
     match register(&flow, &about, &body).await {
         Ok((client, secret)) => {
             let destinations = client.redirects.iter().map(destination).collect();

@@ -352,6 +352,11 @@ impl Engine {
         }
     }
 
+    /// Whether a server could start on the settings as they are: [`NotStarted::Settings`] if not. Starts nothing.
+    pub async fn check_settings(&self) -> Result<(), NotStarted> {
+        self.drafted().await.draft.validate().map(drop).map_err(NotStarted::Settings)
+    }
+
     /// All sources together. What is sealed needs the master key, which is only asked for where something is sealed.
     pub(crate) async fn drafted(&self) -> Drafted {
         self.drafted_with(SettingsDraft::default()).await

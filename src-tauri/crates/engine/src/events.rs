@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::event::{AuthEvent, EventKind};
 use model::ids::AttemptId;
+use model::origin::Origin;
 use model::ports::{EventSink, Store, StoreError};
 use model::time::Timestamp;
 use moka::ops::compute::{CompResult, Op};
@@ -168,15 +169,20 @@ fn is_strangers(event: &AuthEvent) -> bool {
 /// Strangers can cause as many events as they like, so only so many of theirs a minute are lines of the log.
 fn log(event: &AuthEvent, strangers: &Minute) {
     let attempt = event.about.attempt.as_ref().map_or("-", AttemptId::as_str);
-    let (name, origin) = (event.kind.name(), event.about.origin);
+    let name = event.kind.name();
+    let origin = match event.about.origin {
+        Some(Origin::Local) => "local",
+        Some(Origin::Public) => "public",
+        None => "-",
+    };
     match &event.kind {
         EventKind::MetadataRead { .. } | EventKind::Challenged { .. } => {
-            tracing::debug!(attempt, ?origin, "{name}");
+            tracing::debug!(attempt, origin, "{name}");
         }
         _ if is_strangers(event) && !strangers.has_room(event.at) => {
-            tracing::debug!(attempt, ?origin, "{name}");
+            tracing::debug!(attempt, origin, "{name}");
         }
-        _ => tracing::info!(attempt, ?origin, "{name}"),
+        _ => tracing::info!(attempt, origin, "{name}"),
     }
 }
 

@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 pub enum KeyFileError {
     #[error(
         "the master key file `{path}` is missing and the database cannot be read without it; \
-         put the file back from a backup, or move the database away to start afresh"
+         put the file back from a backup, or move the database away to start afresh; \
+         if the app uses this folder, its key may be in the keyring: give this server a `--data-dir` of its own, \
+         or choose File under Master key in the app's settings"
     )]
     Missing { path: PathBuf },
     #[error("the master key file `{path}` is open to other users (mode {mode:03o}); run `chmod 600 {path}`")]

@@ -168,6 +168,7 @@ impl Supervisor {
             pause = LONGEST_PAUSE.min(pause * 2);
         }
         self.outside.closed().await;
+        tracing::info!("the tunnel is closed");
         self.state.send_replace(State::Off);
     }
 
@@ -188,6 +189,7 @@ impl Supervisor {
                 };
             }
         };
+        tracing::info!(%url, "the tunnel is open");
         self.state.send_replace(State::Up { url: url.clone(), doubt: None });
         // The same address again: nothing changed for anybody.
         if known.as_ref() != Some(&url) {
@@ -259,6 +261,13 @@ impl Supervisor {
     fn tell(&self, next: State) {
         self.state.send_if_modified(|state| {
             let changes = *state != next;
+            match &next {
+                State::Reachable { .. } if changes => tracing::info!("the tunnel is reachable from outside"),
+                State::Up { doubt: Some(_), .. } if changes => {
+                    tracing::warn!("the tunnel is open, but we could not reach ourselves through it");
+                }
+                _ => {}
+            }
             *state = next;
             changes
         });

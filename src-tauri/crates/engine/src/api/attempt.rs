@@ -307,7 +307,12 @@ impl Story<'_> {
         let asks = |event: &&AuthEvent| {
             !matches!(event.kind, EventKind::MetadataRead { .. } | EventKind::Challenged { .. })
         };
-        let Some(last) = self.events.iter().rev().find(asks).or(self.events.last()) else {
+        // A client that registers once more does not undo what its sign-in came to.
+        let begun = self.events.iter().any(|event| matches!(event.kind, EventKind::AuthorizeStarted { .. }));
+        let tells = |event: &&AuthEvent| {
+            asks(event) && !(begun && matches!(event.kind, EventKind::ClientRegistered { .. }))
+        };
+        let Some(last) = self.events.iter().rev().find(tells).or(self.events.last()) else {
             return Verdict::new(Outcome::Running, "Nothing has happened yet".to_owned());
         };
         let (client, who, since) = (client(last), self.who(), self.since(last));
@@ -344,12 +349,14 @@ impl Story<'_> {
                 "connect again in the client, and choose Allow on the page that opens",
             ),
             EventKind::ConsentApproved { .. } | EventKind::ConsentRemembered | EventKind::SentToUpstream => {
-                waits(
+                let hint = "an error on a page of Microsoft never reaches us: AADSTS50011 means that our redirect URI is not registered, see Entra";
+                let verdict = waits(
                     PERSON,
                     "The person is on the sign-in page of the identity provider".to_owned(),
                     "Nobody came back from the sign-in page of the identity provider".to_owned(),
-                    "an error on a page of Microsoft never reaches us: AADSTS50011 means that our redirect URI is not registered, see Entra",
-                )
+                    hint,
+                );
+                Verdict { hint: Some(hint.to_owned()), ..verdict }
             }
             EventKind::SignedIn => waits(
                 PROGRAM,

@@ -72,7 +72,7 @@ impl ApiError {
             Self::BadRequest(_) => "correct that field and send the command again".to_owned(),
             Self::NotFound { hint, .. } => (*hint).to_owned(),
             Self::NotSaved { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
-            Self::NotRunning => "`status` says why; mend that, then send `restart`".to_owned(),
+            Self::NotRunning => "Home says why; mend that, then restart the server".to_owned(),
             Self::Store(StoreError::Unavailable(_)) => {
                 "try again in a moment; if it stays, look at the server's log".to_owned()
             }

@@ -1,7 +1,9 @@
 //! A client signs in through the proxy and calls a tool.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use model::event::AuthEvent;
 use testkit::{Rig, document_host};
 
 #[tokio::test]
@@ -34,13 +36,32 @@ async fn a_stranger_is_challenged_registers_signs_in_and_is_called_by_name() {
         "first_call",
     ];
     assert_eq!(names, story);
-    let attempts: std::collections::HashSet<_> = rig
+    let attempts: HashSet<_> = rig
         .events()
         .await
         .into_iter()
         .map(|event| event.about.attempt.expect("every step belongs to an attempt"))
         .collect();
     assert_eq!(attempts.len(), 1, "one try to connect is one attempt, discovery included");
+}
+
+#[tokio::test]
+async fn whoever_tries_again_after_a_sign_in_that_came_to_nothing_begins_an_attempt_of_its_own() {
+    let rig = Rig::start().await;
+    for _ in 0..2 {
+        let client = rig.client("inspector");
+        client.request("POST", "/mcp", &[("content-type", "application/json")], "{}").await;
+        client.registers().await.lands(&mut rig.browser(), "ada").await;
+    }
+    let mut events = rig.events().await;
+    let again = events.iter().rposition(|event| event.kind.name() == "challenged").unwrap();
+    let second = events.split_off(again);
+    let attempts = |events: &[AuthEvent]| -> HashSet<_> {
+        events.iter().map(|event| event.about.attempt.clone()).collect()
+    };
+    let (first, second) = (attempts(&events), attempts(&second));
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert!(first.is_disjoint(&second));
 }
 
 #[tokio::test]

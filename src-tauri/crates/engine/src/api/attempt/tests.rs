@@ -150,6 +150,20 @@ fn documents_read_again_while_somebody_signs_in_do_not_hide_where_it_stands() {
 }
 
 #[test]
+fn a_client_that_registers_once_more_does_not_hide_what_its_sign_in_came_to() {
+    let refused = (20, refusal(Some(7_000_222), Fixer::AppOwner, Effect::SetUp));
+    let told = [&signed_in()[..7], &[refused, (21, registered().1)]].concat();
+    assert_eq!(row(&told, 22).verdict.is, Outcome::Refused);
+}
+
+#[test]
+fn whoever_waits_on_a_page_of_microsoft_is_told_what_may_stand_there() {
+    let verdict = row(&signed_in()[..7], 30).verdict;
+    assert_eq!(verdict.is, Outcome::Running);
+    assert!(verdict.hint.unwrap().contains("AADSTS50011"));
+}
+
+#[test]
 fn silence_is_told_after_as_long_as_a_step_takes() {
     let upto = |count: usize| signed_in()[..count].to_vec();
     for (told, waiting, silent) in [

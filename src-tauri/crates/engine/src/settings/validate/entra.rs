@@ -100,7 +100,7 @@ fn tenant(check: &mut Check<'_>, microsoft: bool) -> Read<String> {
         } else {
             "write the name that stands for the directory below the authority; a server that has none ignores it"
         };
-        return Err(check.refuse(key, "missing", "the directory is missing", hint));
+        return Err(check.refuse(key, "missing", "the tenant ID is missing", hint));
     }
     if is_guid(text) || is_domain(text) || MANY.contains(&text) || (!microsoft && is_segment(text)) {
         return Ok(if is_guid(text) { text.to_ascii_lowercase() } else { text.to_owned() });
@@ -121,7 +121,7 @@ fn client_id(check: &mut Check<'_>, microsoft: bool) -> Read<String> {
     if text.is_empty() {
         let hint = "copy the Application (client) ID from the Overview page of the app registration, or set \
                     `identity.practice` to `on` to try without one";
-        return Err(check.refuse(key, "missing", "the application is missing", hint));
+        return Err(check.refuse(key, "missing", "the client ID is missing", hint));
     }
     if microsoft && !is_guid(text) {
         let message = format!("{} is not an application id", quoted(text));
