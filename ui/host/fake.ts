@@ -130,7 +130,9 @@ export function fakeHost(state: FakeState = 'busy', now: number = Date.now()): F
         resolve();
       };
     },
-    emit: (event, payload) => events.tell(event, structuredClone(payload)),
+    // A status carries the time it is told at, as that of the engine does.
+    emit: (event, payload) =>
+      events.tell(event, structuredClone(event === 'status_changed' ? { ...payload, now: Date.now() } : payload)),
     connect: (next) => connection.set(next),
   };
   const answers = answersOf(world, host);

@@ -24,6 +24,8 @@ import { Toasts } from './toasts.svelte';
 /** Calls count up without an event. */
 const SESSIONS_AGAIN = 10_000;
 const SESSIONS_PAUSE = 200;
+/** By how much an answer may come after an event that is newer, in ms. */
+const LATE = 10_000;
 
 export class App {
   readonly clock = new Clock();
@@ -54,9 +56,13 @@ export class App {
     return this.#status.error;
   }
 
-  /** What a command answered or an event said. An answer may come later than a newer event: that stays. */
+  /**
+   * What a command answered or an event said. An answer may come after a newer event: that stays. One far older is
+   * taken, for the computer's clock was set back.
+   */
   setStatus(status: Status): void {
-    if (this.status && status.now < this.status.now) return;
+    const late = (this.status?.now ?? 0) - status.now;
+    if (late > 0 && late < LATE) return;
     this.#status.set(status);
     this.clock.follow(status.now);
   }

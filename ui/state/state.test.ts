@@ -2,8 +2,9 @@ import { flushSync } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { fakeHost } from '../host/fake';
-import { PEOPLE, sessions } from '../host/fixtures';
+import { PEOPLE, sessions, status } from '../host/fixtures';
 import { HostError } from '../host/host';
+import { App } from './app.svelte';
 import { Attempts } from './attempts.svelte';
 import { Clock } from './clock.svelte';
 import { LiveEvents } from './events.svelte';
@@ -167,6 +168,18 @@ describe('Attempts', () => {
     const before = host.calls.length;
     await vi.advanceTimersByTimeAsync(20_000);
     expect(host.calls).toHaveLength(before);
+  });
+});
+
+describe('App', () => {
+  it('keeps the newer status when a late answer comes, and takes one after the clock was set back', () => {
+    const app = new App(fakeHost('busy', NOW));
+    const at = (now: number, paused: boolean) => app.setStatus({ ...status(now, 0), paused });
+    at(NOW, true);
+    at(NOW - 100, false);
+    expect(app.status?.paused).toBe(true);
+    at(NOW - 3_600_000, false);
+    expect(app.status?.paused).toBe(false);
   });
 });
 
