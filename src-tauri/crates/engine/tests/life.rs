@@ -237,6 +237,24 @@ async fn a_dotenv_of_the_replaced_example_is_shown_without_its_secret_and_taken_
 }
 
 #[tokio::test]
+async fn a_dotenv_brings_the_port_of_its_base_url_along_unless_we_listen_there() {
+    let desk = Desk::with(ANY_PORT).await;
+    let imported = async |url: &str| {
+        let text = format!("FASTMCP_SERVER_AUTH_AZURE_BASE_URL={url}");
+        desk.call("read_env", json!({ "text": text })).await["changes"].clone()
+    };
+    assert_eq!(imported("http://localhost:8123").await, json!({ "server.listen": "127.0.0.1:8123" }));
+    assert_eq!(
+        imported("https://mcp.example.com").await,
+        json!({ "server.public_url": "https://mcp.example.com" })
+    );
+    let status = desk.call("status", json!({})).await;
+    let here = status["mcp_url"].as_str().unwrap();
+    assert_eq!(imported(here).await, json!({}));
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
 async fn whoever_follows_is_told_of_every_start_and_stop() {
     let desk = Desk::with(ANY_PORT).await;
     let mut events = desk.engine.api().subscribe();

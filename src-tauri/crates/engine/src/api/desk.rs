@@ -7,6 +7,7 @@ use model::origin::Site;
 use model::settings::{Database, Identity, Settings};
 use model::{ExposeSecret as _, Secret};
 use secrecy::SecretString;
+use url::Url;
 
 use super::answers::{
     Checked, Effect, EnvChange, EnvPreview, IdentityKind, Saved, SettingRow, SettingsForm, Status,
@@ -71,7 +72,7 @@ impl Api {
     }
 
     pub(super) async fn read_env(&self, EnvText { text }: EnvText) -> Answer<EnvPreview> {
-        let (typed, ignored) = read_env(&text);
+        let (typed, ignored) = self.read_env_text(&text);
         let Checked { problems, .. } = self.check(&typed).await.0;
         let hidden: Vec<String> = SettingsDraft::from_dotenv(text.expose_secret())
             .texts()
@@ -92,7 +93,21 @@ impl Api {
     }
 
     pub(super) async fn save_env(&self, EnvText { text }: EnvText) -> Answer<Saved> {
-        self.save(&read_env(&text).0).await
+        self.save(&self.read_env_text(&text).0).await
+    }
+
+    /// What a `.env` file sets, and the names in it that set nothing here.
+    ///
+    /// The example listened where its base URL on this computer said, and that port stands in the redirect URI.
+    fn read_env_text(&self, text: &SecretString) -> (Typed, Vec<String>) {
+        let draft = SettingsDraft::from_dotenv(text.expose_secret());
+        let mut typed: Typed = draft.texts().map(|(key, text, _)| (key, text)).collect();
+        let listening =
+            self.0.live().and_then(|live| Url::parse(&live.mcp_url).ok()?.port_or_known_default());
+        if let Some(port) = draft.local_port().filter(|port| Some(*port) != listening) {
+            typed.entry("server.listen".to_owned()).or_insert_with(|| format!("127.0.0.1:{port}").into());
+        }
+        (typed, SettingsDraft::foreign_names(text.expose_secret()))
     }
 
     /// How things stand at this moment.
@@ -232,12 +247,6 @@ fn not_saved(told: &str) -> ApiError {
 }
 
 /// The settings of a `.env` file, and the names of variables that are none of ours.
-fn read_env(text: &SecretString) -> (Typed, Vec<String>) {
-    let draft = SettingsDraft::from_dotenv(text.expose_secret());
-    let typed: Typed = draft.texts().map(|(key, text, _)| (key, text)).collect();
-    (typed, SettingsDraft::foreign_names(text.expose_secret()))
-}
-
 /// What people and clients notice of a change.
 fn effects(before: Option<&Settings>, after: &Settings) -> Vec<Effect> {
     let Some(before) = before else { return vec![effect("The server starts with these settings.")] };

@@ -159,6 +159,11 @@ impl SettingsDraft {
         Key::parse(key).is_some_and(|key| self.contains(key))
     }
 
+    /// The port of the replaced example's base URL, where that was on this computer.
+    pub(crate) fn local_port(&self) -> Option<u16> {
+        self.local_addresses.last().map(|address| address.port)
+    }
+
     /// Every text that was given, secrets too, by key.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (String, Secret, Exposure)> {
         self.entries
