@@ -1,6 +1,8 @@
 //! What clients learn before anybody signs in, and who may ask.
 
 use testkit::{Rig, rig::public};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn every_spelling_of_our_address_is_answered_as_itself() {
@@ -247,4 +249,24 @@ async fn the_root_says_what_this_is_and_a_call_there_names_the_endpoint() {
     assert!(lost.text("error_description").contains("/mcp"));
     assert_eq!(client.get("/healthz").await.status, 200);
     assert_eq!(client.get("/readyz").await.status, 200);
+}
+
+/// Clients send head and body apart, and discover over the connection that brought the challenge.
+#[tokio::test]
+async fn a_connection_that_was_challenged_before_its_body_came_carries_the_next_request() {
+    let rig = Rig::start().await;
+    let host = rig.base().strip_prefix("http://").unwrap();
+    let mut connection = TcpStream::connect(host).await.unwrap();
+    let head = format!("POST /mcp HTTP/1.1\r\nhost: {host}\r\ncontent-length: 2\r\n\r\n");
+    connection.write_all(head.as_bytes()).await.unwrap();
+    // By the time another connection is answered, the head was seen.
+    rig.client("other").get("/.well-known/oauth-authorization-server").await;
+    let rest = format!(
+        "{{}}GET /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+    );
+    connection.write_all(rest.as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).await.unwrap();
+    assert!(answers.starts_with("HTTP/1.1 401 "), "{answers}");
+    assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 1, "{answers}");
 }
