@@ -171,7 +171,7 @@ impl Engine {
     }
 
     async fn begin(&self, world: World) -> Result<Running, NotStarted> {
-        let mut settings = self.drafted().await.draft.validate().map_err(NotStarted::Settings)?;
+        let mut settings = self.validated().await?;
         if let Some(url) = self.0.lasting.door.url() {
             settings.server.public_url = Some(url);
         }
@@ -352,9 +352,9 @@ impl Engine {
         }
     }
 
-    /// Whether a server could start on the settings as they are: [`NotStarted::Settings`] if not. Starts nothing.
-    pub async fn check_settings(&self) -> Result<(), NotStarted> {
-        self.drafted().await.draft.validate().map(drop).map_err(NotStarted::Settings)
+    /// The settings as they are, or [`NotStarted::Settings`] with every problem. Starts nothing.
+    pub async fn validated(&self) -> Result<Settings, NotStarted> {
+        self.drafted().await.draft.validate().map_err(NotStarted::Settings)
     }
 
     /// All sources together. What is sealed needs the master key, which is only asked for where something is sealed.

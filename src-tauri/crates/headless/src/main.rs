@@ -91,7 +91,7 @@ fn world(serve: &Serve) -> anyhow::Result<World> {
 fn look(check: &Check) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(sources(&check.serve)?, world(&check.serve)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(engine.check_settings())?;
+    runtime.block_on(engine.validated())?;
     let asked = runtime.block_on(engine.api().call("check_entra", Value::Null));
     let found = asked.map_err(|error| anyhow::anyhow!("{error}; {}", error.hint()))?;
     if check.json {

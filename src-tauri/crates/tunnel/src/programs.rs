@@ -299,12 +299,9 @@ impl Shape {
                 .next()
                 .unwrap_or_default()
         });
-        texts.filter_map(|text| Url::parse(text).ok()).find(|url| self.gives(url)).map(|mut url| {
-            url.set_path("");
-            url.set_query(None);
-            url.set_fragment(None);
-            url
-        })
+        let url = texts.filter_map(|text| Url::parse(text).ok()).find(|url| self.gives(url))?;
+        // Nothing but the origin: before and behind it may stand a password, and this is shown and logged.
+        Url::parse(&url.origin().ascii_serialization()).ok()
     }
 
     fn gives(&self, url: &Url) -> bool {
@@ -401,6 +398,7 @@ mod tests {
                 "https://rnxyz-1-2-3-4.a.free.pinggy.link",
                 "https://rnxyz-1-2-3-4.a.free.pinggy.link",
             ),
+            ("ngrok", "url=https://ada:pass@a1b2.ngrok.app/x?key=pass#pass", "https://a1b2.ngrok.app"),
             (
                 "serveo",
                 "\u{1b}[32mForwarding HTTP traffic from https://abc.serveo.net\u{1b}[0m",
