@@ -10,6 +10,7 @@ mod document;
 mod error;
 mod fetch;
 mod freshness;
+mod keys;
 mod location;
 mod pinned;
 mod resolve;
@@ -66,6 +67,8 @@ struct Inner {
     known: Cache<ClientId, ()>,
     /// Apart from the copies, so that made-up client ids push out only each other.
     failures: Cache<ClientId, Failure>,
+    /// By their address.
+    key_sets: Cache<String, Arc<keys::KeySet>>,
     flights: Mutex<HashMap<ClientId, Flight>>,
     flown: AtomicU64,
 }
@@ -111,6 +114,7 @@ impl Documents {
             copies: Cache::builder().max_capacity(MAX_KEPT).time_to_live(STALE_LIFETIME).build(),
             known: Cache::builder().max_capacity(MAX_KEPT).time_to_live(STALE_LIFETIME).build(),
             failures: Cache::new(MAX_KEPT),
+            key_sets: Cache::builder().max_capacity(MAX_KEPT).time_to_live(STALE_LIFETIME).build(),
             flights: Mutex::default(),
             flown: AtomicU64::new(0),
         }))
@@ -118,7 +122,12 @@ impl Documents {
 
     /// Whether `id` can name a document at all, as opposed to a registered or configured client.
     pub fn names_document(&self, id: &ClientId) -> bool {
-        self.0.fetch.locate(id.as_str()).is_ok()
+        self.may_be_at(id.as_str())
+    }
+
+    /// Whether something could be fetched from this address at all.
+    pub(crate) fn may_be_at(&self, address: &str) -> bool {
+        self.0.fetch.locate(address).is_ok()
     }
 
     /// The client that `id` names, from a copy that still counts or from its publisher.

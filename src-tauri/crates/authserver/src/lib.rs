@@ -4,6 +4,7 @@
 //! Every request is answered as the origin it was typed as (`site`); what belongs to one flow is in [`flow::Flow`].
 
 mod access_token;
+mod assertion;
 mod attempts;
 mod authorize;
 mod bearer;

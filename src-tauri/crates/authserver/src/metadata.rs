@@ -11,6 +11,7 @@ use model::origin::Site;
 use model::scope::OIDC_SCOPES;
 use serde_json::{Value, json};
 
+use crate::assertion::ALGORITHMS;
 use crate::error;
 use crate::flow::{Flow, Policy};
 use crate::site::Here;
@@ -78,7 +79,7 @@ fn protected_resource(policy: &Policy, site: &Site, resource: &str) -> Value {
 }
 
 fn authorization_server(policy: &Policy, site: &Site) -> Value {
-    let methods = ["none", "client_secret_post", "client_secret_basic"];
+    let methods = ["none", "client_secret_post", "client_secret_basic", "private_key_jwt"];
     let scopes: Vec<&str> =
         policy.scopes.iter().map(model::scope::Scope::as_str).chain([OIDC_SCOPES[3]]).collect();
     json!({
@@ -94,7 +95,9 @@ fn authorization_server(policy: &Policy, site: &Site) -> Value {
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "client_id_metadata_document_supported": true,
         "authorization_response_iss_parameter_supported": true,
     })

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::ExposeSecret as _;
-use model::client::{Client, ClientAuth, ClientKind, presentable_name};
+use model::client::{Client, ClientAuth, ClientKeys, ClientKind, presentable_name};
 use model::event::EventKind;
 use model::ids::{ClientId, CredentialKind, TokenHash};
 use model::ports::StoreError;
@@ -15,6 +15,7 @@ use model::{Secret, event::About};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::assertion::usable_keys;
 use crate::error;
 use crate::flow::{Flow, Shared};
 use crate::params::Form;
@@ -35,6 +36,8 @@ struct Metadata {
     client_uri: Option<String>,
     logo_uri: Option<String>,
     scope: Option<String>,
+    jwks: Option<Value>,
+    jwks_uri: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +50,15 @@ enum RegisterError {
     TooManyRedirects,
     #[error("redirect URI {index} is refused: {why}")]
     BadRedirect { index: usize, why: RedirectError },
-    #[error("token_endpoint_auth_method must be none, client_secret_post or client_secret_basic")]
+    #[error(
+        "token_endpoint_auth_method must be none, client_secret_post, client_secret_basic or private_key_jwt"
+    )]
     AuthMethod,
+    #[error(
+        "private_key_jwt needs the client's public keys: either jwks with an RSA or P-256 key, or jwks_uri with the https \
+         URL of such a set"
+    )]
+    Keys,
     #[error("grant_types must include authorization_code, the one this server starts with")]
     GrantTypes,
     #[error("response_types must include code")]
@@ -92,16 +102,16 @@ async fn register(
         serde_json::from_slice(body).map_err(|error| RegisterError::NotMetadata(place(&error)))?;
     let redirects = redirects(&metadata.redirect_uris)?;
     // `authorization_code` and `code` are the defaults (RFC 7591 section 2).
-    let lacks = |list: Option<Vec<String>>, needed: &str| {
+    let lacks = |list: Option<&Vec<String>>, needed: &str| {
         list.is_some_and(|list| !list.is_empty() && !list.iter().any(|one| one == needed))
     };
-    if lacks(metadata.grant_types, "authorization_code") {
+    if lacks(metadata.grant_types.as_ref(), "authorization_code") {
         return Err(RegisterError::GrantTypes);
     }
-    if lacks(metadata.response_types, "code") {
+    if lacks(metadata.response_types.as_ref(), "code") {
         return Err(RegisterError::ResponseTypes);
     }
-    let (auth, secret) = credentials(flow, metadata.token_endpoint_auth_method.as_deref())?;
+    let (auth, secret) = credentials(flow, &metadata)?;
     let client = Client {
         id: ClientId::generate(flow.entropy.as_ref()),
         kind: ClientKind::Dynamic,
@@ -138,15 +148,32 @@ fn redirects(uris: &[String]) -> Result<Vec<RedirectRule>, RegisterError> {
 }
 
 /// No method named means `client_secret_basic` (RFC 7591 section 2), and such clients do need their secret.
-fn credentials(flow: &Shared, method: Option<&str>) -> Result<(ClientAuth, Option<Secret>), RegisterError> {
-    let auth = match method {
+fn credentials(flow: &Shared, metadata: &Metadata) -> Result<(ClientAuth, Option<Secret>), RegisterError> {
+    let auth = match metadata.token_endpoint_auth_method.as_deref() {
         Some("none") => return Ok((ClientAuth::None, None)),
+        Some("private_key_jwt") => return Ok((ClientAuth::PrivateKeyJwt(keys(flow, metadata)?), None)),
         Some("client_secret_post") => ClientAuth::ClientSecretPost,
         Some("client_secret_basic") | None => ClientAuth::ClientSecretBasic,
         Some(_) => return Err(RegisterError::AuthMethod),
     };
     let secret = CredentialKind::ClientSecret.mint(flow.entropy.as_ref());
     Ok((auth(TokenHash::of(secret.expose_secret())), Some(secret)))
+}
+
+/// Both at once is ambiguous (RFC 7591 section 2).
+fn keys(flow: &Shared, metadata: &Metadata) -> Result<ClientKeys, RegisterError> {
+    match (&metadata.jwks, metadata.jwks_uri.as_deref()) {
+        (Some(set), None) => {
+            let keys = usable_keys(set).ok_or(RegisterError::Keys)?;
+            Ok(ClientKeys::Jwks(json!({ "keys": keys })))
+        }
+        (None, Some(address))
+            if address.len() <= RedirectUri::MAX_LEN && flow.documents.may_be_at(address) =>
+        {
+            Ok(ClientKeys::JwksUri(address.to_owned()))
+        }
+        _ => Err(RegisterError::Keys),
+    }
 }
 
 fn answer(client: &Client, secret: Option<&Secret>) -> Response {
@@ -168,6 +195,15 @@ fn answer(client: &Client, secret: Option<&Secret>) -> Response {
     put("client_name", client.name.clone().map(Value::from));
     put("client_uri", client.uri.clone().map(Value::from));
     put("logo_uri", client.logo_uri.clone().map(Value::from));
+    let (jwks, jwks_uri) = match &client.auth {
+        ClientAuth::PrivateKeyJwt(ClientKeys::Jwks(set)) => (Some(set.clone()), None),
+        ClientAuth::PrivateKeyJwt(ClientKeys::JwksUri(address)) => {
+            (None, Some(Value::from(address.as_str())))
+        }
+        _ => (None, None),
+    };
+    put("jwks", jwks);
+    put("jwks_uri", jwks_uri);
     put("client_secret", secret.map(|s| s.expose_secret().into()));
     put("client_secret_expires_at", secret.map(|_| 0.into()));
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
@@ -203,7 +239,7 @@ impl RegisterError {
     const fn code(&self) -> &'static str {
         match self {
             Self::NoRedirect | Self::TooManyRedirects | Self::BadRedirect { .. } => "invalid_redirect_uri",
-            Self::NotMetadata(_) | Self::AuthMethod | Self::GrantTypes | Self::ResponseTypes => {
+            Self::NotMetadata(_) | Self::AuthMethod | Self::Keys | Self::GrantTypes | Self::ResponseTypes => {
                 "invalid_client_metadata"
             }
             Self::Store(_) => "server_error",

@@ -42,13 +42,27 @@ pub enum ClientKind {
 }
 
 /// `token_endpoint_auth_method` with what is needed to check it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
     /// Public client: PKCE is its proof.
     None,
     ClientSecretPost(TokenHash),
     ClientSecretBasic(TokenHash),
+    /// It signs an assertion for every request (RFC 7523 section 2.2, OpenID Connect Core section 9).
+    PrivateKeyJwt(ClientKeys),
+    /// Its metadata document lets it do either: it need not sign, and what it signs must be right.
+    NoneOrPrivateKeyJwt(ClientKeys),
+}
+
+/// Where the public keys of a client are (RFC 7591 section 2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKeys {
+    /// `jwks`: the set itself (RFC 7517 section 5).
+    Jwks(serde_json::Value),
+    /// `jwks_uri`
+    JwksUri(String),
 }
 
 /// A client's name as it can stand on a page: one line of at most 200 characters, nothing invisible, nothing that turns
@@ -103,13 +117,7 @@ impl ClientAuth {
             Self::None => "none",
             Self::ClientSecretPost(_) => "client_secret_post",
             Self::ClientSecretBasic(_) => "client_secret_basic",
-        }
-    }
-
-    pub const fn secret_hash(&self) -> Option<&TokenHash> {
-        match self {
-            Self::None => None,
-            Self::ClientSecretPost(hash) | Self::ClientSecretBasic(hash) => Some(hash),
+            Self::PrivateKeyJwt(_) | Self::NoneOrPrivateKeyJwt(_) => "private_key_jwt",
         }
     }
 }

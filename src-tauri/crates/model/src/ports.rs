@@ -86,6 +86,7 @@ pub struct Reaped {
     pub sessions: u64,
     pub refresh_tokens: u64,
     pub consents: u64,
+    pub assertions: u64,
     pub events: u64,
 }
 
@@ -211,6 +212,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<Consent>, StoreError>;
     /// Forgets every approval of `client` that `browser` gave.
     async fn forget_consent(&self, browser: &TokenHash, client: &ClientId) -> Result<(), StoreError>;
+
+    // --- client assertions ---
+    /// Notes that an assertion was used (`jti`, RFC 7523 section 3), for as long as it could be used again. `Lost` if it
+    /// was used before.
+    async fn use_assertion(&self, assertion: &TokenHash, expires_at: Timestamp) -> Result<Swap, StoreError>;
 
     // --- the auth log ---
     /// Cuts the log to [`Bounds::events`], give or take a hundredth. An event longer than 4 KiB as JSON is stored with

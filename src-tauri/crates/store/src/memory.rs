@@ -243,6 +243,15 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn use_assertion(&self, assertion: &TokenHash, expires_at: Timestamp) -> Result<Swap, StoreError> {
+        let mut tables = self.tables();
+        if tables.assertions.contains_key(assertion) {
+            return Ok(Swap::Lost);
+        }
+        tables.assertions.insert(*assertion, expires_at);
+        Ok(Swap::Done)
+    }
+
     async fn append_events(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError> {
         let mut tables = self.tables();
         let first = tables.last_seq + 1;

@@ -5,6 +5,7 @@
 //! of every commit, so a power cut can lose the last moments, though never damage the file: people would sign in
 //! again. That is chosen over waiting for the disk several times in every sign-in.
 
+mod assertions;
 mod clients;
 mod consents;
 mod events;
@@ -307,6 +308,10 @@ impl Store for SqliteStore {
 
     async fn forget_consent(&self, browser: &TokenHash, client: &ClientId) -> Result<(), StoreError> {
         Ok(consents::forget(&self.writer, browser, client).await?)
+    }
+
+    async fn use_assertion(&self, assertion: &TokenHash, expires_at: Timestamp) -> Result<Swap, StoreError> {
+        Ok(assertions::consume(&self.writer, assertion, expires_at).await?)
     }
 
     async fn append_events(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError> {

@@ -6,8 +6,10 @@ pub mod browser;
 pub mod client;
 pub mod publisher;
 pub mod rig;
+pub mod signer;
 
 pub use browser::{Browser, Landed};
 pub use client::{Answer, Client, Connected};
-pub use publisher::document_host;
+pub use publisher::{document_host, signing_host};
 pub use rig::Rig;
+pub use signer::{ASSERTION_TYPE, Signer};

@@ -1,25 +1,55 @@
-//! A host with one client ID metadata document, on loopback.
+//! Hosts of client ID metadata documents, on loopback.
 
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
-/// Its address is the client id; it serves until it is aborted.
+/// A public client's document. Its address is the client id; it is served until the host is aborted.
 pub async fn document_host(redirect_uri: &str) -> (String, JoinHandle<()>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/client.json", listener.local_addr().expect("an address"));
-    let body = serde_json::json!({
-        "client_id": url, "client_name": "Document client", "redirect_uris": [redirect_uri],
-        "token_endpoint_auth_method": "none",
+    let (base, host) = host(|base| {
+        let document = json!({
+            "client_id": format!("{base}/client.json"), "client_name": "Document client",
+            "redirect_uris": [redirect_uri], "token_endpoint_auth_method": "none",
+        });
+        vec![("/client.json", document)]
     })
-    .to_string();
+    .await;
+    (format!("{base}/client.json"), host)
+}
+
+/// The document of a client that can authenticate by `methods`, and its keys beside it.
+pub async fn signing_host(redirect_uri: &str, methods: &[&str], jwks: Value) -> (String, JoinHandle<()>) {
+    let (base, host) = host(|base| {
+        let document = json!({
+            "client_id": format!("{base}/client.json"), "client_name": "Signing client",
+            "redirect_uris": [redirect_uri], "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_methods_supported": methods, "jwks_uri": format!("{base}/jwks.json"),
+        });
+        vec![("/client.json", document), ("/jwks.json", jwks)]
+    })
+    .await;
+    (format!("{base}/client.json"), host)
+}
+
+/// Serves JSON by path; anything else is not found.
+async fn host(documents: impl FnOnce(&str) -> Vec<(&'static str, Value)>) -> (String, JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let documents = documents(&base);
     let server = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 2048];
-            let _ = stream.read(&mut request).await;
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            let length = stream.read(&mut request).await.unwrap_or_default();
+            let head = String::from_utf8_lossy(&request[..length]).into_owned();
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let found = documents.iter().find(|(at, _)| *at == path).map(|(_, body)| body.to_string());
+            let status = if found.is_some() { "200 OK" } else { "404 Not Found" };
+            let body = found.unwrap_or_default();
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n");
             let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     });
-    (url, server)
+    (base, server)
 }

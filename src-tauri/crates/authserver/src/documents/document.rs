@@ -1,17 +1,19 @@
 //! What a client ID metadata document says (RFC 7591 section 2 members), read leniently.
 //!
 //! Unknown members, unknown grant types and members of the wrong type are passed over; only what would make the client
-//! unsafe or unusable here refuses it. Keys and assertions (`private_key_jwt`) are not read.
+//! unsafe or unusable here refuses it.
 
-use model::client::{Client, ClientAuth, ClientKind, presentable_name};
+use model::client::{Client, ClientAuth, ClientKeys, ClientKind, presentable_name};
 use model::ids::ClientId;
 use model::redirect::{RedirectRule, RedirectUri};
 use model::scope::ScopeSet;
 use model::time::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use url::Url;
 
-/// A document that names a usable public client.
+use crate::assertion::usable_keys;
+
+/// A document that names a usable client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientDocument {
     pub id: ClientId,
@@ -25,6 +27,7 @@ pub struct ClientDocument {
     pub redirects: Vec<RedirectUri>,
     /// `scope`; empty if the document names none.
     pub scope: ScopeSet,
+    pub auth: ClientAuth,
 }
 
 /// Why a document that was fetched is not used. All of it is for the publisher to mend. Shown to people.
@@ -47,9 +50,14 @@ pub enum DocumentFault {
     SharedSecret,
     #[error(
         "the client can only authenticate in a way that is not supported here; its metadata document must offer `none` \
-         as token_endpoint_auth_method"
+         or `private_key_jwt` as token_endpoint_auth_method"
     )]
     UnsupportedAuth,
+    #[error(
+        "the client signs its requests (`private_key_jwt`), and its metadata document names no key to check them with; \
+         it must have `jwks_uri`, or `jwks` with an RSA or P-256 key"
+    )]
+    NoKeys,
 }
 
 // === impl ClientDocument ===
@@ -66,7 +74,7 @@ impl ClientDocument {
         if text(&members, "client_id") != Some(id.as_str()) {
             return Err(DocumentFault::OtherClient);
         }
-        check_auth(&members)?;
+        let auth = auth(&members)?;
         let redirects = redirects(&members);
         if redirects.is_empty() {
             return Err(DocumentFault::NoRedirect);
@@ -78,6 +86,7 @@ impl ClientDocument {
             logo_uri: text(&members, "logo_uri").and_then(https_only),
             redirects,
             scope: text(&members, "scope").map(ScopeSet::parse_lenient).unwrap_or_default(),
+            auth,
         })
     }
 
@@ -90,7 +99,7 @@ impl ClientDocument {
             uri: self.uri,
             logo_uri: self.logo_uri,
             redirects: self.redirects.into_iter().map(RedirectRule::Exact).collect(),
-            auth: ClientAuth::None,
+            auth: self.auth,
             scope: self.scope,
             created_at,
             approved_at: None,
@@ -108,19 +117,34 @@ impl DocumentFault {
     }
 }
 
-/// Public clients only. ChatGPT names `private_key_jwt` as its method and offers `none` beside it in a list.
-fn check_auth(members: &Map<String, Value>) -> Result<(), DocumentFault> {
+/// ChatGPT names `private_key_jwt` as its method and offers `none` beside it in a list.
+fn auth(members: &Map<String, Value>) -> Result<ClientAuth, DocumentFault> {
     let method = text(members, "token_endpoint_auth_method");
-    let offered: Vec<&str> = texts(members, "token_endpoint_auth_methods_supported").collect();
-    match method {
-        Some("none") => Ok(()),
-        Some(method) if is_shared_secret(method) => Err(DocumentFault::SharedSecret),
-        _ if offered.contains(&"none") => Ok(()),
-        // RFC 7591 would default to a secret; a client with none to send means none.
-        None if offered.is_empty() => Ok(()),
-        None if offered.iter().all(|method| is_shared_secret(method)) => Err(DocumentFault::SharedSecret),
-        _ => Err(DocumentFault::UnsupportedAuth),
+    if method.is_some_and(is_shared_secret) {
+        return Err(DocumentFault::SharedSecret);
     }
+    let offered: Vec<&str> =
+        method.into_iter().chain(texts(members, "token_endpoint_auth_methods_supported")).collect();
+    // RFC 7591 would default to a secret; a client with none to send means none.
+    let none = offered.is_empty() || offered.contains(&"none");
+    let signs = offered.contains(&"private_key_jwt");
+    match (none, signs, keys(members)) {
+        (true, true, Some(keys)) => Ok(ClientAuth::NoneOrPrivateKeyJwt(keys)),
+        (true, _, _) => Ok(ClientAuth::None),
+        (false, true, Some(keys)) => Ok(ClientAuth::PrivateKeyJwt(keys)),
+        (false, true, None) => Err(DocumentFault::NoKeys),
+        (false, false, _) if offered.iter().all(|method| is_shared_secret(method)) => {
+            Err(DocumentFault::SharedSecret)
+        }
+        (false, false, _) => Err(DocumentFault::UnsupportedAuth),
+    }
+}
+
+/// RFC 7591 section 2. Whether the address leads anywhere is seen when it is fetched.
+fn keys(members: &Map<String, Value>) -> Option<ClientKeys> {
+    let set = members.get("jwks").and_then(usable_keys).map(|keys| ClientKeys::Jwks(json!({ "keys": keys })));
+    let address = text(members, "jwks_uri").filter(|address| !address.is_empty());
+    set.or_else(|| address.map(|address| ClientKeys::JwksUri(address.to_owned())))
 }
 
 fn is_shared_secret(method: &str) -> bool {

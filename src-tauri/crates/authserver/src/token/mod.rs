@@ -3,6 +3,8 @@
 mod code;
 mod refresh;
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -22,6 +24,9 @@ use crate::flow::{Flow, Shared, about_grant};
 use crate::params::{Form, ParamError, Params};
 use crate::sessions::about_session;
 use crate::site::Here;
+
+/// When to ask again for a client's keys.
+const KEYS_SOON: Duration = Duration::from_mins(1);
 
 /// What a grant buys. Kept sealed beside a used refresh token, so that an honest retry gets the very same.
 #[derive(Serialize, Deserialize)]
@@ -87,7 +92,7 @@ pub(crate) async fn post(
     let carried = flow.clone();
     carried
         .to_the_end(async move {
-            match issue(&flow, &headers, &params).await {
+            match issue(&flow, &site, &headers, &params).await {
                 Ok(tokens) => {
                     flow.attempts.concluded(&site, &headers);
                     tokens.answer(flow.now())
@@ -148,9 +153,9 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, TokenErro
     Ok(Params::parse(body)?)
 }
 
-async fn issue(flow: &Flow, headers: &HeaderMap, params: &Params) -> Result<Tokens, TokenError> {
+async fn issue(flow: &Flow, site: &Site, headers: &HeaderMap, params: &Params) -> Result<Tokens, TokenError> {
     let grant_type = params.get("grant_type").ok_or(TokenError::Missing("grant_type"))?;
-    let client = flow.authenticate(headers, params).await?;
+    let client = flow.authenticate(site, headers, params).await?;
     match grant_type {
         "authorization_code" => code::redeem(flow, &client, params).await,
         "refresh_token" => refresh::refresh(flow, &client, params).await,
@@ -186,6 +191,7 @@ impl TokenError {
             Self::NotForm | Self::Params(_) | Self::Missing(_) => "invalid_request",
             Self::GrantType => "unsupported_grant_type",
             Self::Client(ClientAuthError::Store(_)) | Self::Store(_) => "server_error",
+            Self::Client(ClientAuthError::KeysNotNow) | Self::NotNow { .. } => "temporarily_unavailable",
             Self::Client(_) => "invalid_client",
             Self::UnknownCode
             | Self::Replayed(_)
@@ -199,13 +205,15 @@ impl TokenError {
             // The key is gone for good, so is the session: only a new sign-in helps.
             | Self::Sealed => "invalid_grant",
             Self::ForeignResource => "invalid_target",
-            Self::NotNow { .. } => "temporarily_unavailable",
         }
     }
 
     pub(crate) fn answer(&self, headers: &HeaderMap) -> Response {
         match self {
             Self::Store(store) | Self::Client(ClientAuthError::Store(store)) => error::store_failed(store),
+            Self::Client(ClientAuthError::KeysNotNow) => {
+                error::unavailable(&self.to_string(), KEYS_SOON.as_secs())
+            }
             Self::NotNow { detail, retry_after_secs } => error::unavailable(detail, *retry_after_secs),
             Self::Client(_) => {
                 let mut response = error::json(StatusCode::UNAUTHORIZED, self.code(), &self.to_string());

@@ -23,6 +23,8 @@ pub(super) struct Tables {
     pub(super) sessions: HashMap<SessionId, Session>,
     pub(super) refresh_tokens: HashMap<TokenHash, RefreshToken>,
     pub(super) consents: HashMap<(TokenHash, ClientId, String), Consent>,
+    /// Until when each used one could be used again.
+    pub(super) assertions: HashMap<TokenHash, Timestamp>,
     pub(super) events: VecDeque<AuthEvent>,
     /// Position of the newest event there ever was.
     pub(super) last_seq: i64,
@@ -243,12 +245,15 @@ impl Tables {
         let consents = self.consents.len();
         self.consents.retain(|_, consent| now < consent.expires_at);
         let consents = (consents - self.consents.len()) as u64 + self.evict_consents(bounds.consents);
+        let assertions = self.assertions.len();
+        self.assertions.retain(|_, expires_at| now < *expires_at);
+        let assertions = (assertions - self.assertions.len()) as u64;
         let kept_from = rules::events_kept_from(bounds, now);
         let events = self.events.len();
         self.events.retain(|event| event.at >= kept_from);
         let old = (events - self.events.len()) as u64;
         let events = old + Share::ALL.map(|share| self.cut_events(share, bounds.events)).iter().sum::<u64>();
-        Reaped { clients, grants, sessions, refresh_tokens, consents, events }
+        Reaped { clients, grants, sessions, refresh_tokens, consents, assertions, events }
     }
 }
 

@@ -8,7 +8,7 @@ use model::time::Timestamp;
 use sqlx::{SqlitePool, query};
 
 use super::row::Outcome;
-use super::{clients, consents, events, grants, sessions, write};
+use super::{assertions, clients, consents, events, grants, sessions, write};
 use crate::rules::{self, Share};
 
 pub(super) async fn reap(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Outcome<Reaped> {
@@ -17,8 +17,9 @@ pub(super) async fn reap(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Ou
     let clients = reap_clients(db, bounds).await?;
     let sessions::Forgotten { sessions, refresh_tokens } = sessions::reap(db, now).await?;
     let consents = reap_consents(db, bounds, now).await?;
+    let assertions = assertions::reap(db, now).await?;
     let events = reap_events(db, bounds, now).await?;
-    Ok(Reaped { clients, grants, sessions, refresh_tokens, consents, events })
+    Ok(Reaped { clients, grants, sessions, refresh_tokens, consents, assertions, events })
 }
 
 pub(super) async fn forget(db: &SqlitePool, what: Forget) -> Outcome<()> {

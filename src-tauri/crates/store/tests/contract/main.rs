@@ -3,6 +3,7 @@
 //! `sqlite` adds what only a file can get wrong: surviving, being damaged, being read by others.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod assertions;
 mod clients;
 mod consents;
 mod events;
@@ -64,6 +65,8 @@ macro_rules! store_contract {
                 consents::beyond_the_bound_the_oldest_consents_go,
                 consents::a_flood_of_consents_stays_within_a_hundredth_of_the_bound,
                 consents::forgetting_takes_every_redirect_of_one_client_in_one_browser,
+                assertions::an_assertion_counts_once_until_it_is_forgotten,
+                assertions::of_parallel_uses_exactly_one_is_done,
                 events::every_kind_of_event_reads_back,
                 events::appending_answers_the_positions,
                 events::events_come_newest_first_and_page_by_position,

@@ -1,5 +1,6 @@
 //! The whole system, told as stories: engine, practice tenant, client and browser over real HTTP.
 
+mod assertions;
 mod authorize;
 mod check;
 mod consent;

@@ -104,6 +104,7 @@ passes_on! {
     put_consent(consent: &Consent) -> ();
     find_consent(browser: &TokenHash, client: &ClientId, redirect_uri: &str) -> Option<Consent>;
     forget_consent(browser: &TokenHash, client: &ClientId) -> ();
+    use_assertion(assertion: &TokenHash, expires_at: Timestamp) -> Swap;
     append_events(events: &[AuthEvent]) -> Vec<i64>;
     list_events(query: &EventQuery) -> Vec<AuthEvent>;
     list_attempts(query: &AttemptQuery) -> Vec<Vec<AuthEvent>>;

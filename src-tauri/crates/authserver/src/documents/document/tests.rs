@@ -37,7 +37,7 @@ fn two_members_make_a_client() {
 }
 
 #[test]
-fn a_document_like_chatgpts_is_a_public_client_here() {
+fn a_document_like_chatgpts_may_sign_and_need_not() {
     let document = parse(&json!({
         "client_id": ID,
         "client_name": "ChatGPT",
@@ -56,7 +56,8 @@ fn a_document_like_chatgpts_is_a_public_client_here() {
     assert_eq!(document.name.as_deref(), Some("ChatGPT"));
     assert_eq!(document.uri.as_deref(), Some("https://chatgpt.com/"));
     assert_eq!(document.scope.to_string(), "read offline_access");
-    assert_eq!(document.into_client(Timestamp::from_secs(0)).auth, ClientAuth::None);
+    let keys = ClientKeys::JwksUri("https://chatgpt.com/oauth/jwks.json".into());
+    assert_eq!(document.into_client(Timestamp::from_secs(0)).auth, ClientAuth::NoneOrPrivateKeyJwt(keys));
 }
 
 #[test]
@@ -107,30 +108,58 @@ fn unusable_redirect_uris_are_dropped_and_none_left_is_refused() {
 }
 
 #[test]
-fn only_a_client_that_can_do_without_a_secret_is_taken() {
-    let secret = Err(DocumentFault::SharedSecret);
-    let unsupported = Err(DocumentFault::UnsupportedAuth);
+fn a_client_signs_or_has_nothing_to_prove_but_never_shares_a_secret() {
+    let signs = || Ok("signs");
+    let secret = || Err(DocumentFault::SharedSecret);
+    let unsupported = || Err(DocumentFault::UnsupportedAuth);
     for (method, offered, verdict) in [
-        (json!("none"), json!(null), Ok(())),
-        (json!("none"), json!(["private_key_jwt"]), Ok(())),
-        (json!("private_key_jwt"), json!(["none", "private_key_jwt"]), Ok(())),
-        (json!(null), json!(null), Ok(())),
-        (json!(null), json!(["none"]), Ok(())),
-        (json!("client_secret_basic"), json!(null), secret),
-        (json!("client_secret_post"), json!(null), secret),
-        (json!("client_secret_jwt"), json!(null), secret),
-        (json!("client_secret_post"), json!(["none", "client_secret_post"]), secret),
-        (json!(null), json!(["client_secret_post"]), secret),
-        (json!("private_key_jwt"), json!(null), unsupported),
-        (json!("private_key_jwt"), json!(["private_key_jwt"]), unsupported),
-        (json!(null), json!(["private_key_jwt", "client_secret_post"]), unsupported),
-        (json!("tls_client_auth"), json!(null), unsupported),
+        (json!("none"), json!(null), Ok("public")),
+        (json!("none"), json!(["private_key_jwt"]), Ok("either")),
+        (json!("private_key_jwt"), json!(["none", "private_key_jwt"]), Ok("either")),
+        (json!(null), json!(null), Ok("public")),
+        (json!(null), json!(["none"]), Ok("public")),
+        (json!("client_secret_basic"), json!(null), secret()),
+        (json!("client_secret_post"), json!(null), secret()),
+        (json!("client_secret_jwt"), json!(null), secret()),
+        (json!("client_secret_post"), json!(["none", "client_secret_post"]), secret()),
+        (json!(null), json!(["client_secret_post"]), secret()),
+        (json!("private_key_jwt"), json!(null), signs()),
+        (json!("private_key_jwt"), json!(["private_key_jwt"]), signs()),
+        (json!(null), json!(["private_key_jwt", "client_secret_post"]), signs()),
+        (json!("tls_client_auth"), json!(null), unsupported()),
+        (json!("tls_client_auth"), json!(["client_secret_post"]), unsupported()),
     ] {
         let mut document = minimal();
         document["token_endpoint_auth_method"] = method.clone();
         document["token_endpoint_auth_methods_supported"] = offered.clone();
-        assert_eq!(parse(&document).map(|_| ()), verdict, "{method} {offered}");
+        document["jwks_uri"] = json!("https://client.example/jwks.json");
+        let auth = parse(&document).map(|document| match document.auth {
+            ClientAuth::None => "public",
+            ClientAuth::PrivateKeyJwt(_) => "signs",
+            ClientAuth::NoneOrPrivateKeyJwt(_) => "either",
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(auth, verdict, "{method} {offered}");
     }
+}
+
+#[test]
+fn who_signs_must_say_with_what() {
+    let key = json!({ "kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB", "kid": "1" });
+    let mut document = with("token_endpoint_auth_method", json!("private_key_jwt"));
+    assert_eq!(parse(&document).unwrap_err(), DocumentFault::NoKeys);
+    for useless in
+        [json!({}), json!({ "keys": [] }), json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] }), json!([])]
+    {
+        document["jwks"] = useless.clone();
+        assert_eq!(parse(&document).unwrap_err(), DocumentFault::NoKeys, "{useless}");
+    }
+    let set = json!({ "keys": [key] });
+    document["jwks"] = set.clone();
+    assert_eq!(parse(&document).unwrap().auth, ClientAuth::PrivateKeyJwt(ClientKeys::Jwks(set)));
+    // Without keys, one that need not sign does not.
+    let either = with("token_endpoint_auth_methods_supported", json!(["none", "private_key_jwt"]));
+    assert_eq!(parse(&either).unwrap().auth, ClientAuth::None);
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn configured_clients_may_ask_for_every_required_scope_and_keep_no_secret() {
     assert_eq!(clients.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["claude", "chatgpt", "cli"]);
     assert_eq!(clients[0].name.as_deref(), Some("Claude"));
     assert_eq!(
-        clients.iter().map(|c| c.auth).collect::<Vec<_>>(),
+        clients.iter().map(|c| c.auth.clone()).collect::<Vec<_>>(),
         [ClientAuth::ClientSecretPost(hash), ClientAuth::ClientSecretBasic(hash), ClientAuth::None]
     );
     assert!(
