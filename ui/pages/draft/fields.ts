@@ -121,6 +121,22 @@ const SERVER = {
       { value: 'off', label: 'Never' },
     ],
   },
+  'clients.allowed_hosts': {
+    label: 'Hosts clients may come from',
+    hint: 'Where a published client has its document, and where a client on the web is answered: claude.ai, *.example.com. Clients on this computer always may.',
+    placeholder: 'Any',
+    mono: true,
+  },
+  'clients.blocked_hosts': {
+    label: 'Hosts clients may not come from',
+    hint: 'They count before the ones above. A single client is blocked under Sessions.',
+    placeholder: 'None',
+    mono: true,
+  },
+  'clients.self_contained_ids': {
+    label: 'Client IDs that outlive the database',
+    hint: 'Seals each registration into its client ID: with the master key alone, clients go on after the database was lost. Such IDs are long.',
+  },
   'clients.documents_from_loopback': {
     label: 'Client metadata from this computer',
     hint: 'Lets metadata documents of clients come from loopback addresses. For tests only.',
@@ -224,6 +240,10 @@ export function clientKey(key: string): { number: number; name: string } | null 
   const match = CLIENT_KEY.exec(key);
   return match?.[1] && match[2] ? { number: Number(match[1]), name: match[2] } : null;
 }
+
+/** What holds for clients that are not configured, of the part Clients. */
+export const CLIENT_RULES = ['clients.allowed_hosts', 'clients.blocked_hosts', 'clients.self_contained_ids'] as const;
+export const isClientRule = (key: string): boolean => (CLIENT_RULES as readonly string[]).includes(key);
 
 /** Of the part Tunnel. */
 export const isTunnel = (key: string): boolean => key.startsWith('tunnel.');

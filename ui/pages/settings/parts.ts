@@ -3,7 +3,7 @@
 const PARTS = [
   { name: 'server', title: 'Server' },
   { name: 'tunnel', title: 'Tunnel' },
-  { name: 'clients', title: 'Configured clients' },
+  { name: 'clients', title: 'Clients' },
   { name: 'app', title: 'This app' },
   { name: 'storage', title: 'Storage' },
   { name: 'key', title: 'Master key' },

@@ -274,10 +274,21 @@ describe('changing settings', () => {
   });
 });
 
+describe('which clients may come', () => {
+  it('is decided by hosts, beside the configured clients and not among the rare settings of the server', async () => {
+    await open();
+    const rules = part('Clients');
+    for (const label of ['Hosts clients may come from', 'Hosts clients may not come from', 'Client IDs that outlive the database']) {
+      expect(rules.getByLabelText(label)).toBeTruthy();
+      expect(part('Server').queryByLabelText(label)).toBeNull();
+    }
+  });
+});
+
 describe('configured clients', () => {
   it('says that there are none', async () => {
     await open('empty');
-    expect(part('Configured clients').getByText('None is configured.')).toBeTruthy();
+    expect(part('Clients').getByText('None is configured.')).toBeTruthy();
   });
 
   it('are added with what they need', async () => {
@@ -306,7 +317,7 @@ describe('configured clients', () => {
         },
       },
     ]);
-    expect(part('Configured clients').getByText('my-client', { selector: 'summary *' })).toBeTruthy();
+    expect(part('Clients').getByText('my-client', { selector: 'summary *' })).toBeTruthy();
     expect(screen.queryByRole('button', { name: 'Leave this client out' })).toBeNull();
   });
 
@@ -318,7 +329,7 @@ describe('configured clients', () => {
     await screen.findByText('1 unsaved change');
     await user.click(screen.getByRole('button', { name: 'Leave this client out' }));
     expect(screen.queryByRole('region', { name: 'Unsaved changes' })).toBeNull();
-    expect(part('Configured clients').queryByText('second')).toBeNull();
+    expect(part('Clients').queryByText('second')).toBeNull();
   });
 });
 

@@ -33,6 +33,8 @@ enum AuthorizeError {
     Client(#[source] UnknownClient),
     #[error("the redirect URI is not one this client registered")]
     Redirect,
+    #[error("the owner of this server does not let clients be answered at {0}")]
+    Destination(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{}", .1.description())]
@@ -113,6 +115,9 @@ async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Clien
         None => client.only_redirect().cloned(),
     }
     .ok_or(AuthorizeError::Redirect)?;
+    if let Some(host) = flow.refused_destination(&client, &redirect_uri) {
+        return Err(AuthorizeError::Destination(host.to_owned()));
+    }
     let state = params.get("state").filter(|state| is_state(state)).map(str::to_owned);
 
     let checked = check(flow, site, &params);
@@ -224,6 +229,12 @@ fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeErro
             let hint = "Nothing was sent anywhere. If you know this client, ask the owner of this server to unblock it under \
                         Sessions, then start again from the client.";
             page(flow, StatusCode::FORBIDDEN, "This client is blocked", refused, hint)
+        }
+        AuthorizeError::Client(UnknownClient::Host(_)) | AuthorizeError::Destination(_) => {
+            event(about, "invalid_client");
+            let hint = "Nothing was sent anywhere. If you trust that host, ask the owner of this server to allow it in the \
+                        settings, under Clients, then start again from the client.";
+            page(flow, StatusCode::FORBIDDEN, "Clients of this host are not taken here", refused, hint)
         }
         AuthorizeError::Client(_) => {
             event(about, "invalid_client");

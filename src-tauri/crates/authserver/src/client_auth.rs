@@ -110,13 +110,16 @@ impl Shared {
             return found.map(Some).map_err(|unknown| match unknown {
                 UnknownClient::Store(error) => ClientAuthError::Store(error),
                 UnknownClient::Blocked => ClientAuthError::Blocked,
-                UnknownClient::NotRegistered | UnknownClient::Document(_) => ClientAuthError::Unknown,
+                UnknownClient::NotRegistered | UnknownClient::Document(_) | UnknownClient::Host(_) => {
+                    ClientAuthError::Unknown
+                }
             });
         }
         let stored = self.store.lookup_client(id).await?;
         if stored.as_ref().is_some_and(Client::is_blocked) {
             return Err(ClientAuthError::Blocked);
         }
+        self.admit_publisher(id).map_err(|_| ClientAuthError::Blocked)?;
         Ok(stored)
     }
 

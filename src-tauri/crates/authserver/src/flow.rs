@@ -15,7 +15,7 @@ use model::origin::{Origin, Origins, Site};
 use model::ports::{Clock, Entropy, EventSink, Store, StoreError};
 use model::scope::ScopeSet;
 use model::session::Session;
-use model::settings::SignInFrom;
+use model::settings::{ClientRules, SignInFrom};
 use model::time::Timestamp;
 use model::upstream::{Leg, Upstream, UpstreamTokens};
 use serde_json::{Map, Value};
@@ -50,6 +50,7 @@ pub struct Policy {
     pub scopes: ScopeSet,
     pub cors_origins: Vec<String>,
     pub static_clients: Vec<Client>,
+    pub client_rules: ClientRules,
     /// A line that every page shows a person, such as which directory this is not.
     pub notice: Option<String>,
 }

@@ -112,7 +112,7 @@ async fn register(
         return Err(RegisterError::ResponseTypes);
     }
     let (auth, secret) = credentials(flow, &metadata)?;
-    let client = Client {
+    let mut client = Client {
         id: ClientId::generate(flow.entropy.as_ref()),
         kind: ClientKind::Dynamic,
         name: metadata.client_name.as_deref().and_then(presentable_name),
@@ -126,6 +126,9 @@ async fn register(
         attempt: about.attempt.clone(),
         blocked_at: None,
     };
+    if flow.policy.client_rules.self_contained_ids {
+        client.id = flow.self_contained_id(&client).unwrap_or(client.id);
+    }
     flow.store.put_client(&client).await?;
     Ok((client, secret))
 }

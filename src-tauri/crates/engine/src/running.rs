@@ -151,7 +151,7 @@ impl Running {
         world: World,
         lasting: &Lasting,
     ) -> Result<Self, StartError> {
-        let Settings { server, identity, storage, clients, tunnel: _ } = settings;
+        let Settings { server, identity, storage, clients, client_rules, tunnel: _ } = settings;
         let listeners = bind(server.listen, "--listen").await?;
         let port = listeners.port().map_err(|source| StartError::Listen {
             address: server.listen,
@@ -191,6 +191,7 @@ impl Running {
             scopes: upstream.scopes,
             cors_origins: server.cors_origins,
             static_clients: clients.clone(),
+            client_rules,
             notice: upstream.notice,
         };
         let flow = Flow::new(parts, policy);

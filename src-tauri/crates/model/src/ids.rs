@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
+use crate::keys::Sealed;
 use crate::ports::Entropy;
 
 macro_rules! random_id {
@@ -62,6 +63,9 @@ random_id!(
 #[serde(transparent)]
 pub struct ClientId(String);
 
+/// Begins a client identifier that carries its registration.
+const CARRYING: &str = "client_sealed.";
+
 impl ClientId {
     /// Longest identifier we take; URLs of metadata documents stay far below.
     pub const MAX_LEN: usize = 1024;
@@ -69,6 +73,16 @@ impl ClientId {
     /// A fresh identifier for a dynamically registered client (RFC 7591 section 3.2.1).
     pub fn generate(entropy: &dyn Entropy) -> Self {
         Self(format!("client_{}", random_text::<16>(entropy)))
+    }
+
+    /// One that carries what it stands for; `None` if that makes it too long.
+    pub fn carrying(sealed: &Sealed) -> Option<Self> {
+        Self::parse(&format!("{CARRYING}{}", sealed.as_str()))
+    }
+
+    /// What it carries, if it is one of those.
+    pub fn carried(&self) -> Option<Sealed> {
+        self.0.strip_prefix(CARRYING).map(Sealed::from_text)
     }
 
     /// `None` if the text is empty, too long, or has a character outside `VSCHAR` (RFC 6749 appendix A.1).

@@ -192,6 +192,11 @@ impl Place<'_> {
 }
 
 impl Sealed {
+    /// A sealed value as it was written; whether it opens is seen when it is opened.
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

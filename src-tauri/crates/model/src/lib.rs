@@ -8,6 +8,7 @@ pub mod client;
 pub mod consent;
 pub mod event;
 pub mod grant;
+pub mod host;
 pub mod ids;
 pub mod keys;
 pub mod origin;

@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::Secret;
 use crate::client::Client;
+use crate::host::HostRules;
 use crate::origin::BaseUrl;
 use crate::ports::Bounds;
 use crate::scope::ScopeSet;
@@ -19,6 +20,16 @@ pub struct Settings {
     pub tunnel: TunnelSettings,
     /// Configured clients; their `created_at` is the epoch.
     pub clients: Vec<Client>,
+    pub client_rules: ClientRules,
+}
+
+/// What holds for the clients that are not configured.
+#[derive(Debug, Clone, Default)]
+pub struct ClientRules {
+    /// Hosts of published clients, and of the https addresses that registered ones are answered at.
+    pub hosts: HostRules,
+    /// A `client_id` carries its registration under seal, so that it is good without the database.
+    pub self_contained_ids: bool,
 }
 
 #[derive(Debug, Clone)]

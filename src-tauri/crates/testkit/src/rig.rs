@@ -11,7 +11,7 @@ use model::event::{AuthEvent, EventKind};
 use model::origin::BaseUrl;
 use model::ports::{Bounds, Clock as _, EventQuery};
 use model::settings::{
-    Database, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom, StorageSettings,
+    ClientRules, Database, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom, StorageSettings,
     TunnelSettings,
 };
 use model::testing::{ManualClock, SeededEntropy};
@@ -63,8 +63,24 @@ impl Rig {
 
     /// Stops in order and starts on the same data and ports.
     pub async fn restarted(self) -> Self {
+        self.restarted_with(|_| {}).await
+    }
+
+    /// Like [`Self::restarted`], with other settings.
+    pub async fn restarted_with(self, adjust: impl FnOnce(&mut Settings)) -> Self {
+        let Self { clock, running, mut settings, folder, seed, .. } = self;
+        running.stop().await;
+        adjust(&mut settings);
+        let running = launch(&settings, &clock, folder.path(), seed + 1).await;
+        let console = console(&running, &settings, &clock).await;
+        Self { clock, running, console, settings, folder, seed: seed + 1 }
+    }
+
+    /// Like [`Self::restarted`], with a database as new; the master key stays.
+    pub async fn restarted_without_database(self) -> Self {
         let Self { clock, running, settings, folder, seed, .. } = self;
         running.stop().await;
+        std::fs::remove_file(folder.path().join("proxy.db")).expect("it was there");
         let running = launch(&settings, &clock, folder.path(), seed + 1).await;
         let console = console(&running, &settings, &clock).await;
         Self { clock, running, console, settings, folder, seed: seed + 1 }
@@ -186,6 +202,7 @@ fn settings(folder: &Path) -> Settings {
         },
         tunnel: TunnelSettings { provider: "cloudflared".to_owned(), command: String::new(), domain: None },
         clients: Vec::new(),
+        client_rules: ClientRules::default(),
     }
 }
 

@@ -77,6 +77,21 @@ pub const FIELDS: &[Field] = &[
     field("tunnel.domain", "", "A host name of your own at the provider, where it can be asked for (ngrok)."),
     field("console.listen", "127.0.0.1:4244", "Loopback address and port of the control console, or `off`."),
     field(
+        "clients.allowed_hosts",
+        "",
+        "Hosts that clients may come from: where a published client has its metadata document, and where a registered one is \
+         answered over https. `*.example.com` means every name below; none means any host.",
+    )
+    .shape(Shape::List),
+    field("clients.blocked_hosts", "", "Hosts that clients may not come from, whatever is allowed.").shape(Shape::List),
+    field(
+        "clients.self_contained_ids",
+        "false",
+        "Seals each registration into its `client_id`, so that clients that registered themselves go on without the database; \
+         such ids are a few hundred characters long.",
+    )
+    .shape(Shape::Flag),
+    field(
         "clients.documents_from_loopback",
         "false",
         "Lets client ID metadata documents come from loopback addresses; for tests only.",

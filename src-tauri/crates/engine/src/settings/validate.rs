@@ -33,10 +33,13 @@ impl SettingsDraft {
             _ => scopes::of_practice(),
         };
         let clients = clients::read(&mut check, &scope);
+        let client_rules = clients::rules(&mut check);
         let tunnel = tunnel::read(&mut check);
-        match (server, identity, storage, clients, tunnel) {
-            (Ok(server), Ok(identity), Ok(storage), Ok(clients), Ok(tunnel)) if check.problems.is_empty() => {
-                Ok(Settings { server, identity, storage, tunnel, clients })
+        match (server, identity, storage, clients, client_rules, tunnel) {
+            (Ok(server), Ok(identity), Ok(storage), Ok(clients), Ok(client_rules), Ok(tunnel))
+                if check.problems.is_empty() =>
+            {
+                Ok(Settings { server, identity, storage, tunnel, clients, client_rules })
             }
             _ => Err(check.problems),
         }

@@ -3,6 +3,7 @@
 mod assertions;
 mod authorize;
 mod check;
+mod client_rules;
 mod consent;
 mod discovery;
 mod faults;

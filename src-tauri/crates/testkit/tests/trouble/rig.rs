@@ -96,6 +96,7 @@ impl Rig {
             scopes: ScopeSet::parse_lenient("read"),
             cors_origins: Vec::new(),
             static_clients: Vec::new(),
+            client_rules: model::settings::ClientRules::default(),
             notice: None,
         };
         let flow = Flow::new(parts, policy);

@@ -274,6 +274,7 @@ fn policy(origins: &Origins) -> Policy {
         scopes: ScopeSet::parse_lenient("read"),
         cors_origins: Vec::new(),
         static_clients: Vec::new(),
+        client_rules: model::settings::ClientRules::default(),
         notice: None,
     }
 }

@@ -37,6 +37,9 @@ fn what_is_given_arrives() {
         ("server.cors_origins", "http://localhost:6274, https://a.example/ https://a.example"),
         ("console.listen", "OFF"),
         ("clients.documents_from_loopback", "yes"),
+        ("clients.allowed_hosts", "claude.ai, *.Example.com claude.ai"),
+        ("clients.blocked_hosts", "old.example.com"),
+        ("clients.self_contained_ids", "on"),
         ("storage.data_dir", "/srv/proxy"),
         ("storage.database_url", "sqlite:other.db"),
         ("storage.events", "7"),
@@ -48,6 +51,10 @@ fn what_is_given_arrives() {
     assert_eq!(settings.server.cors_origins, ["http://localhost:6274", "https://a.example"]);
     assert_eq!(settings.server.console, None);
     assert!(settings.server.documents_from_loopback);
+    let hosts = &settings.client_rules.hosts;
+    assert_eq!((hosts.allowed.len(), hosts.blocked.len()), (2, 1));
+    assert!(hosts.admit("new.example.com") && !hosts.admit("old.example.com") && !hosts.admit("chatgpt.com"));
+    assert!(settings.client_rules.self_contained_ids);
     assert_eq!(settings.storage.database, Database::Sqlite("/srv/proxy/other.db".into()));
     assert_eq!(settings.storage.bounds.events, 7);
 }
@@ -92,6 +99,9 @@ fn each_wrong_text_is_one_problem_with_its_field_and_code() {
         ("console.listen", "0.0.0.0:4244", "not-loopback"),
         ("console.listen", "none", "not-an-address"),
         ("clients.documents_from_loopback", "maybe", "not-a-flag"),
+        ("clients.allowed_hosts", "https://claude.ai", "not-a-host"),
+        ("clients.blocked_hosts", "*", "not-a-host"),
+        ("clients.self_contained_ids", "some", "not-a-flag"),
         ("identity.practice", "entra", "not-a-choice"),
         ("practice.listen", "192.168.0.1:4243", "not-loopback"),
         ("practice.sign_in", "ada lovelace", "not-a-person"),

@@ -1,13 +1,43 @@
 //! Clients that are configured because they do not register themselves.
 
 use model::client::{Client, ClientAuth, ClientKind};
+use model::host::{HostPattern, HostRules};
 use model::ids::{ClientId, TokenHash};
 use model::redirect::RedirectRule;
 use model::scope::ScopeSet;
+use model::settings::ClientRules;
 use model::time::Timestamp;
 
 use super::{Check, Read, known, shown};
 use crate::settings::problem::quoted;
+
+/// What holds for the clients that are not configured.
+pub(super) fn rules(check: &mut Check<'_>) -> Read<ClientRules> {
+    let (allowed, blocked) = (hosts(check, "clients.allowed_hosts"), hosts(check, "clients.blocked_hosts"));
+    let self_contained_ids = check.flag("clients.self_contained_ids");
+    Ok(ClientRules {
+        hosts: HostRules { allowed: allowed?, blocked: blocked? },
+        self_contained_ids: self_contained_ids?,
+    })
+}
+
+fn hosts(check: &mut Check<'_>, key: &str) -> Read<Vec<HostPattern>> {
+    let mut hosts = Vec::new();
+    let mut noted = None;
+    for item in check.items(key) {
+        let Some(host) = HostPattern::parse(item) else {
+            let message = format!("{} is no host", quoted(item));
+            let hint =
+                "write only the name, for example `claude.ai`, or `*.example.com` for every name below it";
+            noted = Some(check.refuse(key, "not-a-host", message, hint));
+            continue;
+        };
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    noted.map_or(Ok(hosts), Err)
+}
 
 /// Each client may ask for every scope of `scope`.
 pub(super) fn read(check: &mut Check<'_>, scope: &ScopeSet) -> Read<Vec<Client>> {
