@@ -20,6 +20,7 @@ use crate::clients::UnknownClient;
 use crate::flow::{Flow, about_grant};
 use crate::pages::{self, Refusal};
 use crate::params::{Form, ParamError, Params};
+use crate::remedies;
 use crate::site::Here;
 
 /// What keeps a sign-in from starting.
@@ -98,7 +99,7 @@ async fn authorize(
             let consent = flow.sign_in_site(&site).base.join(&format!("/consent?grant={}", grant.id));
             Redirect::to(&consent).into_response()
         }
-        Err(refused) => refuse(&flow, &site, headers, &refused),
+        Err(refused) => refuse(&flow, &site, headers, encoded, &refused),
     }
 }
 
@@ -185,7 +186,13 @@ fn is_state(state: &str) -> bool {
     state.len() <= LONGEST_STATE && state.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
 
-fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeError) -> Response {
+fn refuse(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    encoded: &[u8],
+    refused: &AuthorizeError,
+) -> Response {
     let about = flow.attempts.of_request(site, headers, false, flow.now(), flow.entropy.as_ref());
     let event = |about: About, error: &str| {
         flow.event(about, EventKind::AuthorizeRefused { error: error.into(), reason: refused.to_string() });
@@ -238,8 +245,8 @@ fn refuse(flow: &Flow, site: &Site, headers: &HeaderMap, refused: &AuthorizeErro
         }
         AuthorizeError::Client(_) => {
             event(about, "invalid_client");
-            let hint = "Your client remembers a registration this server does not have. Remove the server in your client \
-                        (or clear its sign-in data), add it again, and connect.";
+            let params = Params::parse(encoded).unwrap_or_default();
+            let hint = remedies::of(params.get("redirect_uri"));
             page(flow, StatusCode::BAD_REQUEST, "This server does not know the client", refused, hint)
         }
         AuthorizeError::Redirect => {

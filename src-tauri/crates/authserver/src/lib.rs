@@ -21,6 +21,7 @@ mod metadata;
 mod pages;
 mod params;
 mod register;
+mod remedies;
 mod revoke;
 pub mod sessions;
 mod site;

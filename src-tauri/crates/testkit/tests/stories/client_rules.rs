@@ -50,7 +50,11 @@ async fn without_that_a_lost_database_asks_for_a_new_registration() {
     let client = client.at(rig.base());
     let page = rig.browser().open(&client.authorize_url(&[]), &client.redirect_uri).await;
     assert_eq!(page.status, 400);
-    assert!(page.body.contains("add it again"), "{}", page.body);
+    assert!(page.body.contains("Claude Code"), "told by where it wants to be answered: {}", page.body);
+    let elsewhere =
+        client.authorize_url(&[("redirect_uri", Some("https://claude.ai/api/mcp/auth_callback"))]);
+    let page = rig.browser().open(&elsewhere, &client.redirect_uri).await;
+    assert!(page.body.contains("Open Settings, then Connectors"), "{}", page.body);
     let refused = client.redeem("jmc_x", &[]).await;
     assert_eq!((refused.status, refused.error()), (401, "invalid_client"));
 }
