@@ -33,6 +33,13 @@ const LINES: usize = 256;
 const LONGEST_LINE: usize = 8 * 1024;
 /// Last words kept for the person, all together.
 const LAST_WORDS: usize = 300;
+/// Runs the program and, beside it, waits for the end of its own input, which this process holds open and never writes to.
+/// Even if we are killed the input ends, and with it the whole process group: no tunnel outlives what it leads to.
+#[cfg(unix)]
+const GUARD: &str = "exec 3<&0 </dev/null
+(while read -r _; do :; done; kill -KILL 0) <&3 >/dev/null 2>&1 &
+exec 3<&-
+\"$@\"";
 
 /// How the tunnel stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -278,8 +285,8 @@ impl Supervisor {
 
 impl Running {
     fn start(shape: &Shape) -> std::io::Result<Self> {
-        let mut command = Command::new(&shape.program);
-        command.args(&shape.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = guarded(shape);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut wrapped = CommandWrap::from(command);
         wrapped.wrap(KillOnDrop);
         // A group of its own: Ctrl-C is for us, and what it starts goes with it.
@@ -316,6 +323,13 @@ impl Running {
     /// Its output is over.
     async fn ended(&mut self) -> End {
         let how = match self.child.wait().await {
+            // What a shell says of a program that is not there, or may not be run.
+            Ok(status) if cfg!(unix) && matches!(status.code(), Some(126 | 127)) => {
+                return End::Refused {
+                    reason: format!("the program could not be started{}", self.words()),
+                    hint: "check that it is there and may be run".to_owned(),
+                };
+            }
             Ok(status) => told(status),
             Err(error) => error.to_string(),
         };
@@ -331,6 +345,22 @@ impl Running {
         let _ = self.child.start_kill();
         let _ = self.child.wait().await;
     }
+}
+
+/// The program, so that it ends when we do.
+#[cfg(unix)]
+fn guarded(shape: &Shape) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", GUARD, "sh"]).arg(&shape.program).args(&shape.args).stdin(Stdio::piped());
+    command
+}
+
+/// The job object it runs in ends it with us.
+#[cfg(windows)]
+fn guarded(shape: &Shape) -> Command {
+    let mut command = Command::new(&shape.program);
+    command.args(&shape.args).stdin(Stdio::null());
+    command
 }
 
 fn told(status: ExitStatus) -> String {
@@ -364,5 +394,48 @@ async fn pass_on(output: impl AsyncRead + Unpin, to: mpsc::Sender<String>) {
     }
     if !line.is_empty() {
         let _ = to.send(String::from_utf8_lossy(&line).into_owned()).await;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What happens to the pipe when this process is killed: the kernel closes our end.
+    #[tokio::test]
+    async fn whatever_ends_us_ends_the_program_and_what_it_started() {
+        let script = "sleep 600 & echo $$ $!; wait";
+        let shape = Shape::of_command(&format!("sh -c '{script}' {{port}}"), 1).unwrap();
+        let mut running = Running::start(&shape).unwrap();
+        let pids = running.lines.recv().await.unwrap();
+        let alive = |pid: &str| {
+            let status =
+                std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
+            !status.is_empty() && !status.contains(") Z")
+        };
+        assert!(pids.split(' ').all(alive), "{pids}");
+        drop(running.child.stdin().take());
+        assert!(!running.child.wait().await.unwrap().success());
+        // What the program started is ended by the same signal, though reaped by whoever inherits it.
+        for _ in 0..500 {
+            if !pids.split(' ').any(alive) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("still there: {pids}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_cannot_be_started_is_refused_with_what_the_system_says() {
+        let shape = Shape::of_command("/nowhere/tunnel {port}", 1).unwrap();
+        let mut running = Running::start(&shape).unwrap();
+        while let Some(line) = running.lines.recv().await {
+            running.note(&line);
+        }
+        let End::Refused { reason, .. } = running.ended().await else { panic!("not refused") };
+        assert!(reason.contains("not found"), "{reason}");
     }
 }
