@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use engine::settings::SettingsDraft;
 use engine::system::{SystemClock, SystemEntropy};
-use engine::{Engine, KeySource, Sources, World};
+use engine::{Engine, KeySource, Sources, SystemResolver, World};
 use model::keys::MasterKey;
 
 use crate::arguments::Arguments;
@@ -39,8 +39,12 @@ pub(crate) fn prepare(arguments: &Arguments) -> anyhow::Result<Prepared> {
     let given = given_key()?;
     let key_is_given = given.is_some();
     let master_key = given.unwrap_or_else(|| KeySource::Kept(keeper.clone()));
-    let world =
-        World { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::default()), master_key };
+    let world = World {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy::default()),
+        master_key,
+        names: Arc::new(SystemResolver),
+    };
     let engine = Engine::new(Sources { file, above, desktop: true }, world);
     Ok(Prepared { shell: Shell::new(engine, preferences, keeper, key_is_given), config_folder })
 }

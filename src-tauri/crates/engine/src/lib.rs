@@ -15,6 +15,7 @@ pub mod settings;
 pub mod system;
 mod vault;
 
+pub use authserver::documents::{Resolver, SystemResolver};
 pub use engine::{Engine, NotStarted, Sources};
 pub use events::Bus;
 pub use key::{KeyKeeper, KeySource, KeyTrouble};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use authserver::documents::{Documents, SafeFetch, SystemResolver};
+use authserver::documents::{Documents, Resolver, SafeFetch};
 use authserver::{Flow, Parts, Policy};
 use entra::Entra;
 use model::Secret;
@@ -41,12 +41,14 @@ const LIVE: usize = 4_096;
 const FLUSH_EVERY: Duration = Duration::from_secs(30);
 const REAP_EVERY: Duration = Duration::from_secs(300);
 
-/// What the outside world gives: time, randomness, and where the master key is. Cheap to clone.
+/// What the outside world gives: time, randomness, where the master key is and what host names stand for. Cheap to clone.
 #[derive(Clone)]
 pub struct World {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub master_key: KeySource,
+    /// For the hosts of client metadata documents.
+    pub names: Arc<dyn Resolver>,
 }
 
 /// What one run shares with those before and after it.
@@ -164,10 +166,9 @@ impl Running {
         let upstream = upstream(identity, &server, &origins, &master, &world.clock, &world.entropy).await?;
 
         let (bus, writer) = Bus::new(lasting.live.clone());
-        let fetch =
-            SafeFetch::new(server.documents_from_loopback, Arc::new(SystemResolver)).map_err(|error| {
-                StartError::Http { what: "client metadata documents", detail: error.to_string() }
-            })?;
+        let fetch = SafeFetch::new(server.documents_from_loopback, world.names).map_err(|error| {
+            StartError::Http { what: "client metadata documents", detail: error.to_string() }
+        })?;
         let entra = Arc::new(upstream.entra);
         let parts = Parts {
             documents: Documents::new(Arc::new(fetch), world.clock.clone()),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Once};
 
 use engine::api::State;
 use engine::settings::SettingsDraft;
-use engine::{Engine, KeySource, Sources, World};
+use engine::{Engine, KeySource, Sources, SystemResolver, World};
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
 use serde_json::{Value, json};
@@ -77,6 +77,7 @@ fn engine(folder: &Path, seed: u64) -> Engine {
         clock: Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000))),
         entropy: Arc::new(SeededEntropy::new(seed)),
         master_key: KeySource::DataFolder,
+        names: Arc::new(SystemResolver),
     };
     Engine::new(Sources { file: folder.join("settings.toml"), above, desktop: false }, world)
 }

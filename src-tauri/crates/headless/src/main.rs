@@ -11,7 +11,7 @@ use clap::Parser as _;
 use engine::console::OpenConsole;
 use engine::settings::{Problem, SettingsDraft};
 use engine::system::{SystemClock, SystemEntropy};
-use engine::{Engine, KeySource, NotStarted, Sources, World};
+use engine::{Engine, KeySource, NotStarted, Sources, SystemResolver, World};
 use model::keys::MasterKey;
 use serde_json::Value;
 
@@ -83,6 +83,7 @@ fn world(serve: &Serve) -> anyhow::Result<World> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::default()),
         master_key: master_key(serve)?,
+        names: Arc::new(SystemResolver),
     })
 }
 

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Method;
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use url::Url;
+
+use crate::tunnel::Tunnel;
 
 /// Cookies are kept by host, not by port, as browsers do.
 #[derive(Clone)]
@@ -12,6 +15,8 @@ pub struct Browser {
     cookies: BTreeMap<String, BTreeMap<String, String>>,
     /// Sent as `Sec-Fetch-Site` with navigations.
     pub fetch_site: Option<&'static str>,
+    /// How it reaches the public origin.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// A page, or the place a redirect leads to that the browser was told not to open.
@@ -36,7 +41,7 @@ impl Browser {
             .no_proxy()
             .build()
             .expect("a plain client");
-        Self { http, cookies: BTreeMap::new(), fetch_site: Some("none") }
+        Self { http, cookies: BTreeMap::new(), fetch_site: Some("none"), tunnel: None }
     }
 
     /// Like [`Self::open`]; `None` if the server goes away meanwhile.
@@ -101,11 +106,9 @@ impl Browser {
             }
             let host = url.host_str().unwrap_or_default().to_owned();
             let mut request = match form.take() {
-                None => self.http.get(url.clone()),
+                None => Tunnel::carry(self.tunnel.as_ref(), &self.http, Method::GET, url.as_str()),
                 // As browsers do with `Referrer-Policy: no-referrer`.
-                Some(fields) => self
-                    .http
-                    .post(url.clone())
+                Some(fields) => Tunnel::carry(self.tunnel.as_ref(), &self.http, Method::POST, url.as_str())
                     .form(&fields)
                     .header(ORIGIN, "null")
                     .header("sec-fetch-site", "same-origin"),

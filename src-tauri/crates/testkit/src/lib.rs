@@ -7,9 +7,11 @@ pub mod client;
 pub mod publisher;
 pub mod rig;
 pub mod signer;
+pub mod tunnel;
 
 pub use browser::{Browser, Landed};
 pub use client::{Answer, Client, Connected};
 pub use publisher::{document_host, signing_host};
 pub use rig::Rig;
 pub use signer::{ASSERTION_TYPE, Signer};
+pub use tunnel::Tunnel;

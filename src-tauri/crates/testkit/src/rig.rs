@@ -1,12 +1,14 @@
-//! Starts the engine on ephemeral ports, and again on the same data.
+//! Starts the engine on ephemeral ports, and again on the same data. It never asks the network for anything.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use engine::console::OpenConsole;
-use engine::{Engine, KeySource, Running, World};
+use engine::{Engine, KeySource, Resolver, Running, World};
 use model::event::{AuthEvent, EventKind};
 use model::origin::BaseUrl;
 use model::ports::{Bounds, Clock as _, EventQuery};
@@ -21,6 +23,7 @@ use tempfile::TempDir;
 
 use crate::browser::Browser;
 use crate::client::Client;
+use crate::tunnel::Tunnel;
 
 /// A running engine on the practice tenant.
 pub struct Rig {
@@ -108,8 +111,17 @@ impl Rig {
         self.running.practice.as_ref().expect("the rig runs on the practice tenant")
     }
 
+    /// It reaches the public origin too, where the settings have one.
     pub fn browser(&self) -> Browser {
-        Browser::new()
+        let mut browser = Browser::new();
+        browser.tunnel = self.tunnel();
+        browser
+    }
+
+    /// The way in from the internet, where the settings have a public origin.
+    pub fn tunnel(&self) -> Option<Tunnel> {
+        let public = self.settings.server.public_url.as_ref()?;
+        Some(Tunnel { public: public.to_string(), local: self.base().to_owned() })
     }
 
     /// A public client with a loopback redirect URI, not yet registered.
@@ -178,7 +190,22 @@ async fn console(running: &Running, settings: &Settings, clock: &Arc<ManualClock
 
 fn world(clock: &Arc<ManualClock>, folder: &Path, seed: u64) -> World {
     let entropy = Arc::new(SeededEntropy::new(seed));
-    World { clock: clock.clone(), entropy, master_key: KeySource::File(folder.join("master.key")) }
+    World {
+        clock: clock.clone(),
+        entropy,
+        master_key: KeySource::File(folder.join("master.key")),
+        names: Arc::new(Nowhere),
+    }
+}
+
+/// A computer without a network: no host has an address, so what is compiled in is all there is to know of a client.
+struct Nowhere;
+
+#[async_trait]
+impl Resolver for Nowhere {
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Err(io::Error::new(io::ErrorKind::NotFound, format!("{host} leads nowhere in tests")))
+    }
 }
 
 fn settings(folder: &Path) -> Settings {
