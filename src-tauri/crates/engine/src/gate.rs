@@ -237,7 +237,7 @@ impl Outside for Engines {
     }
 
     async fn look(&self, url: &Url) -> Result<(), Doubt> {
-        let theirs = self.keys_at(url).await?;
+        let theirs = keys_at(&self.http, url).await?;
         let live = self.engine.live().ok_or_else(|| doubt("the server is starting", "wait a moment"))?;
         if theirs == live.flow.jwks() {
             Ok(())
@@ -250,34 +250,34 @@ impl Outside for Engines {
     }
 }
 
-impl Engines {
-    /// The keys that are published there: nobody else has ours.
-    async fn keys_at(&self, url: &Url) -> Result<Value, Doubt> {
-        let address = url
-            .join("/jwks")
-            .map_err(|_| doubt("that is no address", "switch the tunnel off and on again"))?;
-        let answer = self.http.get(address).send().await.map_err(|error| unreachable_because(&error))?;
-        let status = answer.status();
-        let html = answer
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        if html {
-            return Err(doubt(
-                "the provider shows a page of its own before ours",
-                "clients cannot get past such a page: choose another provider, or an account of this one without it",
-            ));
-        }
-        if !status.is_success() {
-            return Err(doubt(
-                format!("something on the way answers with {}", status.as_u16()),
-                "wait a moment; if it stays, look at the provider's page whether the address is blocked or limited",
-            ));
-        }
-        answer.json().await.map_err(|_| {
-            doubt("another server answers at that address", "switch the tunnel off and on again")
-        })
+/// The keys that are published there: nobody else has ours. Asked for by the name of a hosted client, which is what rules
+/// against bots turn away (<https://github.com/anthropics/claude-ai-mcp/issues/620>).
+async fn keys_at(http: &reqwest::Client, url: &Url) -> Result<Value, Doubt> {
+    let address =
+        url.join("/jwks").map_err(|_| doubt("that is no address", "switch the tunnel off and on again"))?;
+    let asked = http.get(address).header(header::USER_AGENT, "Claude-User");
+    let answer = asked.send().await.map_err(|error| unreachable_because(&error))?;
+    let status = answer.status();
+    let html = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if html {
+        return Err(doubt(
+            "the provider shows a page of its own before ours",
+            "clients cannot get past such a page: choose another provider, or an account of this one without it",
+        ));
     }
+    if !status.is_success() {
+        return Err(doubt(
+            format!("something on the way answers with {}", status.as_u16()),
+            "wait a moment; if it stays, look at the provider's page whether the address is blocked or limited",
+        ));
+    }
+    answer
+        .json()
+        .await
+        .map_err(|_| doubt("another server answers at that address", "switch the tunnel off and on again"))
 }
 
 fn unreachable_because(error: &reqwest::Error) -> Doubt {
@@ -308,4 +308,54 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::http::HeaderMap;
+    use axum::routing::get;
+
+    use super::*;
+
+    /// What is said of an address where `answer` is all there is.
+    async fn said_of<R: axum::response::IntoResponse + Clone + Send + Sync + 'static>(
+        answer: R,
+    ) -> Result<Value, Doubt> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let there = Router::new().route(
+            "/jwks",
+            get(async move |headers: HeaderMap| {
+                assert_eq!(headers[header::USER_AGENT], "Claude-User", "as whom rules against bots know it");
+                answer
+            }),
+        );
+        let server = tokio::spawn(async move { axum::serve(listener, there).await });
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let said = keys_at(&reqwest::Client::builder().no_proxy().build().unwrap(), &url).await;
+        server.abort();
+        said
+    }
+
+    #[tokio::test]
+    async fn a_page_or_a_refusal_in_front_of_us_is_said() {
+        let interstitial = (StatusCode::OK, [(header::CONTENT_TYPE, "text/html")], "<p>ERR_NGROK_6024</p>");
+        let doubt = said_of(interstitial).await.unwrap_err();
+        assert!(doubt.reason.contains("a page of its own"), "{}", doubt.reason);
+        let doubt = said_of((StatusCode::FORBIDDEN, [("cf-mitigated", "block")], "no")).await.unwrap_err();
+        assert!(doubt.reason.contains("403"), "{}", doubt.reason);
+        let doubt = said_of("anything else").await.unwrap_err();
+        assert!(doubt.reason.contains("another server"), "{}", doubt.reason);
+        let keys = serde_json::json!({ "keys": [] });
+        assert_eq!(said_of(axum::Json(keys.clone())).await.ok(), Some(keys));
+    }
+
+    #[tokio::test]
+    async fn an_address_where_nobody_listens_is_said() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let doubt = keys_at(&http, &Url::parse("http://127.0.0.1:1").unwrap()).await.unwrap_err();
+        assert!(doubt.reason.contains("does not answer"), "{}", doubt.reason);
+    }
 }
