@@ -275,7 +275,7 @@ fn with_headers(mut request: reqwest::RequestBuilder, headers: &[(&str, &str)]) 
     request
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> Answer {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     try_answer(request).await.expect("an answer")
 }
 

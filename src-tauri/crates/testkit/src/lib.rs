@@ -4,6 +4,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod imitation;
 pub mod publisher;
 pub mod rig;
 pub mod signer;
