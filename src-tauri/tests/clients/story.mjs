@@ -15,11 +15,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Engine, rpc, temporaryFolder } from './harness.mjs';
+import { record } from './record.mjs';
 
 const PERSON = /^ada\b/i;
 
 export function tellStory(name, makeClient) {
   test(name, { timeout: 180_000 }, async (t) => {
+    const succeeded = record(name);
+    let failures = 0;
     // Talkative, so that the last chapter has something to look through. Not so rmcp: it prints whole answers.
     const engine = await Engine.forTest(t, { env: { JMOP_LOG: 'trace,sqlx=trace,hyper=trace' } });
     const client = await makeClient({ mcpUrl: engine.mcpUrl, folder: temporaryFolder(t, 'client'), t });
@@ -32,6 +35,7 @@ export function tellStory(name, makeClient) {
         try {
           await body();
         } catch (error) {
+          failures += 1;
           error.message += `\n--- end of the engine's log ---\n${engine.log().slice(-2500)}`;
           throw error;
         }
@@ -102,6 +106,7 @@ export function tellStory(name, makeClient) {
       for (const secret of [...seen, ...client.secrets()]) assert.ok(!log.includes(secret), 'a token, code or cookie is in the log');
       assert.equal(/^.*\b(ada|lindqvist)\b.*$/im.exec(log)?.[0], undefined, 'a name is in the log');
     });
+    if (failures === 0) succeeded();
   });
 }
 

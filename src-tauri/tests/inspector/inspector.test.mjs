@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { record } from '../clients/record.mjs';
 import { dependency, photograph, signIn, version, visit } from './product.mjs';
 import { v1 } from './v1.mjs';
 import { v2 } from './v2.mjs';
@@ -36,6 +37,7 @@ test('the packages are what their names say', () => {
 for (const { folder, entry, way, direct, operate } of WAYS) {
   const name = `${folder.replace(/^inspector-/, '')}-${way}`;
   test(`Inspector ${name}`, { timeout: 240_000 }, async (t) => {
+    const succeeded = record(`inspector-${name}`);
     const house = await visit(t, { folder, entry });
     const { engine, page, seen } = house;
     const it = operate(house);
@@ -99,5 +101,6 @@ for (const { folder, entry, way, direct, operate } of WAYS) {
       assert.equal(seen.signIns, 1);
       assert.equal(engine.log().match(/ client_registered /g)?.length, 1, 'it registered once');
     });
+    if (!broken) succeeded();
   });
 }

@@ -3,6 +3,7 @@
 //! Real HTTP on ephemeral loopback ports, a clock that moves when told, entropy that repeats. For tests only.
 
 pub mod browser;
+pub mod checklist;
 pub mod client;
 pub mod imitation;
 pub mod publisher;

@@ -46,6 +46,33 @@ async fn with_both_known_the_client_is_told_with_state_and_issuer() {
 }
 
 #[tokio::test]
+async fn the_state_comes_back_byte_for_byte_and_none_where_none_was_sent() {
+    let rig = Rig::start().await;
+    let client = rig.client("c").registers().await;
+    let long = "s".repeat(2048);
+    for state in [
+        Some("8f1b2c9d4e5f60718293a4b5c6d7e8f90112233445566778899aabbccddeeff0"),
+        Some("Q2xhdWRlIHN0YXRlIG9mIGZvcnR5LXRocmVlIGNoYXJzLi4u"),
+        Some("a%2Bb+c d&e=f#g"),
+        Some(long.as_str()),
+        None,
+    ] {
+        let url = client.authorize_url(&[("state", state)]);
+        let landed = rig.browser().sign_in(&url, "ada", &client.redirect_uri).await;
+        assert!(landed.param("code").is_some(), "{}", landed.url);
+        assert_eq!(landed.param("state").as_deref(), state);
+        assert_eq!(landed.param("iss").as_deref(), Some(rig.base()));
+        let refused = client.authorize_url(&[("state", state), ("code_challenge", None)]);
+        let landed = rig.browser().open(&refused, &client.redirect_uri).await;
+        assert_eq!(
+            (landed.param("error").as_deref(), landed.param("state").as_deref()),
+            (Some("invalid_request"), state)
+        );
+        assert_eq!(landed.param("iss").as_deref(), Some(rig.base()));
+    }
+}
+
+#[tokio::test]
 async fn loose_but_honest_requests_are_served() {
     let rig = Rig::start().await;
     let client = rig.client("c").registers().await;

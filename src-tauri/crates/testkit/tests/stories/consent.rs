@@ -15,6 +15,10 @@ async fn the_page_names_client_destination_and_scope_and_warns_of_the_practice_t
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     assert!(!page.body.contains("<script"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    // Browsers hold the whole way back to the client against it, and most clients come back by a scheme of their own.
+    assert!(!policy.contains("form-action"), "{policy}");
 }
 
 #[tokio::test]

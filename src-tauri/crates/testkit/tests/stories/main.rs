@@ -2,11 +2,13 @@
 
 mod assertions;
 mod authorize;
+mod bearer;
 mod check;
 mod client_rules;
 mod consent;
 mod discovery;
 mod faults;
+mod pages;
 mod promises;
 mod registration;
 mod sign_in;

@@ -36,6 +36,30 @@ fn real_bodies() -> Vec<(&'static str, Value)> {
             json!({"client_name":"Claude","redirect_uris":["https://claude.ai/api/mcp/auth_callback"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"client_secret_post","scope":"read"}),
         ),
         (
+            "gemini",
+            json!({"client_name":"Gemini CLI MCP Client","redirect_uris":["http://localhost:43731/oauth/callback"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none","scope":"mcp.access offline_access"}),
+        ),
+        (
+            "fastmcp",
+            json!({"response_types":["code"],"scope":"mcp.access offline_access","client_name":"FastMCP Client","redirect_uris":["http://localhost:36591/callback"],"token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token"],"application_type":"native"}),
+        ),
+        (
+            "inspector 2",
+            json!({"redirect_uris":["http://127.0.0.1:6276/oauth/callback"],"token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"MCP Inspector","client_uri":"https://github.com/modelcontextprotocol/inspector","scope":"mcp.access offline_access","application_type":"native"}),
+        ),
+        (
+            "chatgpt",
+            json!({"client_name":"ChatGPT","redirect_uris":["https://chatgpt.com/connector/oauth/AbCdEf123456"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}),
+        ),
+        (
+            "goose",
+            json!({"client_name":"goose","redirect_uris":["http://127.0.0.1:53111/oauth_callback"],"grant_types":["authorization_code","refresh_token"],"token_endpoint_auth_method":"none","response_types":["code"]}),
+        ),
+        (
+            "jetbrains",
+            json!({"client_name":"GitHub Copilot","redirect_uris":["http://127.0.0.1:33428/callback","http://127.0.0.1/callback"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}),
+        ),
+        (
             "copilot studio",
             json!({"client_name":"…","redirect_uris":["https://global.consent.azure-apim.net/redirect/new-5f-x-5f-abc"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"]}),
         ),
@@ -59,6 +83,19 @@ async fn every_real_client_registers_and_no_answer_has_a_null() {
         );
         let members = answer.body.as_object().unwrap();
         assert!(members.values().all(|value| !value.is_null()), "{name}: {}", answer.body);
+        assert!(
+            answer.body["client_id"].is_string() && answer.body["client_id_issued_at"].is_u64(),
+            "{name}"
+        );
+        for member in
+            ["client_name", "response_types"].into_iter().filter(|member| body[*member] != Value::Null)
+        {
+            assert_eq!(answer.body[member], body[member], "{name}");
+        }
+        let grants = json!(["authorization_code", "refresh_token"]);
+        assert_eq!(answer.body["grant_types"], grants, "{name}: what we support of it");
+        let expiry = members.get("client_secret_expires_at");
+        assert_eq!(expiry, members.get("client_secret").and(Some(&json!(0))), "{name}");
         let method = body["token_endpoint_auth_method"].as_str().unwrap_or("client_secret_basic");
         assert_eq!(answer.text("token_endpoint_auth_method"), method, "{name}");
         assert_eq!(
@@ -66,6 +103,40 @@ async fn every_real_client_registers_and_no_answer_has_a_null() {
             method != "none",
             "{name}: never a secret with none"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_we_do_not_know_of_a_registration_does_not_stand_in_its_way() {
+    let rig = Rig::start().await;
+    let client = rig.client("c");
+    let addresses: Vec<_> = (0..10).map(|n| format!("http://localhost:{}/cb", 5000 + n)).collect();
+    let body = json!({
+        "redirect_uris": addresses, "token_endpoint_auth_method": "none", "scope": "", "contacts": ["a@b.example"],
+        "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:device_code"],
+        "jwks_uri": "https://a.example/jwks", "logo_uri": "https://a.example/logo.png", "software_id": "x",
+        "software_statement_of_tomorrow": { "nested": [null, 1] }, "client_name": "x".repeat(60_000),
+    });
+    let answer = client.register_as(&body).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    assert_eq!(answer.body["redirect_uris"], body["redirect_uris"]);
+    assert_eq!(answer.body["grant_types"], json!(["authorization_code", "refresh_token"]));
+    assert_eq!(answer.text("scope").split(' ').next(), Some("read"));
+    for uri in [
+        "https://a.example/cb",
+        "http://localhost:1/cb",
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+        "com.example:/cb",
+    ] {
+        for kind in [json!("native"), json!("web"), Value::Null] {
+            let mut body = json!({ "redirect_uris": [uri], "token_endpoint_auth_method": "none" });
+            if !kind.is_null() {
+                body["application_type"] = kind.clone();
+            }
+            let answer = client.register_as(&body).await;
+            assert_eq!(answer.status, 201, "{uri} {kind}: {}", answer.body);
+        }
     }
 }
 

@@ -141,30 +141,64 @@ async fn a_document_client_is_on_record_once_somebody_signed_in_for_it() {
     assert_eq!(clients[0].name.as_deref(), Some("Document client"));
 }
 
+/// The way out where a client's maker gets registration wrong: an id, and a secret if need be, typed in by hand.
 #[tokio::test]
 async fn a_configured_client_needs_no_registration() {
-    use model::client::{Client, ClientAuth, ClientKind};
-    use model::ids::{ClientId, TokenHash};
+    use model::client::ClientAuth;
+    use model::ids::TokenHash;
     let rig = Rig::start_with(|settings| {
-        settings.clients.push(Client {
-            id: ClientId::parse("static-one").unwrap(),
-            kind: ClientKind::Static,
-            name: Some("Static one".to_owned()),
-            uri: None,
-            logo_uri: None,
-            redirects: vec![model::redirect::RedirectRule::parse("http://localhost/callback").unwrap()],
-            auth: ClientAuth::ClientSecretBasic(TokenHash::of("its secret")),
-            scope: model::scope::ScopeSet::default(),
-            created_at: model::time::Timestamp::from_secs(0),
-            approved_at: None,
-            attempt: None,
-            blocked_at: None,
-        });
+        let secret = ClientAuth::ClientSecretBasic(TokenHash::of("its secret"));
+        settings
+            .clients
+            .extend([configured("static-one", secret), configured("static-public", ClientAuth::None)]);
     })
     .await;
-    let mut client = rig.client("static");
-    (client.id, client.secret, client.method) =
-        ("static-one".into(), Some("its secret".into()), "client_secret_post");
-    let ada = client.signs_in(&mut rig.browser(), "ada").await;
-    assert_eq!(ada.calls("version").await.status, 200);
+    let secret = Some("its secret".to_owned());
+    for (id, secret, method) in [
+        ("static-one", secret.clone(), "client_secret_post"),
+        ("static-one", secret, "client_secret_basic"),
+        ("static-public", None, "none"),
+    ] {
+        for redirect in [
+            "https://claude.ai/api/mcp/auth_callback",
+            "https://claude.com/api/mcp/auth_callback",
+            "https://chatgpt.com/connector_platform_oauth_redirect",
+            "https://chatgpt.com/connector/oauth/AbCdEf123456",
+            "https://vscode.dev/redirect",
+            "https://global.consent.azure-apim.net/redirect/new-5f-x-5f-abc",
+            "http://127.0.0.1:33428/callback",
+        ] {
+            let mut client = rig.client("static");
+            (client.id, client.secret, client.method) = (id.to_owned(), secret.clone(), method);
+            redirect.clone_into(&mut client.redirect_uri);
+            let ada = client.signs_in(&mut rig.browser(), "ada").await;
+            assert_eq!(ada.refreshes().await.calls("version").await.status, 200, "{id} {method} {redirect}");
+        }
+    }
+}
+
+fn configured(id: &str, auth: model::client::ClientAuth) -> model::client::Client {
+    let redirects = [
+        "https://claude.ai/api/mcp/auth_callback",
+        "https://claude.com/api/mcp/auth_callback",
+        "https://chatgpt.com/connector_platform_oauth_redirect",
+        "https://chatgpt.com/connector/oauth/*",
+        "https://vscode.dev/redirect",
+        "https://global.consent.azure-apim.net/redirect/*",
+        "http://127.0.0.1:33428/callback",
+    ];
+    model::client::Client {
+        id: model::ids::ClientId::parse(id).expect("an id"),
+        kind: model::client::ClientKind::Static,
+        name: Some("Static one".to_owned()),
+        uri: None,
+        logo_uri: None,
+        redirects: redirects.map(|text| model::redirect::RedirectRule::parse(text).expect("a rule")).to_vec(),
+        auth,
+        scope: model::scope::ScopeSet::default(),
+        created_at: model::time::Timestamp::from_secs(0),
+        approved_at: None,
+        attempt: None,
+        blocked_at: None,
+    }
 }

@@ -114,6 +114,8 @@ async fn a_code_without_its_proof_buys_nothing_and_stays_good_for_its_owner() {
         let answer = client.redeem(&code, &changes).await;
         assert_eq!(answer.error(), error, "{changes:?}: {}", answer.body);
         assert_eq!(answer.status, if error == "invalid_client" { 401 } else { 400 });
+        assert_eq!(answer.header("cache-control"), "no-store", "{changes:?}");
+        assert!(!answer.text("error_description").is_empty(), "{changes:?}");
     }
     assert_eq!(client.redeem(&code, &[]).await.status, 200);
 }
