@@ -33,6 +33,10 @@ export interface Guide {
   reach: 'local' | 'outside' | 'either';
   /** The sessions that turn the card; `null` stands for a client that none of the others knows. */
   known: readonly (Known | null)[];
+  /** May be behind mcp-remote, which does not say for whom it came. */
+  bridged?: true;
+  /** Behind "More clients", until somebody comes with it. */
+  more?: true;
   ways(addresses: Addresses): readonly Way[];
 }
 
@@ -54,7 +58,8 @@ export const GUIDES: readonly Guide[] = [
     client: 'claude-desktop',
     name: 'Claude Desktop',
     reach: 'either',
-    known: ['claude', 'bridge'],
+    known: ['claude'],
+    bridged: true,
     ways: ({ local, outside }) => {
       const bridge: Way = {
         title: outside === null ? null : 'On this computer only',
@@ -156,10 +161,119 @@ export const GUIDES: readonly Guide[] = [
       ),
   },
   {
+    client: 'codex',
+    name: 'Codex',
+    reach: 'local',
+    known: ['codex'],
+    more: true,
+    ways: ({ local }) =>
+      one(
+        {
+          text: 'Add the server in a terminal. The command line, the editor extension and the desktop app share what it writes.',
+          copy: { label: 'command that adds the server', value: links.codexCommand(local) },
+        },
+        { text: 'It signs in by itself. To sign in later, or again:', copy: { label: 'command that signs in', value: links.codexLogin } },
+        SIGN_IN,
+      ),
+  },
+  {
+    client: 'gemini',
+    name: 'Gemini CLI',
+    reach: 'local',
+    known: ['gemini'],
+    more: true,
+    ways: ({ local }) =>
+      one(
+        { text: 'Add the server in a terminal.', copy: { label: 'command that adds the server', value: links.geminiCommand(local) } },
+        { text: 'Start Gemini CLI and type this.', copy: { label: 'command that signs in', value: links.geminiLogin } },
+        SIGN_IN,
+      ),
+  },
+  {
+    client: 'copilot-cli',
+    name: 'GitHub Copilot CLI',
+    reach: 'local',
+    known: ['copilot-cli'],
+    more: true,
+    ways: ({ local }) =>
+      one(
+        {
+          text: 'Put this into ~/.copilot/mcp-config.json; if it has "mcpServers" already, add the inner entry to it. In Copilot CLI, /mcp add asks for the same: type HTTP, and this URL.',
+          copy: { label: 'Entry for mcp-config.json', value: links.copilotFile(local), multiline: true },
+        },
+        { text: 'Start Copilot CLI in a terminal.', copy: { label: 'command that starts it', value: 'copilot' } },
+        SIGN_IN,
+      ),
+  },
+  {
+    client: 'copilot-jetbrains',
+    name: 'GitHub Copilot in JetBrains IDEs',
+    reach: 'local',
+    known: ['copilot-jetbrains'],
+    more: true,
+    ways: ({ local }) =>
+      one(
+        { text: 'In the IDE open Settings, Tools, GitHub Copilot, Model Context Protocol (MCP), and choose Configure. The file mcp.json opens.' },
+        {
+          text: 'Put this into the file; if it has "servers" already, add the inner entry to it. Save it.',
+          copy: { label: 'Entry for mcp.json', value: links.jetbrainsFile(local), multiline: true },
+        },
+        { text: 'Choose Start above the entry.' },
+        SIGN_IN,
+      ),
+  },
+  {
+    client: 'copilot-studio',
+    name: 'Copilot Studio',
+    reach: 'outside',
+    known: ['copilot-studio'],
+    more: true,
+    ways: ({ outside }) =>
+      outside === null
+        ? []
+        : one(
+            {
+              text: 'Open your agent, its page Tools, and choose Add a tool, New tool, Model Context Protocol.',
+              web: { label: 'Open Copilot Studio', href: 'https://copilotstudio.microsoft.com' },
+            },
+            { text: 'Give it a name and a description, and paste this address as its server URL.', copy: address(outside) },
+            { text: 'Authentication is OAuth 2.0, its type Dynamic discovery. Choose Create.' },
+            { text: 'Create a new connection. A browser opens: choose Allow, then sign in. Then choose Add to agent.' },
+          ),
+  },
+  {
+    client: 'goose',
+    name: 'Goose',
+    reach: 'local',
+    known: ['goose'],
+    more: true,
+    ways: ({ local }) => [
+      {
+        title: 'In the app',
+        steps: [
+          { text: 'Open Extensions in the side bar, and choose Add custom extension.' },
+          { text: 'Give it a name, choose the type Streamable HTTP, and paste this address as its endpoint.', copy: address(local) },
+          { text: 'Choose Add Extension.' },
+          SIGN_IN,
+        ],
+      },
+      {
+        title: 'In a terminal',
+        steps: [
+          {
+            text: 'Run this, choose Add Extension, then Remote Extension (Streamable HTTP), and give it a name and the same address.',
+            copy: { label: 'command that sets Goose up', value: 'goose configure' },
+          },
+        ],
+      },
+    ],
+  },
+  {
     client: 'other',
     name: 'Anything else',
     reach: 'either',
-    known: [null, 'bridge'],
+    known: [null],
+    bridged: true,
     ways: ({ local, outside }) => [
       {
         title: 'A client that speaks HTTP',

@@ -27,6 +27,11 @@ describe('files', () => {
     expect(JSON.parse(links.cursorFile(URL_OF_US)).mcpServers['just-mcp']).toEqual({ url: URL_OF_US });
   });
 
+  it('say to each Copilot what it reads', () => {
+    expect(JSON.parse(links.copilotFile(URL_OF_US)).mcpServers['just-mcp']).toEqual({ type: 'http', url: URL_OF_US, tools: ['*'] });
+    expect(JSON.parse(links.jetbrainsFile(URL_OF_US)).servers['just-mcp']).toEqual({ url: URL_OF_US });
+  });
+
   it('lets Claude Desktop run the bridge on our address', () => {
     const { command, args } = JSON.parse(links.desktopFile(URL_OF_US)).mcpServers['just-mcp'];
     expect([command, ...args]).toEqual(['npx', '-y', 'mcp-remote', URL_OF_US]);

@@ -26,6 +26,20 @@ export const desktopFile = (url: string): string =>
 
 export const claudeCommand = (url: string): string => `claude mcp add --transport http ${SERVER_NAME} ${url}`;
 export const claudeLogin = `claude mcp login ${SERVER_NAME}`;
+/** `~/.codex/config.toml` has the same in its own form; the command writes it. */
+export const codexCommand = (url: string): string => `codex mcp add ${SERVER_NAME} --url ${url}`;
+export const codexLogin = `codex mcp login ${SERVER_NAME}`;
+
+export const geminiCommand = (url: string): string => `gemini mcp add --scope user --transport http ${SERVER_NAME} ${url}`;
+export const geminiLogin = `/mcp auth ${SERVER_NAME}`;
+
+/** `~/.copilot/mcp-config.json` */
+export const copilotFile = (url: string): string =>
+  pretty({ mcpServers: { [SERVER_NAME]: { type: 'http', url, tools: ['*'] } } });
+
+/** `mcp.json` of GitHub Copilot in a JetBrains IDE. */
+export const jetbrainsFile = (url: string): string => pretty({ servers: { [SERVER_NAME]: { url } } });
+
 export const inspectorCommand = 'npx @modelcontextprotocol/inspector';
 export const bridgeCommand = (url: string): string => `npx -y mcp-remote ${url}`;
 

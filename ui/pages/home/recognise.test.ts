@@ -25,13 +25,24 @@ describe('recognise', () => {
     ['cursor', 'https://cursor.com/oauth/mcp-client.json', null, null],
     ['cursor', 'ci-cursor', 'Cursor', null],
     ['inspector', 'jmop_c_1', 'MCP Inspector', 'node-fetch'],
+    ['codex', 'https://chatgpt.com/oauth/codex/client.json', null, null],
+    ['codex', 'https://chatgpt.com/oauth/codex/O4Cml3C-woZn/client.json', null, null],
+    ['codex', 'jmop_c_1', 'Codex', null],
+    ['codex', 'jmop_c_1', null, 'codex-mcp-client/0.169.0'],
+    ['gemini', 'jmop_c_1', 'Gemini CLI MCP Client', null],
+    ['copilot-cli', 'https://github.com/copilot/cli/client-metadata.json', null, null],
+    ['copilot-cli', 'jmop_c_1', 'GitHub Copilot CLI', null],
+    ['copilot-jetbrains', 'jmop_c_1', 'GitHub Copilot', null],
+    ['copilot-studio', 'jmop_c_1', 'Microsoft Copilot Studio', null],
+    ['goose', 'https://goose-docs.ai/oauth/client-metadata.json', null, null],
+    ['goose', 'jmop_c_1', 'goose', null],
   ])('%s: %s, %s, %s', (client, id, name, agent) => {
     expect(recognise(traits(id, name, agent))).toBe(client);
   });
 
   it.each([
-    ['a client of another vendor', 'jmop_c_1', 'Codex', null],
-    ['Codex, below the host of ChatGPT', 'https://chatgpt.com/oauth/codex/client.json', 'Codex', null],
+    ['a client of another vendor', 'jmop_c_1', 'Zed', null],
+    ['a document beside that of a well-known client', 'https://github.com/evil/cli/client-metadata.json', 'GitHub Copilot CLI', null],
     ['a name that only begins alike', 'jmop_c_1', 'Claudette', null],
     ['a name that only contains one', 'jmop_c_1', 'Not MCP Inspector', null],
     ['nothing', null, null, null],

@@ -1,7 +1,20 @@
 // Which of the well-known clients one is, from what it says about itself. That proves nothing and decides nothing: it
 // only turns the right card green.
 
-export type Known = 'claude' | 'bridge' | 'chatgpt' | 'claude-code' | 'vscode' | 'cursor' | 'inspector';
+export type Known =
+  | 'claude'
+  | 'bridge'
+  | 'chatgpt'
+  | 'claude-code'
+  | 'vscode'
+  | 'cursor'
+  | 'inspector'
+  | 'codex'
+  | 'gemini'
+  | 'copilot-cli'
+  | 'copilot-jetbrains'
+  | 'copilot-studio'
+  | 'goose';
 
 export interface Traits {
   /** `client_id` */
@@ -32,8 +45,9 @@ const MARKS: readonly Mark[] = [
     name: /^claude$/i,
     agent: /^claude-user\b/i,
   },
-  // Codex publishes its documents below the same host.
-  { client: 'chatgpt', document: /^https:\/\/chatgpt\.com\/oauth\/(?!codex\/)/, name: /^chatgpt\b/i, agent: /^openai-mcp\b/i },
+  // Codex publishes its documents below the host of ChatGPT.
+  { client: 'codex', document: /^https:\/\/chatgpt\.com\/oauth\/codex\//, name: /^codex$/i, agent: /^codex-mcp-client\//i },
+  { client: 'chatgpt', document: /^https:\/\/chatgpt\.com\/oauth\//, name: /^chatgpt\b/i, agent: /^openai-mcp\b/i },
   {
     client: 'vscode',
     document: /^https:\/\/(?:insiders\.)?vscode\.dev\/oauth\//,
@@ -42,6 +56,12 @@ const MARKS: readonly Mark[] = [
   },
   { client: 'cursor', document: /^https:\/\/cursor\.com\/oauth\//, name: /^cursor\b/i, agent: /^cursor\//i },
   { client: 'inspector', name: /^mcp inspector\b/i },
+  { client: 'gemini', name: /^gemini cli\b/i, agent: /^gemini-?cli\b/i },
+  { client: 'copilot-studio', name: /copilot studio\b/i },
+  { client: 'copilot-cli', document: /^https:\/\/github\.com\/copilot\/cli\//, name: /^github copilot cli\b/i, agent: /^github-copilot-cli\b/i },
+  // In editors the plugin says no more than this.
+  { client: 'copilot-jetbrains', name: /^github copilot$/i },
+  { client: 'goose', document: /^https:\/\/goose-docs\.ai\/oauth\//, name: /^goose$/i, agent: /^goose\//i },
   // mcp-remote, which carries the clients that know only programs; it does not say for whom.
   { client: 'bridge', name: /^mcp cli (?:proxy|client)$/i },
 ];
