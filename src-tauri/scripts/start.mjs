@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DESKTOP_BUILD, Missing, needCargo, needNpmPackages, needSystemPackages, ROOT, TARGET } from './setup.mjs';
 
-const COMMANDS = ['serve', 'check', 'help', '--help', '-h', '--version', '-V'];
+const COMMANDS = ['serve', 'check', 'registration', 'help', '--help', '-h', '--version', '-V'];
 const DESKTOP = 'just-mcp-oauth-proxy';
 const SERVER = 'just-mcp-oauth-proxyd';
 
@@ -50,6 +50,8 @@ function stayWith(child) {
 }
 
 function serve(binary, args) {
+  // It asks in the terminal, in the middle of a line.
+  if (args[0] === 'registration') return stayWith(spawn(binary, args, { stdio: 'inherit' }));
   const server = spawn(binary, COMMANDS.includes(args[0]) ? args : ['serve', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   createInterface({ input: server.stdout }).on('line', (line) => (line.startsWith('ready ') ? welcome(line) : console.log(line)));
   stayWith(server);

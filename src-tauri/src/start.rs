@@ -41,6 +41,7 @@ pub(crate) fn prepare(arguments: &Arguments) -> anyhow::Result<Prepared> {
     let master_key = given.unwrap_or_else(|| KeySource::Kept(keeper.clone()));
     let world = World {
         clock: Arc::new(SystemClock),
+        pause: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::default()),
         master_key,
         names: Arc::new(SystemResolver),

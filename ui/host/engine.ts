@@ -7,7 +7,7 @@ export type Claims = { [claim: string]: Json };
 /**
  * What whoever follows is told.
  */
-export type ApiEvent = { "event": "status_changed", "payload": Status } | { "event": "events_recorded", "payload": Array<EventRow> } | { "event": "events_missed", "payload": { missed: number, } };
+export type ApiEvent = { "event": "status_changed", "payload": Status } | { "event": "creation_changed", "payload": Creation } | { "event": "events_recorded", "payload": Array<EventRow> } | { "event": "events_missed", "payload": { missed: number, } };
 
 /**
  * Everything in the log that belongs to one try to connect, told in ten steps and one sentence.
@@ -123,6 +123,37 @@ limit?: number,
  * Leaves out those that registered and that nobody ever approved.
  */
 approved_only?: boolean, };
+
+/**
+ * How far the making of a registration is.
+ */
+export type Creation = { "is": "idle" } | { "is": "sign_in", code: string, link: string, expires_at: number, } | { "is": "planned", tenant: string, name: string | null, username: string | null, calls: Array<PlannedCall>, } | { "is": "making", calls: Array<PlannedCall>, done: number, } | { "is": "undoing", calls: Array<PlannedCall>, done: number, } | { "is": "done", tenant: string, client_id: string, 
+/**
+ * Whether it is in the settings; the practice tenant's never is.
+ */
+saved: boolean, 
+/**
+ * When the secret ends, as Microsoft writes it.
+ */
+secret_ends: string | null, } | { "is": "failed", what: string, hint: string, 
+/**
+ * AADSTS number.
+ */
+code: number | null, link: string | null, undone: CreationUndone, calls: Array<PlannedCall>, done: number, };
+
+/**
+ * What a failed try left at Microsoft.
+ */
+export type CreationUndone = { "is": "nothing" } | { "is": "removed", name: string, client_id: string | null, } | { "is": "left", name: string, client_id: string | null, link: string | null, };
+
+/**
+ * Where to make a registration, and what it is to be like.
+ */
+export type CreationWish = { name?: string, any_directory?: boolean, 
+/**
+ * At the practice tenant, to see how it goes; nothing is saved then.
+ */
+practice?: boolean, };
 
 /**
  * Nothing more to say.
@@ -277,6 +308,15 @@ export type PersonSwitch = {
  */
 person: string, disabled: boolean, };
 
+/**
+ * One call of Microsoft Graph.
+ */
+export type PlannedCall = { 
+/**
+ * What it does: one sentence.
+ */
+what: string, method: string, path: string, };
+
 export type PracticeState = { faults: Array<FaultRow>, people: Array<ResidentRow>, };
 
 /**
@@ -312,6 +352,36 @@ export type RefreshResult = { at: number, ok: boolean,
  * Why it came to nothing.
  */
 detail: string | null, };
+
+/**
+ * What makes a registration, ready to be copied.
+ */
+export type RegistrationTexts = { name: string, redirect_uris: Array<string>, scopes: Array<string>, 
+/**
+ * A bash script for the Azure CLI.
+ */
+az: string, 
+/**
+ * JSON in the format of Microsoft Graph and of the portal's manifest editor.
+ */
+manifest: string, terraform: string, bicep: string, };
+
+/**
+ * What a registration is to be like.
+ */
+export type RegistrationWish = { 
+/**
+ * What it is called; "Just MCP OAuth Proxy" unless given.
+ */
+name?: string, 
+/**
+ * Whether people of any organization can sign in, instead of one directory's.
+ */
+any_directory?: boolean, 
+/**
+ * Settings as typed and not saved, by key.
+ */
+changes?: { [key: string]: string }, };
 
 /**
  * Somebody made up, so a name here is nobody's.
@@ -649,6 +719,16 @@ export interface EngineCommands {
   set_person: [PersonSwitch, PracticeState];
   /** What can be found out about the app registration without anybody signing in; nothing is changed there. */
   check_entra: [Empty, EntraCheck];
+  /** Texts that make an app registration with these settings: for the Azure CLI, Terraform, Bicep, and a manifest. */
+  registration: [RegistrationWish, RegistrationTexts];
+  /** How far the making of an app registration is, or what an earlier try left. */
+  creation: [Empty, Creation];
+  /** Begins to make an app registration: somebody has to sign in with the code it answers. */
+  begin_creation: [CreationWish, Creation];
+  /** Agrees to the calls that make it. On success its values become the settings, and the server starts with them. */
+  confirm_creation: [Empty, Creation];
+  /** Stops it and removes what was made; what is over is put away. */
+  cancel_creation: [Empty, Creation];
   /** Every setting: what it means, what is given and where, and what is wrong. */
   settings: [Empty, SettingsForm];
   /** What a change of settings would do, without making it. */

@@ -3,6 +3,7 @@
 // never answer, `emit` sends an event.
 
 import type { AttemptRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TunnelProgram, TunnelState } from './api';
+import { creationCommands, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, entraProblems, practiceInForce, registration, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
 import { isTunnelState, programs, publicly, refusalOf, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
@@ -51,6 +52,8 @@ export interface FakeWorld {
   settings: SettingsForm;
   /** What Entra would say to a check. */
   registration: Registration;
+  /** The app registration that is being made. */
+  creating: Creating;
   /** What could open a tunnel. */
   programs: TunnelProgram[];
   preferences: DesktopPreferences;
@@ -160,6 +163,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     practice: fixtures.practice(),
     settings: fixtures.settings(),
     registration: registration(),
+    creating: { state: { is: 'idle' }, practice: false },
     programs: programs(),
     preferences: fixtures.preferences(),
   };
@@ -400,6 +404,12 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       const anywhere = world.settings.rows.some(({ key, text }) => key === 'server.sign_in' && text === 'anywhere');
       return checkEntra(world.settings.rows, world.status.callback_urls.slice(0, anywhere ? undefined : 1), world.registration);
     },
+    registration: (wish: Request<'registration'>) => registrationTexts(wish, world.status.callback_urls.slice(0, 1)),
+    ...creationCommands(
+      world.creating,
+      (state) => (host.emit('creation_changed', state), state),
+      (tenant, client) => save({ 'entra.tenant': tenant, 'entra.client_id': client, 'entra.client_secret': 'made', 'identity.practice': '' }),
+    ),
     settings: () => world.settings,
     check_settings: ({ changes }: Request<'check_settings'>) => check(world, changes),
     save_settings: ({ changes }: Request<'save_settings'>) => save(changes),

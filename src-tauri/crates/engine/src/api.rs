@@ -11,6 +11,7 @@ mod claims;
 mod commands;
 mod desk;
 mod error;
+mod registration;
 mod requests;
 mod tunnel;
 mod wording;
@@ -42,6 +43,9 @@ pub use bundle::{BundleFile, SupportBundle};
 pub use check::{CheckStep, EntraCheck, StepOutcome};
 pub use claims::{Finding, Note, Notes, TokenInspection};
 pub use error::{ApiError, ErrorCode};
+pub use registration::{
+    Creation, CreationUndone, CreationWish, PlannedCall, RegistrationTexts, RegistrationWish,
+};
 pub use requests::{
     AttemptsQuery, BlockSwitch, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, ForgetWhat,
     Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText, TunnelSwitch,
@@ -140,6 +144,16 @@ commands! {
     set_person(PersonSwitch) -> PracticeState;
     /// What can be found out about the app registration without anybody signing in; nothing is changed there.
     check_entra(Empty) -> EntraCheck;
+    /// Texts that make an app registration with these settings: for the Azure CLI, Terraform, Bicep, and a manifest.
+    registration(RegistrationWish) -> RegistrationTexts;
+    /// How far the making of an app registration is, or what an earlier try left.
+    creation(Empty) -> Creation;
+    /// Begins to make an app registration: somebody has to sign in with the code it answers.
+    begin_creation(CreationWish) -> Creation;
+    /// Agrees to the calls that make it. On success its values become the settings, and the server starts with them.
+    confirm_creation(Empty) -> Creation;
+    /// Stops it and removes what was made; what is over is put away.
+    cancel_creation(Empty) -> Creation;
     /// Every setting: what it means, what is given and where, and what is wrong.
     settings(Empty) -> SettingsForm;
     /// What a change of settings would do, without making it.

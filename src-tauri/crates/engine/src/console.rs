@@ -219,6 +219,7 @@ impl IntoResponse for ApiError {
             ErrorCode::NotSaved
             | ErrorCode::NotOpened
             | ErrorCode::NotChecked
+            | ErrorCode::NotCreated
             | ErrorCode::PracticeInPublic => StatusCode::CONFLICT,
             ErrorCode::NotRunning | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         };

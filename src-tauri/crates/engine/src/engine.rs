@@ -20,7 +20,8 @@ use tokio::sync::{Mutex, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Api, ApiEvent, ApiParts, EventRow, Offer, State};
+use crate::api::{Api, ApiEvent, ApiParts, Creation, EventRow, Offer, State};
+use crate::creating::Creating;
 use crate::gate::Gate;
 use crate::holder::{self, Holder};
 use crate::listen::Listeners;
@@ -58,6 +59,7 @@ struct Inner {
     world: Option<World>,
     lasting: Lasting,
     gate: Gate,
+    creating: Creating,
     state: watch::Sender<State>,
     /// One start or stop at a time.
     running: Mutex<Option<Running>>,
@@ -106,6 +108,7 @@ impl Engine {
             sources,
             world,
             gate: Gate::new(lasting.door.clone()),
+            creating: Creating::new(),
             lasting,
             state: watch::Sender::new(state),
             running: Mutex::new(None),
@@ -184,6 +187,7 @@ impl Engine {
 
     /// Lets what runs finish, within [`crate::GRACE`].
     pub async fn stop(&self) {
+        self.0.creating.end().await;
         self.0.lasting.door.leave();
         self.0.gate.close().await;
         let mut running = self.0.running.lock().await;
@@ -268,6 +272,12 @@ impl Engine {
         let _ = self.0.events.send(ApiEvent::StatusChanged(Box::new(status)));
     }
 
+    /// Notes how far the making of a registration is, and tells whoever follows.
+    pub(crate) fn tell_creation(&self, state: Creation) {
+        self.0.creating.set(state.clone());
+        let _ = self.0.events.send(ApiEvent::CreationChanged(Box::new(state)));
+    }
+
     /// Passes events on to whoever follows, a few together.
     fn follow(&self) {
         if self.0.following.swap(true, Ordering::Relaxed) {
@@ -302,6 +312,10 @@ impl Engine {
 
     pub(crate) fn world(&self) -> Option<&World> {
         self.0.world.as_ref()
+    }
+
+    pub(crate) fn creating(&self) -> &Creating {
+        &self.0.creating
     }
 
     pub(crate) fn gate(&self) -> &Gate {

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod console;
+mod creating;
 mod engine;
 mod events;
 mod gate;

@@ -16,7 +16,7 @@ use model::Secret;
 use model::event::AuthEvent;
 use model::keys::{MasterKey, Purpose};
 use model::origin::Origins;
-use model::ports::{Clock, Entropy, Store, StoreError};
+use model::ports::{Clock, Entropy, Pause, Store, StoreError};
 use model::scope::ScopeSet;
 use model::settings::{
     Database, EntraSettings, Identity, PracticeSettings, ServerSettings, Settings, StorageSettings,
@@ -41,11 +41,13 @@ const LIVE: usize = 4_096;
 const FLUSH_EVERY: Duration = Duration::from_secs(30);
 const REAP_EVERY: Duration = Duration::from_secs(300);
 
-/// What the outside world gives: time, randomness, where the master key is and what host names stand for. Cheap to clone.
+/// What the outside world gives: time, waiting, randomness, where the master key is and what host names stand for. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct World {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub pause: Arc<dyn Pause>,
     pub master_key: KeySource,
     /// For the hosts of client metadata documents.
     pub names: Arc<dyn Resolver>,

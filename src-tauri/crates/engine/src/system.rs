@@ -1,7 +1,10 @@
-//! The real clock and the real randomness: the one place that asks the operating system for either.
+//! The real clock, real waiting and the real randomness: the one place that asks the operating system for them.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
-use model::ports::{Clock, Entropy};
+use model::ports::{Clock, Entropy, Pause};
 use model::time::Timestamp;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +18,13 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+#[async_trait]
+impl Pause for SystemClock {
+    async fn pause(&self, span: Duration) {
+        tokio::time::sleep(span).await;
     }
 }
 

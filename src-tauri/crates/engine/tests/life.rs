@@ -73,8 +73,10 @@ fn engine(folder: &Path, seed: u64) -> Engine {
         ("JMOP_CONSOLE_LISTEN", "off".to_owned()),
         ("JMOP_PRACTICE_LISTEN", "127.0.0.1:0".to_owned()),
     ]);
+    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
     let world = World {
-        clock: Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000))),
+        clock: clock.clone(),
+        pause: clock,
         entropy: Arc::new(SeededEntropy::new(seed)),
         master_key: KeySource::DataFolder,
         names: Arc::new(SystemResolver),

@@ -71,6 +71,15 @@ impl Page {
     }
 }
 
+/// Where an app registration can be looked at, or all of them while its client id is not known.
+pub fn registration_link(authority_host: &str, client_id: Option<&str>) -> Option<String> {
+    let portal = Some(portal(authority_host)?);
+    Some(match client_id {
+        Some(id) => Page::App("Overview").url(0, id, portal),
+        None => Page::Directory("Microsoft_AAD_RegisteredApps/ApplicationsListBlade").url(0, "", portal),
+    })
+}
+
 /// Entra's own page about a number.
 pub fn lookup(code: u32) -> String {
     format!("https://login.microsoftonline.com/error?code={code}")

@@ -29,6 +29,10 @@ pub(crate) struct Metadata {
     pub(crate) authorization_endpoint: Url,
     pub(crate) token_endpoint: Url,
     pub(crate) jwks_uri: Url,
+    /// Where a sign-in on another device begins (RFC 8628 section 4).
+    pub(crate) device_endpoint: Option<Url>,
+    /// The Microsoft Graph that belongs to the authority, where it says so: each of Microsoft's clouds has its own.
+    pub(crate) graph: Option<Url>,
     pub(crate) layout: Layout,
 }
 
@@ -48,6 +52,9 @@ struct Document {
     authorization_endpoint: Url,
     token_endpoint: Url,
     jwks_uri: Url,
+    device_authorization_endpoint: Option<Url>,
+    /// Entra's own: a host, without a scheme.
+    msgraph_host: Option<String>,
 }
 
 pub(crate) struct Discovery {
@@ -109,7 +116,9 @@ fn read(
 ) -> Result<Metadata, UpstreamError> {
     let document: Document = serde_json::from_slice(body)
         .map_err(|_| unavailable("its metadata (openid-configuration) cannot be read"))?;
+    let graph = graph(&document, &settings.authority);
     let endpoints = [&document.authorization_endpoint, &document.token_endpoint, &document.jwks_uri];
+    let endpoints = endpoints.into_iter().chain(&document.device_authorization_endpoint).chain(&graph);
     if let Some(endpoint) = endpoints.into_iter().find(|endpoint| !is_safe(endpoint)) {
         return Err(refusals.of_settings(
             format!("The identity provider names an address that is not https, on `{}`.", host(endpoint)),
@@ -136,8 +145,15 @@ fn read(
         authorization_endpoint: document.authorization_endpoint,
         token_endpoint: document.token_endpoint,
         jwks_uri: document.jwks_uri,
+        device_endpoint: document.device_authorization_endpoint,
+        graph,
         layout,
     })
+}
+
+fn graph(document: &Document, authority: &Url) -> Option<Url> {
+    let host = document.msgraph_host.as_deref()?;
+    Url::parse(&format!("{}://{host}", authority.scheme())).ok().filter(Url::has_host)
 }
 
 fn get(url: Url) -> reqwest::Request {

@@ -49,20 +49,33 @@ fn builder() -> reqwest::ClientBuilder {
 /// Sends and reads to the end. What says "not now" (429, 408, 5xx) or nothing at all is `Unavailable`.
 pub(crate) async fn send(http: &reqwest::Client, request: reqwest::Request) -> Result<Answer, UpstreamError> {
     let host = request.url().host_str().unwrap_or_default().to_owned();
-    let mut response =
-        http.execute(request).await.map_err(|error| unavailable(format!("{host} {}", trouble(&error))))?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    if status.is_server_error()
-        || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
-    {
+    let answer = exchange(http, request).await?;
+    let (status, headers) = (answer.status, &answer.headers);
+    if says_not_now(status) {
         tracing::warn!(
             upstream.host = host,
             upstream.status = status.as_u16(),
             "the identity provider says: not now"
         );
         let detail = format!("{host} answered {status}");
-        return Err(UpstreamError::Unavailable { detail, retry_after: retry_after(&headers) });
+        return Err(UpstreamError::Unavailable { detail, retry_after: retry_after(headers) });
     }
+    Ok(answer)
+}
+
+pub(crate) fn says_not_now(status: StatusCode) -> bool {
+    status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+}
+
+/// Sends and reads to the end, whatever the status. No answer at all is `Unavailable`.
+pub(crate) async fn exchange(
+    http: &reqwest::Client,
+    request: reqwest::Request,
+) -> Result<Answer, UpstreamError> {
+    let host = request.url().host_str().unwrap_or_default().to_owned();
+    let mut response =
+        http.execute(request).await.map_err(|error| unavailable(format!("{host} {}", trouble(&error))))?;
+    let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
     while let Some(chunk) =
         response.chunk().await.map_err(|error| unavailable(format!("{host} {}", trouble(&error))))?

@@ -6,6 +6,7 @@
 
 pub mod aadsts;
 mod check;
+pub mod create;
 mod discovery;
 mod examine;
 mod fault;
@@ -14,8 +15,10 @@ mod http;
 mod issuer;
 mod jwt;
 mod keys;
+pub mod manifest;
 mod person;
 mod refusal;
+pub mod registration;
 mod rules;
 mod scopes;
 mod upstream;

@@ -96,7 +96,21 @@ impl Entra {
 
     /// Whether the provider signed the token; nothing else about it.
     pub(crate) async fn signed(&self, metadata: &Metadata, token: &str, which: Which) -> Result<(), Trouble> {
-        self.keys.claims(token, which, self.source(metadata)).await.map(drop)
+        self.signed_claims(metadata, token, which).await.map(drop)
+    }
+
+    /// What a token says that the provider signed; nothing of it is judged.
+    pub(crate) async fn signed_claims(
+        &self,
+        metadata: &Metadata,
+        token: &str,
+        which: Which,
+    ) -> Result<Claims, Trouble> {
+        self.keys.claims(token, which, self.source(metadata)).await
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     async fn accept(

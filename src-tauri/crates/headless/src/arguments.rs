@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Look at the app registration as a sign-in would find it; nothing is changed. Exits with 1 if something is wrong.
     Check(Check),
+    /// Print what makes an app registration with these settings, or make one after signing in at Microsoft.
+    Registration(Registration),
 }
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,33 @@ pub(crate) struct Check {
     /// Print JSON for scripts
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Registration {
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+    /// Print a script or a template
+    #[arg(long = "as", value_enum, required_unless_present = "create", conflicts_with = "create")]
+    pub(crate) form: Option<Form>,
+    /// Make it: shows a link and a code, then every call, and asks; the values go into the settings
+    #[arg(long)]
+    pub(crate) create: bool,
+    /// What it is called
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Lets people of any organization sign in
+    #[arg(long)]
+    pub(crate) any_directory: bool,
+}
+
+/// The names are those of the answer's fields.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Form {
+    Az,
+    Manifest,
+    Terraform,
+    Bicep,
 }
 
 #[derive(Debug, clap::Args)]

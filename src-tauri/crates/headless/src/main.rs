@@ -2,6 +2,7 @@
 
 mod arguments;
 mod logging;
+mod registration;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
         Command::Check(check) => {
             logging::start(check.serve.log);
             look(&check)
+        }
+        Command::Registration(wanted) => {
+            logging::start(wanted.serve.log);
+            registration::run(&wanted)
         }
     };
     match done {
@@ -81,6 +86,7 @@ fn master_key(serve: &Serve) -> anyhow::Result<KeySource> {
 fn world(serve: &Serve) -> anyhow::Result<World> {
     Ok(World {
         clock: Arc::new(SystemClock),
+        pause: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::default()),
         master_key: master_key(serve)?,
         names: Arc::new(SystemResolver),

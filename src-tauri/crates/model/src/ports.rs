@@ -3,6 +3,8 @@
 //! Storage verbs: `lookup` by id, `find_by` something else, `add`, `advance` and `rotate` (compare and swap), `end`.
 //! Whatever must happen once is one call here, and atomic.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::Serialize;
 
@@ -17,6 +19,12 @@ use crate::time::Timestamp;
 
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
+}
+
+/// Waiting, where something is tried again later.
+#[async_trait]
+pub trait Pause: Send + Sync + 'static {
+    async fn pause(&self, span: Duration);
 }
 
 pub trait Entropy: Send + Sync + 'static {

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::ports::{Clock, Entropy};
+use crate::ports::{Clock, Entropy, Pause};
 use crate::time::Timestamp;
 
 /// A clock that moves only when told to.
@@ -25,6 +26,14 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Waiting takes no time: the clock jumps instead.
+#[async_trait]
+impl Pause for ManualClock {
+    async fn pause(&self, span: Duration) {
+        self.advance(span);
     }
 }
 

@@ -12,7 +12,8 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::directory::{CLIENT_ID, Tenant};
+use crate::apps::App;
+use crate::directory::Tenant;
 use crate::params::Params;
 use crate::refusal::{Refusal, Why};
 use crate::scope::{Requested, refuse_resource};
@@ -24,6 +25,7 @@ const PROMPTS: &[&str] = &["login", "none", "consent", "select_account", "create
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SignInRequest {
     pub(crate) tenant: Tenant,
+    pub(crate) client_id: String,
     pub(crate) back: ReturnAddress,
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
@@ -88,17 +90,14 @@ fn begin(practice: &Practice, segment: &str, raw: &[u8]) -> Response {
 fn read(practice: &Practice, segment: &str, raw: &[u8]) -> Result<(SignInRequest, bool), Stop> {
     let tenant = Tenant::parse(segment).ok_or_else(|| Stop::Page(Why::UnknownTenant(segment.to_owned())))?;
     let params = Params::parse(raw).map_err(Stop::Page)?;
-    let back = return_address(practice, &params).map_err(Stop::Page)?;
-    details(practice, tenant, &params, &back).map_err(|why| Stop::Back(Box::new(back), why))
+    let app = params.required("client_id").and_then(|id| practice.app(id)).map_err(Stop::Page)?;
+    let back = return_address(practice, &app, &params).map_err(Stop::Page)?;
+    details(practice, tenant, &app, &params, &back).map_err(|why| Stop::Back(Box::new(back), why))
 }
 
-fn return_address(practice: &Practice, params: &Params) -> Result<ReturnAddress, Why> {
-    let client = params.required("client_id")?;
-    if client != CLIENT_ID {
-        return Err(Why::UnknownClient(client.to_owned()));
-    }
+fn return_address(practice: &Practice, app: &App, params: &Params) -> Result<ReturnAddress, Why> {
     let redirect_uri = params.required("redirect_uri")?;
-    if practice.has(Fault::WrongRedirectUri) || !practice.is_registered(redirect_uri) {
+    if practice.has(Fault::WrongRedirectUri) || !practice.is_registered(app, redirect_uri) {
         return Err(Why::RedirectNotRegistered(redirect_uri.to_owned()));
     }
     let mode = match params.get("response_mode") {
@@ -112,6 +111,7 @@ fn return_address(practice: &Practice, params: &Params) -> Result<ReturnAddress,
 fn details(
     practice: &Practice,
     tenant: Tenant,
+    app: &App,
     params: &Params,
     back: &ReturnAddress,
 ) -> Result<(SignInRequest, bool), Why> {
@@ -120,11 +120,12 @@ fn details(
         other => return Err(Why::ResponseType(other.to_owned())),
     }
     let scope = params.required("scope")?;
-    refuse_resource(params)?;
-    Requested::parse(scope, practice.base())?.check_sign_in()?;
+    refuse_resource(params, app)?;
+    Requested::parse(scope, practice.base(), app)?.check_sign_in()?;
     let silent = silent(params)?;
     let request = SignInRequest {
         tenant,
+        client_id: app.client_id.to_string(),
         back: back.clone(),
         scope: scope.to_owned(),
         nonce: params.owned("nonce"),

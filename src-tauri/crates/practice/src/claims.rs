@@ -7,7 +7,8 @@ use model::ids::random_text;
 use serde_json::{Map, Value, json};
 
 use crate::Practice;
-use crate::directory::{CLIENT_ID, GRAPH_ID, IDENTIFIER_URI, Person, STRONG_CONTEXT};
+use crate::apps::App;
+use crate::directory::{GRAPH_ID, Person, STRONG_CONTEXT};
 use crate::fault::Fault;
 use crate::scope::{Granted, Resource};
 use crate::sign_in::SignIn;
@@ -21,6 +22,7 @@ pub(crate) struct Issue<'a> {
     pub(crate) practice: &'a Practice,
     pub(crate) sign_in: &'a SignIn,
     pub(crate) granted: &'a Granted,
+    pub(crate) app: &'a App,
     /// Whether the app proved itself with a secret (`azpacr`).
     pub(crate) confidential: bool,
     /// Seconds until the access token expires.
@@ -31,7 +33,9 @@ impl Issue<'_> {
     /// The access token's claims, for whichever resource was asked for.
     pub(crate) fn access(&self) -> Value {
         let mut claims = match self.granted.resource {
-            Resource::Api if self.practice.has(Fault::V1Tokens) => self.v1(IDENTIFIER_URI),
+            Resource::Api if self.practice.has(Fault::V1Tokens) || !self.app.version_2 => {
+                self.v1(self.app.identifier_uri.as_deref().unwrap_or(&self.app.client_id))
+            }
             Resource::Api => self.v2(),
             Resource::Graph => self.v1(GRAPH_ID),
         };
@@ -48,7 +52,7 @@ impl Issue<'_> {
     /// The ID token's claims; `profile` and `email` decide what they tell.
     pub(crate) fn id(&self, nonce: Option<&str>) -> Value {
         let person = self.person();
-        let mut claims = self.common(CLIENT_ID);
+        let mut claims = self.common(&self.app.client_id);
         claims["iss"] = self.practice.issuer(person.tid).into();
         claims["ver"] = "2.0".into();
         if self.granted.asks("profile") {
@@ -70,10 +74,10 @@ impl Issue<'_> {
 
     fn v2(&self) -> Value {
         let person = self.person();
-        let mut claims = self.common(CLIENT_ID);
+        let mut claims = self.common(&self.app.client_id);
         claims["iss"] = self.practice.issuer(person.tid).into();
         claims["ver"] = "2.0".into();
-        claims["azp"] = CLIENT_ID.into();
+        claims["azp"] = (*self.app.client_id).into();
         claims["azpacr"] = self.credential().into();
         claims["name"] = person.name.into();
         claims["preferred_username"] = person.username.into();
@@ -87,7 +91,7 @@ impl Issue<'_> {
         claims["iss"] = self.practice.v1_issuer(person.tid).into();
         claims["ver"] = "1.0".into();
         claims["acr"] = "1".into();
-        claims["appid"] = CLIENT_ID.into();
+        claims["appid"] = (*self.app.client_id).into();
         claims["appidacr"] = self.credential().into();
         claims["name"] = person.name.into();
         claims["unique_name"] = person.username.into();
@@ -104,7 +108,7 @@ impl Issue<'_> {
         let skew = if self.practice.has(Fault::ClockSkew) { SKEW } else { 0 };
         let now = self.practice.now().secs() + skew;
         // `sub` follows the app, however the audience spells it.
-        let app = if audience == GRAPH_ID { GRAPH_ID } else { CLIENT_ID };
+        let app = if audience == GRAPH_ID { GRAPH_ID } else { &*self.app.client_id };
         let mut claims = json!({
             "aud": audience,
             "iat": now,

@@ -22,6 +22,7 @@ const PREFIX: &str = "1.AP";
 #[derive(Debug, Clone)]
 pub(crate) struct Issued {
     pub(crate) sign_in: SignIn,
+    pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: Option<PkceChallenge>,
     pub(crate) nonce: Option<String>,
@@ -116,6 +117,7 @@ mod tests {
                 sid: String::new(),
                 epoch: 0,
             },
+            client_id: String::new(),
             redirect_uri: "http://localhost/cb".to_owned(),
             challenge: None,
             nonce: None,

@@ -24,8 +24,6 @@ pub(crate) const APP_NAME: &str = "Practice app";
 
 /// Microsoft Graph, by its well-known application id.
 pub(crate) const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000";
-/// The delegated permissions of Graph that an administrator granted for everybody.
-pub(crate) const GRAPH_SCOPES: &[&str] = &["User.Read"];
 /// The conditional access policy that claims challenges name.
 pub(crate) const POLICY_ID: &str = "ac71ce00-0000-4000-8000-00000000ca01";
 /// The authentication context (`acrs`) a sign-in reaches by answering a claims challenge.

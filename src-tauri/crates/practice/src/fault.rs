@@ -62,6 +62,8 @@ faults! {
         "The tenant's clock is 10 minutes fast: nbf and iat lie in the future.";
     RotatedKeys, "rotated-keys",
         "Tokens are signed with a new key, which the key document lists next to the old one.";
+    SlowDirectory, "slow-directory",
+        "What was just registered through Graph is not found for 3 seconds.";
     Throttled, "throttled",
         "Too many requests: 429 with Retry-After: 7.";
     ServerError, "server-error",

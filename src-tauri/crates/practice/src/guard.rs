@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 
+use crate::graph::GraphError;
 use crate::refusal::{Refusal, Why};
 use crate::{Fault, Practice};
 
@@ -31,6 +32,13 @@ pub(crate) async fn outages(State(practice): State<Practice>, request: Request, 
     let active = practice.active();
     if active.contains(&Fault::Slow) {
         tokio::time::sleep(SLOW).await;
+    }
+    let is_graph = request.uri().path().starts_with("/graph/");
+    if is_graph && active.contains(&Fault::Throttled) {
+        return GraphError::Throttled.into_answer(&practice);
+    }
+    if is_graph && active.contains(&Fault::ServerError) {
+        return GraphError::Outage.into_answer(&practice);
     }
     if active.contains(&Fault::Throttled) {
         return Refusal::of(Why::Throttled, &practice).into_json();

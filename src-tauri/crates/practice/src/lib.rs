@@ -20,9 +20,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+mod applications;
+mod apps;
 mod authorize;
 mod claims;
 mod codes;
+mod device;
 mod directory;
 mod fault;
 mod graph;
@@ -44,7 +47,10 @@ pub use directory::{
 pub use fault::{Fault, UnknownFault};
 pub use switches::Resident;
 
+use apps::{App, AppKind, Apps, GRAPH_TOOLS_ID};
 use codes::Codes;
+use device::Devices;
+use refusal::Why;
 use signing::KeyRing;
 use switches::Switches;
 
@@ -72,6 +78,8 @@ struct Inner {
     redirect_uris: Mutex<Vec<String>>,
     switches: Mutex<Switches>,
     codes: Mutex<Codes>,
+    devices: Mutex<Devices>,
+    apps: Mutex<Apps>,
     keys: KeyRing,
     master: MasterKey,
     sealer: Sealer,
@@ -104,6 +112,8 @@ impl Practice {
             redirect_uris: Mutex::new(config.redirect_uris),
             switches: Mutex::default(),
             codes: Mutex::default(),
+            devices: Mutex::default(),
+            apps: Mutex::default(),
             keys: KeyRing::default(),
             sealer: Sealer::new(&master),
             master,
@@ -118,12 +128,15 @@ impl Practice {
             .route("/{tenant}/v2.0/.well-known/openid-configuration", get(metadata::configuration))
             .route("/{tenant}/discovery/v2.0/keys", get(metadata::keys))
             .route("/{tenant}/oauth2/v2.0/token", post(token::post))
+            .route("/{tenant}/oauth2/v2.0/devicecode", post(device::begin))
             .route("/graph/v1.0/me", get(graph::me))
+            .merge(applications::routes())
             .route_layer(middleware::from_fn_with_state(self.clone(), guard::outages));
         Router::new()
             .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::get).post(authorize::post))
             .route("/{tenant}/oauth2/v2.0/logout", get(page::signed_out))
             .route("/{tenant}/login", post(sign_in::post))
+            .route("/device", get(device::ask).post(device::answer))
             .route("/", get(page::home))
             .route("/practice.css", get(page::style))
             .route("/practice", get(switches::get))
@@ -183,8 +196,43 @@ impl Practice {
         self.0.auto_sign_in.as_deref()
     }
 
-    pub(crate) fn is_registered(&self, redirect_uri: &str) -> bool {
-        locked(&self.0.redirect_uris).iter().any(|uri| uri == redirect_uri)
+    /// Whether `redirect_uri` belongs to an application.
+    pub(crate) fn is_registered(&self, app: &App, redirect_uri: &str) -> bool {
+        let among = |uris: &[String]| uris.iter().any(|uri| uri == redirect_uri);
+        match app.kind {
+            AppKind::BuiltIn => among(&locked(&self.0.redirect_uris)),
+            AppKind::GraphTools => false,
+            AppKind::Registered => {
+                self.apps().by_client_id(&app.client_id).is_some_and(|app| among(&app.redirect_uris))
+            }
+        }
+    }
+
+    /// An application that people can sign in to.
+    pub(crate) fn app(&self, client_id: &str) -> Result<App, Why> {
+        match client_id {
+            CLIENT_ID => Ok(App::built_in()),
+            GRAPH_TOOLS_ID => Ok(App::graph_tools()),
+            other => {
+                let apps = self.apps();
+                // Without a service principal the directory does not know it.
+                let known = apps.by_client_id(other).filter(|app| app.principal.is_some());
+                known.map(apps::Registered::app).ok_or_else(|| Why::UnknownClient(other.to_owned()))
+            }
+        }
+    }
+
+    /// How many applications were registered, besides the one that is always there.
+    pub fn registered(&self) -> usize {
+        self.apps().all().count()
+    }
+
+    pub(crate) fn apps(&self) -> MutexGuard<'_, Apps> {
+        locked(&self.0.apps)
+    }
+
+    pub(crate) fn devices(&self) -> MutexGuard<'_, Devices> {
+        locked(&self.0.devices)
     }
 
     pub(crate) fn switches(&self) -> MutexGuard<'_, Switches> {

@@ -22,6 +22,7 @@ pub(crate) async fn configuration(
         "authorization_endpoint": format!("{root}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{root}/oauth2/v2.0/token"),
         "end_session_endpoint": format!("{root}/oauth2/v2.0/logout"),
+        "device_authorization_endpoint": format!("{root}/oauth2/v2.0/devicecode"),
         "jwks_uri": format!("{root}/discovery/v2.0/keys"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "response_modes_supported": ["query", "fragment"],
@@ -35,6 +36,7 @@ pub(crate) async fn configuration(
         ],
         "tenant_region_scope": Value::Null,
         "cloud_instance_name": "practice",
+        "msgraph_host": format!("{}/graph", practice.base().trim_start_matches("http://")),
     })))
 }
 

@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::authorize::SignInRequest;
-use crate::directory::{APP_NAME, CLIENT_ID, PEOPLE, TENANT_ID, Tenant};
+use crate::directory::{CLIENT_ID, PEOPLE, TENANT_ID, Tenant};
 use crate::refusal::{Refusal, Why};
 use crate::scope::Requested;
 use crate::switches::Resident;
@@ -22,20 +22,20 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; fra
 struct SignInPage<'a> {
     action: String,
     sealed: &'a str,
-    app: &'static str,
+    app: String,
     host: String,
-    scopes: Vec<&'static str>,
+    scopes: Vec<String>,
     people: Vec<Choice>,
     faults: Vec<Fault>,
 }
 
 /// One button of the sign-in page.
-struct Choice {
-    key: &'static str,
-    name: &'static str,
-    username: &'static str,
-    about: &'static str,
-    initials: String,
+pub(crate) struct Choice {
+    pub(crate) key: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) username: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) initials: String,
     /// The app asked for this one (`login_hint`).
     hinted: bool,
 }
@@ -69,10 +69,29 @@ struct NotePage {
 }
 
 pub(crate) fn sign_in(practice: &Practice, request: &SignInRequest, sealed: &str) -> Response {
-    let scopes = Requested::parse(&request.scope, practice.base()).map(|scope| scope.for_people());
+    // Registered once, and perhaps no more.
+    let app = match practice.app(&request.client_id) {
+        Ok(app) => app,
+        Err(why) => return refused(practice, why, None),
+    };
+    let scopes = Requested::parse(&request.scope, practice.base(), &app).map(|scope| scope.for_people());
     let hint = request.login_hint.as_deref().unwrap_or_default();
+    let page = SignInPage {
+        action: login(request.tenant),
+        sealed,
+        app: app.name.to_string(),
+        host: request.back.host(),
+        scopes: scopes.unwrap_or_default(),
+        people: choices(practice, hint),
+        faults: practice.faults(),
+    };
+    html(StatusCode::OK, &page)
+}
+
+/// Everybody, to pick one.
+pub(crate) fn choices(practice: &Practice, hint: &str) -> Vec<Choice> {
     let people = practice.people();
-    let choices = PEOPLE.iter().zip(&people).map(|(person, resident)| Choice {
+    let choice = PEOPLE.iter().zip(&people).map(|(person, resident)| Choice {
         key: person.key,
         name: person.name,
         username: person.username,
@@ -80,16 +99,7 @@ pub(crate) fn sign_in(practice: &Practice, request: &SignInRequest, sealed: &str
         initials: person.initials(),
         hinted: hint.eq_ignore_ascii_case(person.username),
     });
-    let page = SignInPage {
-        action: login(request.tenant),
-        sealed,
-        app: APP_NAME,
-        host: request.back.host(),
-        scopes: scopes.unwrap_or_default(),
-        people: choices.collect(),
-        faults: practice.faults(),
-    };
-    html(StatusCode::OK, &page)
+    choice.collect()
 }
 
 /// Entra's error page. `again` is the sealed request, when somebody else may have more luck.
@@ -108,7 +118,12 @@ pub(crate) async fn home(State(practice): State<Practice>) -> Response {
 /// There is no session to end; the page is where `end_session_endpoint` leads.
 pub(crate) async fn signed_out() -> Response {
     let text = "The practice tenant remembers nobody, so there was nothing to end. You can close this page.";
-    html(StatusCode::OK, &NotePage { title: "You are signed out", text })
+    note("You are signed out", text)
+}
+
+/// A page that says one thing.
+pub(crate) fn note(title: &'static str, text: &'static str) -> Response {
+    html(StatusCode::OK, &NotePage { title, text })
 }
 
 pub(crate) async fn not_found() -> Response {
@@ -126,7 +141,7 @@ fn login(tenant: Tenant) -> String {
     format!("/{}/login", tenant.segment())
 }
 
-fn html(status: StatusCode, page: &impl Template) -> Response {
+pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
     let Ok(text) = page.render() else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be rendered.").into_response();
     };

@@ -55,7 +55,7 @@ pub(crate) enum Why {
     #[error(
         "The application '{APP_NAME}' asked for scope '{scope}' that doesn't exist on the resource '{resource}'. Contact the app vendor."
     )]
-    UnknownScope { scope: String, resource: &'static str },
+    UnknownScope { scope: String, resource: String },
     #[error(
         "The resource principal named {0} was not found in the tenant named Practice tenant. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant."
     )]
@@ -150,6 +150,14 @@ pub(crate) enum Why {
     AssertionAudience,
     #[error("Assertion is not within its valid time range.")]
     AssertionExpired,
+    #[error("OAuth 2.0 device flow error. Authorization is pending. Continue polling.")]
+    DevicePending,
+    #[error("OAuth 2.0 device flow error. Polling is too frequent.")]
+    DeviceTooFast,
+    #[error("OAuth 2.0 device flow error. The user declined the request.")]
+    DeviceDeclined,
+    #[error("OAuth 2.0 device flow error. The code has expired.")]
+    DeviceExpired,
     #[error("The tenant is throttled: there are too many incoming requests.")]
     Throttled,
     #[error("A transient error has occurred. Please try again.")]
@@ -219,6 +227,10 @@ impl Why {
             Self::AssertionInvalid => (50013, "invalid_grant", BAD),
             Self::AssertionAudience => (500_131, "invalid_grant", BAD),
             Self::AssertionExpired => (500_133, "invalid_grant", BAD),
+            Self::DevicePending => (70016, "authorization_pending", BAD),
+            Self::DeviceTooFast => (70017, "slow_down", BAD),
+            Self::DeviceDeclined => (70018, "authorization_declined", BAD),
+            Self::DeviceExpired => (70020, "expired_token", BAD),
             Self::Throttled => (90055, "temporarily_unavailable", StatusCode::TOO_MANY_REQUESTS),
             Self::Transient => (90033, "temporarily_unavailable", StatusCode::SERVICE_UNAVAILABLE),
         }

@@ -83,6 +83,7 @@ pub(crate) fn answer(practice: &Practice, request: SignInRequest, person: &str) 
         Ok(sign_in) => {
             let issued = Issued {
                 sign_in,
+                client_id: request.client_id.clone(),
                 redirect_uri: request.back.redirect_uri.clone(),
                 challenge: request.challenge,
                 nonce: request.nonce,
@@ -106,7 +107,7 @@ fn admit(practice: &Practice, request: &SignInRequest, person: &str) -> Result<S
 }
 
 /// Only the page itself may send its form. `Origin` is of no use: under `no-referrer` browsers send `null`.
-fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+pub(crate) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 

@@ -17,14 +17,16 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::apps::{App, AppKind};
 use crate::claims::{Issue, read_own};
-use crate::directory::{CLIENT_ID, CLIENT_SECRET, IDENTIFIER_URI, Person, STRONG_CONTEXT, Tenant};
+use crate::directory::{CLIENT_SECRET, Person, STRONG_CONTEXT, Tenant};
 use crate::params::Params;
 use crate::refusal::{Refusal, Why};
 use crate::scope::{Granted, Requested, refuse_resource};
 use crate::sign_in::{Moment, SignIn};
 use crate::{Fault, Kind, Practice};
 
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// An unused refresh token lasts 90 days.
 const REFRESH_LIFETIME: Duration = Duration::from_hours(90 * 24);
@@ -35,6 +37,7 @@ const SHORTEST_LIFETIME: i64 = 3600;
 /// What a refresh token says, under seal.
 #[derive(Serialize, Deserialize)]
 struct RefreshToken {
+    client: String,
     person: String,
     sid: String,
     strong: bool,
@@ -48,6 +51,7 @@ struct RefreshToken {
 struct Exchange<'a> {
     practice: &'a Practice,
     tenant: Tenant,
+    app: App,
     params: &'a Params,
     /// Whether it proved itself with a secret.
     confidential: bool,
@@ -80,39 +84,42 @@ async fn answer(practice: &Practice, segment: &str, headers: &HeaderMap, body: &
     let tenant = Tenant::parse(segment).ok_or_else(|| Why::UnknownTenant(segment.to_owned()))?;
     let params = Params::parse(body)?;
     let grant_type = params.required("grant_type")?;
-    let confidential = authenticate(practice, headers, &params)?;
-    refuse_resource(&params)?;
-    let exchange = Exchange { practice, tenant, params: &params, confidential };
+    let (app, confidential) = authenticate(practice, headers, &params)?;
+    refuse_resource(&params, &app)?;
+    let exchange = Exchange { practice, tenant, app, params: &params, confidential };
     let outcome = match grant_type {
         "authorization_code" => exchange.code()?,
         "refresh_token" => exchange.refresh()?,
+        DEVICE_CODE => exchange.device_code()?,
         ON_BEHALF_OF => exchange.on_behalf_of().await?,
         other => return Err(Why::GrantType(other.to_owned())),
     };
     Ok(exchange.tokens(&outcome).await)
 }
 
-/// Whether the app proved itself with its secret; a public client must not send one.
-fn authenticate(practice: &Practice, headers: &HeaderMap, params: &Params) -> Result<bool, Why> {
+/// Which app it is, and whether it proved itself with its secret; a public client must not send one.
+fn authenticate(practice: &Practice, headers: &HeaderMap, params: &Params) -> Result<(App, bool), Why> {
     let basic = basic_credentials(headers);
     let (id, secret) = match &basic {
         Some((id, secret)) => (id.as_str(), Some(secret.as_str()).filter(|secret| !secret.is_empty())),
         None => (params.required("client_id")?, params.get("client_secret")),
     };
-    if id != CLIENT_ID {
-        return Err(Why::UnknownClient(id.to_owned()));
-    }
+    let app = practice.app(id)?;
     let assertion = params.get("client_assertion").is_some();
-    if practice.has(Fault::PublicClient) {
-        return if secret.is_some() || assertion { Err(Why::PublicClient) } else { Ok(false) };
+    if app.kind == AppKind::GraphTools || practice.has(Fault::PublicClient) {
+        return if secret.is_some() || assertion { Err(Why::PublicClient) } else { Ok((app, false)) };
     }
+    let is_right = |secret: &str| match app.kind {
+        AppKind::Registered => practice.apps().by_client_id(id).is_some_and(|app| app.has_secret(secret)),
+        AppKind::BuiltIn | AppKind::GraphTools => secret == CLIENT_SECRET,
+    };
     match secret {
         // No certificate is registered here.
         None if assertion => Err(Why::AssertionUnknown),
         None => Err(Why::SecretMissing),
-        Some(secret) if secret != CLIENT_SECRET => Err(Why::SecretWrong),
+        Some(secret) if !is_right(secret) => Err(Why::SecretWrong),
         Some(_) if practice.has(Fault::ExpiredSecret) => Err(Why::SecretExpired),
-        Some(_) => Ok(true),
+        Some(_) => Ok((app, true)),
     }
 }
 
@@ -143,6 +150,9 @@ impl Exchange<'_> {
         let mut codes = self.practice.codes();
         let issued =
             codes.check(code, redirect_uri, self.params.get("code_verifier"), self.practice.now())?;
+        if *issued.client_id != *self.app.client_id {
+            return Err(Why::GrantUnknown("code"));
+        }
         issued.sign_in.check(self.practice, self.tenant, Moment::Code)?;
         codes.redeem(code);
         Ok(Outcome { sign_in: issued.sign_in, granted, nonce: issued.nonce })
@@ -157,9 +167,22 @@ impl Exchange<'_> {
         if self.practice.now().since(token.at) > REFRESH_LIFETIME {
             return Err(Why::RefreshExpired);
         }
-        let person = Person::find(&token.person).ok_or(unknown)?;
+        let person = Person::find(&token.person).ok_or(unknown.clone())?;
+        if *token.client != *self.app.client_id {
+            return Err(unknown);
+        }
         let sign_in = SignIn { person, strong: token.strong, sid: token.sid, epoch: token.epoch };
         sign_in.check(self.practice, self.tenant, Moment::Refresh)?;
+        Ok(Outcome { sign_in, granted, nonce: None })
+    }
+
+    /// The scopes are those the sign-in began with; whatever the poll says about them is ignored.
+    fn device_code(&self) -> Result<Outcome, Why> {
+        let code = self.params.required("device_code")?;
+        let (sign_in, scope) =
+            self.practice.devices().poll(code, &self.app, self.tenant, self.practice.now())?;
+        sign_in.check(self.practice, self.tenant, Moment::Code)?;
+        let granted = Requested::parse(&scope, self.practice.base(), &self.app)?.for_one_resource()?;
         Ok(Outcome { sign_in, granted, nonce: None })
     }
 
@@ -174,7 +197,7 @@ impl Exchange<'_> {
         let granted = self.granted(Why::Missing("scope"))?;
         let claims = read_own(self.practice, assertion).await.ok_or(Why::AssertionInvalid)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        if !matches!(text("aud"), Some(CLIENT_ID | IDENTIFIER_URI)) {
+        if !text("aud").is_some_and(|audience| self.app.answers_to(audience)) {
             return Err(Why::AssertionAudience);
         }
         if expired(&claims, self.practice.now()) {
@@ -193,7 +216,7 @@ impl Exchange<'_> {
 
     fn granted(&self, missing: Why) -> Result<Granted, Why> {
         let scope = self.params.get("scope").ok_or(missing)?;
-        Requested::parse(scope, self.practice.base())?.for_one_resource()
+        Requested::parse(scope, self.practice.base(), &self.app)?.for_one_resource()
     }
 
     async fn tokens(&self, outcome: &Outcome) -> Value {
@@ -203,6 +226,7 @@ impl Exchange<'_> {
             practice,
             sign_in: &outcome.sign_in,
             granted: &outcome.granted,
+            app: &self.app,
             confidential: self.confidential,
             lifetime,
         };
@@ -225,6 +249,7 @@ impl Exchange<'_> {
 
     fn refresh_token(&self, sign_in: &SignIn) -> String {
         let token = RefreshToken {
+            client: self.app.client_id.to_string(),
             person: sign_in.person.key.to_owned(),
             sid: sign_in.sid.clone(),
             strong: sign_in.strong,

@@ -192,6 +192,7 @@ fn world(clock: &Arc<ManualClock>, folder: &Path, seed: u64) -> World {
     let entropy = Arc::new(SeededEntropy::new(seed));
     World {
         clock: clock.clone(),
+        pause: clock.clone(),
         entropy,
         master_key: KeySource::File(folder.join("master.key")),
         names: Arc::new(Nowhere),

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use ts_rs::TS;
 
 use super::claims::{Note, Notes};
+use super::registration::Creation;
 use super::wording::{Level, summary};
 use crate::settings::{Problem, Row};
 
@@ -154,6 +155,8 @@ pub struct TunnelProgram {
 #[serde(tag = "event", content = "payload", rename_all = "snake_case")]
 pub enum ApiEvent {
     StatusChanged(Box<Status>),
+    /// The making of an app registration went a step on.
+    CreationChanged(Box<Creation>),
     /// New rows of the auth log, oldest first.
     EventsRecorded(Vec<EventRow>),
     /// A follower or this relay was too slow for some; `list_events` has them.

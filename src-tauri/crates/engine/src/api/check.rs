@@ -73,7 +73,7 @@ impl Api {
 }
 
 /// As a run with these settings has them.
-fn redirect_uris(server: &ServerSettings, public: Option<BaseUrl>) -> Vec<String> {
+pub(super) fn redirect_uris(server: &ServerSettings, public: Option<BaseUrl>) -> Vec<String> {
     let origins = Origins::new(server.listen.port(), public);
     let public = origins.public().filter(|_| server.sign_in == SignInFrom::Anywhere);
     let sites = std::iter::once(origins.local()).chain(public);

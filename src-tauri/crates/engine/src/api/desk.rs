@@ -10,13 +10,13 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::answers::{
-    Checked, Effect, EnvChange, EnvPreview, IdentityKind, Saved, SettingRow, SettingsForm, Status,
+    Checked, Effect, EnvChange, EnvPreview, IdentityKind, Saved, SettingRow, SettingsForm, State, Status,
 };
 use super::requests::{Empty, EnvText, PauseSwitch, SettingsChange};
 use super::{Api, ApiError};
 use crate::engine::Drafted;
 use crate::running::make_folder;
-use crate::settings::{Exposure, SettingsDraft, edited};
+use crate::settings::{Exposure, Problem, SettingsDraft, edited};
 use crate::vault;
 
 type Answer<T> = Result<T, ApiError>;
@@ -165,8 +165,13 @@ impl Api {
         (checked, drafted)
     }
 
+    /// What would be wrong with these texts in the settings.
+    pub(super) async fn problems(&self, typed: &Typed) -> Vec<Problem> {
+        self.check(typed).await.0.problems
+    }
+
     /// The engine starts again behind the answer, so that whoever asked through it is answered first.
-    async fn save(&self, typed: &Typed) -> Answer<Saved> {
+    pub(super) async fn save(&self, typed: &Typed) -> Answer<Saved> {
         self.is_ours()?;
         let (Checked { problems, effects }, drafted) = self.check(typed).await;
         if !problems.is_empty() {
@@ -174,8 +179,11 @@ impl Api {
         }
         self.keep_secrets(typed, &drafted).await?;
         self.write_file(typed)?;
-        let engine = self.0.clone();
-        tokio::spawn(async move { engine.restart().await });
+        // Where it was never started, whoever saves does not want it started.
+        if self.0.state() != State::Stopped {
+            let engine = self.0.clone();
+            tokio::spawn(async move { engine.restart().await });
+        }
         Ok(Saved { saved: true, problems, effects })
     }
 

@@ -42,6 +42,8 @@ pub enum ErrorCode {
     NotOpened,
     /// The app registration cannot be looked at as things are.
     NotChecked,
+    /// No app registration can be made as things are.
+    NotCreated,
     /// People would sign in at the practice tenant; say that this is meant.
     PracticeInPublic,
     StoreUnavailable,

@@ -1,0 +1,511 @@
+//! The app registration: texts that make one, and making one for a person who signs in at Microsoft.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use entra::create::{Created, Made, Maker, NotCreated, Owner, PLAN, Progress, Stop, Trouble, Undone};
+use entra::registration::{Accounts, Form, NAME, Registration};
+use model::ids::random_text;
+use model::scope::ScopeSet;
+use model::settings::Settings;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use ts_rs::TS;
+use url::Url;
+
+use super::requests::Empty;
+use super::{Api, ApiError, ErrorCode, check};
+use crate::creating::Left;
+use crate::engine::Engine;
+use crate::running::make_folder;
+use crate::settings::SettingsDraft;
+
+type Answer<T> = Result<T, ApiError>;
+
+const AUTHORITY: &str = "https://login.microsoftonline.com";
+/// Names of tenants that stand for many directories.
+const MANY: [&str; 3] = ["organizations", "common", "consumers"];
+/// What making one sets.
+const SET: [&str; 5] = [
+    "entra.tenant",
+    "entra.client_id",
+    "entra.client_secret",
+    "entra.identifier_uri",
+    "entra.allowed_tenants",
+];
+
+/// What a registration is to be like.
+#[derive(Debug, Clone, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationWish {
+    /// What it is called; "Just MCP OAuth Proxy" unless given.
+    #[serde(default)]
+    #[ts(optional)]
+    pub name: Option<String>,
+    /// Whether people of any organization can sign in, instead of one directory's.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub any_directory: bool,
+    /// Settings as typed and not saved, by key.
+    #[serde(default)]
+    #[ts(optional, type = "{ [key: string]: string }")]
+    pub changes: BTreeMap<String, String>,
+}
+
+/// What makes a registration, ready to be copied.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct RegistrationTexts {
+    pub name: String,
+    pub redirect_uris: Vec<String>,
+    pub scopes: Vec<String>,
+    /// A bash script for the Azure CLI.
+    pub az: String,
+    /// JSON in the format of Microsoft Graph and of the portal's manifest editor.
+    pub manifest: String,
+    pub terraform: String,
+    pub bicep: String,
+}
+
+/// Where to make a registration, and what it is to be like.
+#[derive(Debug, Clone, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct CreationWish {
+    #[serde(default)]
+    #[ts(optional)]
+    pub name: Option<String>,
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub any_directory: bool,
+    /// At the practice tenant, to see how it goes; nothing is saved then.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub practice: bool,
+}
+
+/// How far the making of a registration is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Creation {
+    /// Nothing is being made.
+    Idle,
+    /// The person enters the code on that page.
+    SignIn { code: String, link: String, expires_at: i64 },
+    /// The person is signed in and has to agree to the calls.
+    Planned { tenant: String, name: Option<String>, username: Option<String>, calls: Vec<PlannedCall> },
+    /// The first `done` calls are done.
+    Making { calls: Vec<PlannedCall>, done: usize },
+    /// What was made is being removed again.
+    Undoing { calls: Vec<PlannedCall>, done: usize },
+    Done {
+        tenant: String,
+        client_id: String,
+        /// Whether it is in the settings; the practice tenant's never is.
+        saved: bool,
+        /// When the secret ends, as Microsoft writes it.
+        secret_ends: Option<String>,
+    },
+    Failed {
+        what: String,
+        hint: String,
+        /// AADSTS number.
+        code: Option<u32>,
+        link: Option<String>,
+        undone: CreationUndone,
+        calls: Vec<PlannedCall>,
+        done: usize,
+    },
+}
+
+/// One call of Microsoft Graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+pub struct PlannedCall {
+    /// What it does: one sentence.
+    pub what: &'static str,
+    pub method: &'static str,
+    pub path: &'static str,
+}
+
+/// What a failed try left at Microsoft.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum CreationUndone {
+    Nothing,
+    /// It is among the directory's deleted applications for 30 days.
+    Removed {
+        name: String,
+        client_id: Option<String>,
+    },
+    /// It is there, or may be. `link` leads to it, or to the list it is in.
+    Left {
+        name: String,
+        client_id: Option<String>,
+        link: Option<String>,
+    },
+}
+
+impl Api {
+    pub(super) async fn registration(&self, wish: RegistrationWish) -> Answer<RegistrationTexts> {
+        let draft = SettingsDraft::from_window(wish.changes);
+        let registration = self.wanted(draft, wish.name, wish.any_directory).await?;
+        let text = |form| registration.text(form);
+        Ok(RegistrationTexts {
+            az: text(Form::Az),
+            manifest: text(Form::Manifest),
+            terraform: text(Form::Terraform),
+            bicep: text(Form::Bicep),
+            name: registration.name,
+            redirect_uris: registration.redirect_uris,
+            scopes: registration.scopes,
+        })
+    }
+
+    pub(super) async fn creation(&self, _: Empty) -> Answer<Creation> {
+        let state = self.0.creating().state();
+        if state == Creation::Idle
+            && let Some(left) = self.0.drafted().await.data_dir.as_deref().and_then(Left::read)
+        {
+            let trouble = Trouble {
+                what: "The program ended while it made an app registration.".to_owned(),
+                hint: "Delete what is left at Microsoft, then begin again.".to_owned(),
+                code: None,
+                link: None,
+            };
+            return Ok(failed(trouble, left_at(left.made, &left.authority), 0));
+        }
+        Ok(state)
+    }
+
+    pub(super) async fn begin_creation(&self, wish: CreationWish) -> Answer<Creation> {
+        self.is_ours()?;
+        if self.0.creating().is_on() {
+            return Err(not_created("a registration is being made already", "finish or stop that one first"));
+        }
+        let mut registration = self.wanted(SettingsDraft::default(), wish.name, wish.any_directory).await?;
+        // One of one's own is what an earlier registration had.
+        registration.identifier_uri = None;
+        if wish.practice {
+            let url = self.0.practice_url().and_then(|url| Url::parse(&url).ok());
+            registration.authority = url
+                .ok_or_else(|| not_created("the practice tenant is off", "switch to it on the Entra page"))?;
+            registration.tenant = None;
+        } else {
+            let above = &self.0.sources().above;
+            if let Some(key) = SET.iter().find(|key| above.has(key)) {
+                let message = format!("`{key}` is set by the environment or the command line");
+                return Err(not_created(&message, "take it out there, so that the new values can be kept"));
+            }
+        }
+        let making = Making::new(self, registration, !wish.practice).await?;
+        let invitation = making.maker.invite().await.map_err(told)?;
+        let state = Creation::SignIn {
+            code: invitation.user_code.clone(),
+            link: invitation.link.clone(),
+            expires_at: invitation.expires_at.millis(),
+        };
+        self.0.tell_creation(state.clone());
+        self.0.creating().run(move |stop, agreed| async move {
+            let owner = match making.maker.signed_in(&invitation, &stop).await {
+                Ok(owner) => owner,
+                Err(trouble) => {
+                    return making.engine.tell_creation(failed(trouble, CreationUndone::Nothing, 0));
+                }
+            };
+            making.go_on(&owner, &agreed, &stop).await;
+        });
+        Ok(state)
+    }
+
+    /// Agrees to the plan.
+    pub(super) async fn confirm_creation(&self, _: Empty) -> Answer<Creation> {
+        let creating = self.0.creating();
+        let mut state = creating.watch();
+        if !matches!(*state.borrow_and_update(), Creation::Planned { .. }) {
+            return Err(not_created("there is no plan to agree to", "begin again and sign in first"));
+        }
+        creating.agree();
+        // The answer is what follows the plan.
+        let _ = state.changed().await;
+        Ok(creating.state())
+    }
+
+    /// Stops what is on its way and removes what was made; what is over is put away.
+    pub(super) async fn cancel_creation(&self, _: Empty) -> Answer<Creation> {
+        let creating = self.0.creating();
+        if creating.is_on() {
+            creating.stop();
+            return Ok(creating.state());
+        }
+        if let Some(folder) = self.0.drafted().await.data_dir {
+            Left::forget(&folder);
+        }
+        self.0.tell_creation(Creation::Idle);
+        Ok(Creation::Idle)
+    }
+
+    /// As the settings have it, with what was typed over them. Whether the rest of Entra's settings is there does not
+    /// matter: that is what a registration is made for.
+    async fn wanted(
+        &self,
+        typed: SettingsDraft,
+        name: Option<String>,
+        any_directory: bool,
+    ) -> Answer<Registration> {
+        let practice = SettingsDraft::from_window([("identity.practice", "on")]);
+        let draft = self.0.drafted_with(typed.clone().overlay(practice)).await.draft;
+        let settings = draft.validate().map_err(|problems| {
+            let first = problems.first().map(crate::settings::Problem::brief).unwrap_or_default();
+            not_created(&format!("a setting cannot be used: {first}"), "correct it, then try again")
+        })?;
+        let text = |key: &str| draft.plain_text(key).map(str::to_owned);
+        let authority = text("entra.authority").unwrap_or_else(|| AUTHORITY.to_owned());
+        let authority = Url::parse(&authority).ok().filter(Url::has_host).ok_or_else(|| {
+            not_created("the sign-in host of the settings is no URL", "correct it on the Entra page")
+        })?;
+        let scopes = text("entra.required_scopes").unwrap_or_else(|| "read".to_owned());
+        let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        Ok(Registration {
+            name: name.map_or_else(|| NAME.to_owned(), |name| name.chars().take(120).collect()),
+            accounts: if any_directory { Accounts::AnyDirectory } else { Accounts::OneDirectory },
+            redirect_uris: self.redirect_uris(&settings, &typed),
+            scopes: short_names(&scopes),
+            identifier_uri: text("entra.identifier_uri"),
+            client_id: text("entra.client_id"),
+            tenant: text("entra.tenant").filter(|tenant| !MANY.contains(&tenant.as_str())),
+            authority,
+        })
+    }
+
+    /// Those of what runs, unless what was typed makes others of them.
+    fn redirect_uris(&self, settings: &Settings, typed: &SettingsDraft) -> Vec<String> {
+        const MAKE: [&str; 4] =
+            ["server.listen", "server.callback_path", "server.public_url", "server.sign_in"];
+        match self.0.live() {
+            Some(live) if !MAKE.iter().any(|key| typed.has(key)) => live.flow.callback_urls(),
+            _ => {
+                let public = settings.server.public_url.clone().or_else(|| self.0.gate().url());
+                check::redirect_uris(&settings.server, public)
+            }
+        }
+    }
+}
+
+/// One registration on its way.
+struct Making {
+    engine: Engine,
+    registration: Registration,
+    maker: Maker,
+    /// Makes what was made findable when an answer is lost.
+    marker: String,
+    data_dir: Option<PathBuf>,
+    /// Whether it becomes the settings.
+    is_kept: bool,
+}
+
+impl Making {
+    async fn new(api: &Api, registration: Registration, is_kept: bool) -> Answer<Self> {
+        let world =
+            api.0.world().ok_or_else(|| not_created("this server was started elsewhere", "make it there"))?;
+        let http = entra::http_client_for(&registration.authority)
+            .map_err(|error| not_created(&error.to_string(), "start the program again"))?;
+        let tenant = registration.tenant.clone().unwrap_or_else(|| "organizations".to_owned());
+        let maker = Maker::new(
+            registration.authority.clone(),
+            &tenant,
+            http,
+            world.clock.clone(),
+            world.pause.clone(),
+        );
+        let marker = format!("just-mcp-oauth-proxy-{}", random_text::<12>(world.entropy.as_ref()));
+        let data_dir = api.0.drafted().await.data_dir;
+        Ok(Self { engine: api.0.clone(), registration, maker, marker, data_dir, is_kept })
+    }
+
+    async fn go_on(self, owner: &Owner, agreed: &Notify, stop: &Stop) {
+        self.engine.tell_creation(Creation::Planned {
+            tenant: owner.tenant.clone(),
+            name: owner.name.clone(),
+            username: owner.username.clone(),
+            calls: calls(),
+        });
+        tokio::select! {
+            biased;
+            () = stop.set() => return self.engine.tell_creation(Creation::Idle),
+            () = agreed.notified() => {}
+        }
+        if let Err(trouble) = self.can_be_kept(owner).await {
+            return self.engine.tell_creation(failed(trouble, CreationUndone::Nothing, 0));
+        }
+        self.engine.tell_creation(Creation::Making { calls: calls(), done: 0 });
+        let end = match self
+            .maker
+            .create(&self.registration, owner, &self.marker, stop, &|told| self.note(told))
+            .await
+        {
+            Ok(created) => self.keep(owner, created).await,
+            Err(NotCreated { why, undone }) => self.not_created(why, undone),
+        };
+        self.engine.tell_creation(end);
+    }
+
+    /// Written down before it is told.
+    fn note(&self, progress: Progress) {
+        match progress {
+            Progress::Begins(made) | Progress::Made(made) => self.write_down(made),
+            Progress::Done(done) => self.engine.tell_creation(Creation::Making { calls: calls(), done }),
+            Progress::Undoing => {
+                let done = self.done();
+                self.engine.tell_creation(Creation::Undoing { calls: calls(), done });
+            }
+        }
+    }
+
+    fn write_down(&self, made: Made) {
+        if let Some(folder) = &self.data_dir
+            && make_folder(folder).is_ok()
+        {
+            Left { made, authority: self.authority() }.keep(folder);
+        }
+    }
+
+    fn done(&self) -> usize {
+        match self.engine.creating().state() {
+            Creation::Making { done, .. } | Creation::Undoing { done, .. } => done,
+            _ => 0,
+        }
+    }
+
+    fn authority(&self) -> String {
+        self.registration.authority.host_str().unwrap_or_default().to_owned()
+    }
+
+    fn not_created(&self, why: Trouble, undone: Undone) -> Creation {
+        let undone = match undone {
+            Undone::Nothing => CreationUndone::Nothing,
+            Undone::Removed(made) => CreationUndone::Removed { name: made.name, client_id: made.client_id },
+            Undone::Left(made) => left_at(made, &self.authority()),
+        };
+        // What is left is told again after a restart, until somebody puts it away.
+        if !matches!(undone, CreationUndone::Left { .. }) {
+            self.forget();
+        }
+        failed(why, undone, self.done())
+    }
+
+    fn forget(&self) {
+        if let Some(folder) = &self.data_dir {
+            Left::forget(folder);
+        }
+    }
+
+    /// Whether settings like these will be taken: found out before anything is made.
+    async fn can_be_kept(&self, owner: &Owner) -> Result<(), Trouble> {
+        if !self.is_kept {
+            return Ok(());
+        }
+        let nobodys = "00000000-0000-4000-8000-000000000000";
+        let uri = format!("api://{nobodys}");
+        let typed = self.settings(&owner.tenant, nobodys, &uri, "a secret that nobody was given");
+        let problems = self.engine.api().problems(&typed).await;
+        match problems.first() {
+            None => Ok(()),
+            Some(problem) => Err(Trouble {
+                what: format!("The settings would not take a new registration: {}.", problem.brief()),
+                hint: "Correct that in the settings, then begin again.".to_owned(),
+                code: None,
+                link: None,
+            }),
+        }
+    }
+
+    async fn keep(&self, owner: &Owner, created: Created) -> Creation {
+        let Created { tenant, client_id, identifier_uri, secret, secret_ends } = created;
+        if self.is_kept {
+            use model::ExposeSecret as _;
+            let typed = self.settings(&tenant, &client_id, &identifier_uri, secret.expose_secret());
+            let saved = self.engine.api().save(&typed).await;
+            let trouble = match saved {
+                Ok(saved) if saved.saved => None,
+                Ok(saved) => {
+                    Some(saved.problems.first().map(crate::settings::Problem::brief).unwrap_or_default())
+                }
+                Err(error) => Some(format!("{error}; {}", error.hint())),
+            };
+            if let Some(detail) = trouble {
+                let undone = self.maker.remove(owner, &self.made()).await;
+                let why = Trouble {
+                    what: format!("The new registration could not be put into the settings: {detail}."),
+                    hint: "Mend that, then begin again.".to_owned(),
+                    code: None,
+                    link: None,
+                };
+                return self.not_created(why, undone);
+            }
+        }
+        self.forget();
+        Creation::Done { tenant, client_id, saved: self.is_kept, secret_ends }
+    }
+
+    fn made(&self) -> Made {
+        let kept = self.data_dir.as_deref().and_then(Left::read).map(|left| left.made);
+        kept.unwrap_or(Made { name: self.registration.name.clone(), object: None, client_id: None })
+    }
+
+    fn settings(
+        &self,
+        tenant: &str,
+        client_id: &str,
+        identifier_uri: &str,
+        secret: &str,
+    ) -> BTreeMap<String, SecretString> {
+        let (tenant, allowed) = self.registration.tenant_settings(tenant);
+        let mut typed = BTreeMap::new();
+        for (key, text) in [
+            ("entra.tenant", tenant.as_str()),
+            ("entra.client_id", client_id),
+            ("entra.client_secret", secret),
+            ("entra.client_secret_file", ""),
+            ("entra.identifier_uri", identifier_uri),
+            ("entra.allowed_tenants", allowed.as_str()),
+            ("identity.practice", ""),
+        ] {
+            typed.insert(key.to_owned(), SecretString::from(text));
+        }
+        typed
+    }
+}
+
+fn calls() -> Vec<PlannedCall> {
+    PLAN.iter().map(|call| PlannedCall { what: call.what, method: call.method, path: call.path }).collect()
+}
+
+fn failed(trouble: Trouble, undone: CreationUndone, done: usize) -> Creation {
+    let Trouble { what, hint, code, link } = trouble;
+    Creation::Failed { what, hint, code, link, undone, calls: calls(), done }
+}
+
+fn left_at(made: Made, authority: &str) -> CreationUndone {
+    let Made { name, client_id, .. } = made;
+    let link = entra::aadsts::registration_link(authority, client_id.as_deref());
+    CreationUndone::Left { name, client_id, link }
+}
+
+/// As *Expose an API* lists them: without the API's name, and without those of OpenID Connect.
+fn short_names(scopes: &str) -> Vec<String> {
+    let scopes = ScopeSet::parse_lenient(scopes);
+    let own = scopes.iter().filter(|scope| !scope.is_oidc());
+    let names: Vec<String> =
+        own.map(|scope| scope.as_str().rsplit('/').next().unwrap_or_default().to_owned()).collect();
+    if names.is_empty() { vec!["read".to_owned()] } else { names }
+}
+
+fn told(trouble: Trouble) -> ApiError {
+    let Trouble { what, hint, code, .. } = trouble;
+    let number = code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+    let message = format!("{}{number}", what.trim_end_matches('.'));
+    ApiError::Refused { code: ErrorCode::NotCreated, message, hint }
+}
+
+fn not_created(message: &str, hint: &str) -> ApiError {
+    ApiError::Refused { code: ErrorCode::NotCreated, message: message.to_owned(), hint: hint.to_owned() }
+}

@@ -1,0 +1,133 @@
+//! A registration that is being made: one at a time, told to whoever follows, and carried to an end when the program
+//! stops.
+//!
+//! What is at Microsoft and not finished stands in a file of the data folder from before the first call on, so that it is
+//! told even after the program was killed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+use entra::create::{Made, Stop};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::api::Creation;
+use crate::running::GRACE;
+use crate::vault;
+
+const FILE: &str = "registration.json";
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Creating(Arc<Inner>);
+
+struct Inner {
+    state: watch::Sender<Creation>,
+    on: std::sync::Mutex<Option<On>>,
+}
+
+struct On {
+    stop: watch::Sender<bool>,
+    /// The person agrees to the plan. Of this one only: a word given twice must not agree to the next.
+    agreed: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+/// What is left, as the file has it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Left {
+    #[serde(flatten)]
+    pub(crate) made: Made,
+    /// Sign-in host, which decides the portal.
+    pub(crate) authority: String,
+}
+
+impl Creating {
+    pub(crate) fn new() -> Self {
+        let state = watch::Sender::new(Creation::Idle);
+        Self(Arc::new(Inner { state, on: std::sync::Mutex::default() }))
+    }
+
+    pub(crate) fn state(&self) -> Creation {
+        self.0.state.borrow().clone()
+    }
+
+    pub(crate) fn set(&self, state: Creation) {
+        self.0.state.send_replace(state);
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Creation> {
+        self.0.state.subscribe()
+    }
+
+    pub(crate) fn agree(&self) {
+        if let Some(on) = self.on().as_ref() {
+            on.agreed.notify_one();
+        }
+    }
+
+    /// Whether one is on its way.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on().as_ref().is_some_and(|on| !on.task.is_finished())
+    }
+
+    /// Runs `make` by itself.
+    pub(crate) fn run<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        make: impl FnOnce(Stop, Arc<Notify>) -> F,
+    ) {
+        let ((tell, stop), agreed) = (Stop::new(), Arc::new(Notify::new()));
+        let task = tokio::spawn(make(stop, agreed.clone()));
+        *self.on() = Some(On { stop: tell, agreed, task });
+    }
+
+    /// Asks it to stop. What was made is removed first.
+    pub(crate) fn stop(&self) {
+        if let Some(on) = self.on().as_ref() {
+            on.stop.send_replace(true);
+        }
+    }
+
+    /// Stops it and waits until what was made is removed, or there is no more time.
+    pub(crate) async fn end(&self) {
+        self.stop();
+        let Some(on) = self.on().take() else { return };
+        if tokio::time::timeout(GRACE, on.task).await.is_err() {
+            tracing::warn!("an app registration was left unfinished; the next start says which");
+        }
+    }
+
+    fn on(&self) -> std::sync::MutexGuard<'_, Option<On>> {
+        self.0.on.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Left ===
+
+impl Left {
+    /// What an earlier try left; a file that does not read is none.
+    pub(crate) fn read(data_dir: &Path) -> Option<Self> {
+        serde_json::from_str(&std::fs::read_to_string(path(data_dir)).ok()?).ok()
+    }
+
+    /// Kept as well as can be: without it only a kill would go untold.
+    pub(crate) fn keep(&self, data_dir: &Path) {
+        let text = serde_json::to_string(self).expect("plain texts serialise");
+        if let Err(error) = vault::replace(&path(data_dir), &text) {
+            tracing::warn!(%error, "what is being registered could not be written down");
+        }
+    }
+
+    pub(crate) fn forget(data_dir: &Path) {
+        if let Err(error) = std::fs::remove_file(path(data_dir))
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "the note about a registration could not be removed");
+        }
+    }
+}
+
+fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE)
+}

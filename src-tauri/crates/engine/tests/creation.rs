@@ -1,0 +1,225 @@
+//! A registration made from nothing: the code, the plan, the calls, and a server that people sign in to with it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine::api::State;
+use engine::settings::SettingsDraft;
+use engine::{Engine, KeySource, Sources, SystemResolver, World};
+use model::ports::{Clock as _, Pause};
+use model::testing::{ManualClock, SeededEntropy};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::Rig;
+use tokio::sync::Semaphore;
+
+/// Waits for the person instead of for the time.
+struct Person {
+    clock: Arc<ManualClock>,
+    entered: Semaphore,
+}
+
+#[async_trait]
+impl Pause for Person {
+    async fn pause(&self, span: std::time::Duration) {
+        self.entered.acquire().await.unwrap().forget();
+        self.clock.advance(span);
+    }
+}
+
+/// An engine with nothing configured but where its directory is: a practice tenant that another engine runs.
+struct Desk {
+    rig: Rig,
+    person: Arc<Person>,
+    folder: TempDir,
+    engine: Engine,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let rig = Rig::start().await;
+        let folder = TempDir::new().unwrap();
+        let practice = rig.running.practice_url.clone().unwrap();
+        let file = format!("[server]\nlisten = \"127.0.0.1:0\"\n[entra]\nauthority = \"{practice}\"\n");
+        std::fs::write(folder.path().join("settings.toml"), file).unwrap();
+        let person = Arc::new(Person { clock: rig.clock.clone(), entered: Semaphore::new(0) });
+        let engine = engine(folder.path(), &rig, &person);
+        engine.start().await.unwrap();
+        Self { rig, person, folder, engine }
+    }
+
+    async fn call(&self, command: &str, payload: Value) -> Value {
+        let answer = self.engine.api().call(command, payload).await;
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    async fn begins(&self) -> Value {
+        let state = self.call("begin_creation", json!({})).await;
+        assert_eq!(state["is"], "sign_in", "{state}");
+        state
+    }
+
+    async fn enters(&self, state: &Value, choice: &str) {
+        let form = format!("code={}&{choice}", state["code"].as_str().unwrap());
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let to = http.post(state["link"].as_str().unwrap());
+        let kind = "application/x-www-form-urlencoded";
+        assert_eq!(to.header("content-type", kind).body(form).send().await.unwrap().status(), 200);
+        self.person.entered.add_permits(100);
+    }
+
+    /// Waits for a state; the others on the way are none of its business.
+    async fn comes_to(&self, wanted: &str) -> Value {
+        for _ in 0..500 {
+            let state = self.call("creation", json!({})).await;
+            if state["is"] == wanted {
+                return state;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("never {wanted}: {}", self.call("creation", json!({})).await);
+    }
+
+    fn registered(&self) -> usize {
+        self.rig.practice().registered()
+    }
+}
+
+fn engine(folder: &Path, rig: &Rig, person: &Arc<Person>) -> Engine {
+    let above = SettingsDraft::from_env([
+        ("JMOP_STORAGE_DATA_DIR", folder.join("data").display().to_string()),
+        ("JMOP_CONSOLE_LISTEN", "off".to_owned()),
+        ("JMOP_PRACTICE_LISTEN", "127.0.0.1:0".to_owned()),
+    ]);
+    let world = World {
+        clock: rig.clock.clone(),
+        pause: person.clone(),
+        entropy: Arc::new(SeededEntropy::new(9)),
+        master_key: KeySource::DataFolder,
+        names: Arc::new(SystemResolver),
+    };
+    Engine::new(Sources { file: folder.join("settings.toml"), above, desktop: false }, world)
+}
+
+#[tokio::test]
+async fn from_nothing_to_a_server_on_the_new_registration() {
+    let desk = Desk::new().await;
+    let state = desk.begins().await;
+    desk.enters(&state, "person=ada").await;
+    let plan = desk.comes_to("planned").await;
+    assert_eq!(plan["username"], "ada@practice.example");
+    assert_eq!(plan["calls"].as_array().unwrap().len(), 5);
+    assert_eq!(desk.registered(), 0, "nothing is made before the person agrees");
+
+    let mut running = desk.engine.watch();
+    running.mark_unchanged();
+    desk.call("confirm_creation", json!({})).await;
+    let done = desk.comes_to("done").await;
+    assert_eq!((&done["saved"], desk.registered()), (&json!(true), 1));
+    running.wait_for(|state| *state == State::Starting).await.unwrap();
+    running.wait_for(|state| *state != State::Starting).await.unwrap();
+
+    let status = desk.call("status", json!({})).await;
+    assert_eq!((&status["state"]["is"], &status["identity"]), (&json!("running"), &json!("entra")));
+    assert_eq!(status["client_id"], done["client_id"]);
+    let file = std::fs::read_to_string(desk.folder.path().join("settings.toml")).unwrap();
+    assert!(file.contains(done["client_id"].as_str().unwrap()), "{file}");
+    assert!(!file.contains("practice~"), "the secret is in the vault: {file}");
+    assert!(!desk.folder.path().join("data/registration.json").exists());
+    let events = format!("{done}{plan}{status}");
+    assert!(!events.contains("practice~"), "{events}");
+
+    // The redirect URI of a port that is chosen anew at each start is not registered; the rest is as it should be.
+    let checked = desk.call("check_entra", json!({})).await;
+    let steps = checked["steps"].as_array().unwrap();
+    let credential = steps.iter().find(|step| step["about"] == "credential").unwrap();
+    assert_eq!(credential["outcome"], "passed", "{checked:#}");
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_who_thinks_better_of_it_has_changed_nothing() {
+    let desk = Desk::new().await;
+    let state = desk.begins().await;
+    let again = desk.engine.api().call("begin_creation", json!({})).await.unwrap_err();
+    assert!(again.to_string().contains("already"), "{again}");
+    desk.enters(&state, "person=ada").await;
+    desk.comes_to("planned").await;
+    desk.call("cancel_creation", json!({})).await;
+    desk.comes_to("idle").await;
+    assert_eq!(desk.registered(), 0);
+    let refused = desk.engine.api().call("confirm_creation", json!({})).await.unwrap_err();
+    assert!(refused.to_string().contains("no plan"), "{refused}");
+
+    let state = desk.begins().await;
+    desk.enters(&state, "cancel=1").await;
+    let failed = desk.comes_to("failed").await;
+    assert_eq!(failed["undone"]["is"], "nothing", "{failed}");
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_that_ends_in_the_middle_removes_what_it_made_or_says_so_next_time() {
+    let desk = Desk::new().await;
+    let left = json!({
+        "name": "Just MCP OAuth Proxy", "object": null, "client_id": null, "authority": "login.microsoftonline.com",
+    });
+    std::fs::write(desk.folder.path().join("data/registration.json"), left.to_string()).unwrap();
+    let told = desk.call("creation", json!({})).await;
+    assert_eq!((&told["is"], &told["undone"]["is"]), (&json!("failed"), &json!("left")), "{told}");
+    assert!(told["undone"]["link"].as_str().unwrap().starts_with("https://entra.microsoft.com/"), "{told}");
+    desk.call("cancel_creation", json!({})).await;
+    assert_eq!(desk.call("creation", json!({})).await["is"], "idle");
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn at_the_practice_tenant_it_can_be_tried_and_nothing_is_saved() {
+    let desk = Desk::new().await;
+    let state = desk.call("begin_creation", json!({ "practice": true, "any_directory": true })).await;
+    desk.enters(&state, "person=ada").await;
+    desk.comes_to("planned").await;
+    desk.call("confirm_creation", json!({})).await;
+    let done = desk.comes_to("done").await;
+    assert_eq!(done["saved"], false);
+    assert_eq!(desk.call("status", json!({})).await["identity"], "practice");
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn values_that_the_environment_fixes_could_not_be_kept() {
+    let rig = Rig::start().await;
+    let folder = TempDir::new().unwrap();
+    let person = Arc::new(Person { clock: rig.clock.clone(), entered: Semaphore::new(0) });
+    let world = World {
+        clock: rig.clock.clone(),
+        pause: person,
+        entropy: Arc::new(SeededEntropy::new(9)),
+        master_key: KeySource::DataFolder,
+        names: Arc::new(SystemResolver),
+    };
+    let above = SettingsDraft::from_env([("JMOP_ENTRA_TENANT", "contoso.onmicrosoft.com")]);
+    let sources = Sources { file: folder.path().join("settings.toml"), above, desktop: false };
+    let refused = Engine::new(sources, world).api().call("begin_creation", json!({})).await.unwrap_err();
+    assert!(refused.to_string().contains("entra.tenant"), "{refused}");
+    assert!(rig.now() == rig.clock.now());
+}
+
+#[tokio::test]
+async fn the_texts_follow_what_is_typed() {
+    let desk = Desk::new().await;
+    let wish = json!({ "changes": { "server.listen": "127.0.0.1:5151", "entra.required_scopes": "use api://x/more" } });
+    let texts = desk.call("registration", wish).await;
+    assert_eq!(texts["redirect_uris"], json!(["http://localhost:5151/auth/callback"]));
+    assert_eq!(texts["scopes"], json!(["use", "more"]));
+    for form in ["az", "manifest", "terraform", "bicep"] {
+        let text = texts[form].as_str().unwrap();
+        assert!(
+            text.contains("http://localhost:5151/auth/callback") && text.contains("more"),
+            "{form}: {text}"
+        );
+    }
+    desk.engine.stop().await;
+}

@@ -1,0 +1,435 @@
+//! Makes an app registration for a person who signs in on a page of Microsoft's: what is done is told before, and what
+//! was made is removed again if it cannot be finished.
+//!
+//! The person signs in to Microsoft's own "Graph Command Line Tools" with a device code, because there is no app of
+//! ours yet that could ask. The calls are those of Microsoft Graph v1.0; every request that was sent is waited for, so
+//! that what was made is known.
+
+mod calls;
+mod device;
+
+use std::sync::Arc;
+
+use ::http::{Method, StatusCode};
+use ::url::Url;
+use model::Secret;
+use model::ports::{Clock, Pause};
+use model::scope::ScopeSet;
+use model::settings::EntraSettings;
+use model::upstream::UpstreamError;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::registration::Registration;
+use crate::upstream::Entra;
+use calls::{Calls, NotDone};
+
+pub use device::Invitation;
+
+/// "Microsoft Graph Command Line Tools", an application of Microsoft's that is known in every directory.
+pub const GRAPH_TOOLS: &str = "14d82eec-204b-4c2f-b7e8-296a70dab67e";
+
+/// Makes registrations at one authority.
+pub struct Maker {
+    entra: Entra,
+    pause: Arc<dyn Pause>,
+}
+
+/// Somebody who signed in to make a registration. The token does not leave this crate.
+pub struct Owner {
+    /// The directory, by its id.
+    pub tenant: String,
+    /// The person in it.
+    pub object: String,
+    pub name: Option<String>,
+    pub username: Option<String>,
+    graph: Url,
+    token: Secret,
+}
+
+/// One call that will be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// `application`, `api`, `service_principal`, `owner`, `secret`
+    pub step: &'static str,
+    /// What it does: one sentence.
+    pub what: &'static str,
+    pub method: &'static str,
+    pub path: &'static str,
+}
+
+/// Every call, in order. What may fail comes before the secret, so that one exists only if all the rest does.
+pub const PLAN: [Planned; 5] = [
+    Planned {
+        step: "application",
+        what: "Register the application with its redirect URI, asking for version 2 tokens",
+        method: "POST",
+        path: "/v1.0/applications",
+    },
+    Planned {
+        step: "api",
+        what: "Give its API a name and the scope that clients ask for",
+        method: "PATCH",
+        path: "/v1.0/applications/{id}",
+    },
+    Planned {
+        step: "service_principal",
+        what: "Make it known to the directory, so that people can sign in",
+        method: "POST",
+        path: "/v1.0/servicePrincipals",
+    },
+    Planned {
+        step: "owner",
+        what: "See that you are its owner, which whoever makes it is",
+        method: "GET",
+        path: "/v1.0/applications/{id}/owners",
+    },
+    Planned {
+        step: "secret",
+        what: "Make a client secret; it goes straight into this program and is shown nowhere",
+        method: "POST",
+        path: "/v1.0/applications/{id}/addPassword",
+    },
+];
+
+/// A finished registration.
+pub struct Created {
+    pub tenant: String,
+    pub client_id: String,
+    pub identifier_uri: String,
+    pub secret: Secret,
+    /// When the secret ends, as Graph writes it.
+    pub secret_ends: Option<String>,
+}
+
+/// What there is at Microsoft.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Made {
+    pub name: String,
+    /// Object id; `None` as long as the answer to the first call is not known.
+    pub object: Option<String>,
+    pub client_id: Option<String>,
+}
+
+/// Why there is no registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotCreated {
+    pub why: Trouble,
+    pub undone: Undone,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// Nothing had been made.
+    Nothing,
+    /// It was deleted again; for 30 days it is among the directory's deleted applications.
+    Removed(Made),
+    /// It is there, or may be, and has to be deleted by hand.
+    Left(Made),
+}
+
+/// What went wrong, and what to do: a sentence each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Trouble {
+    pub what: String,
+    pub hint: String,
+    /// AADSTS number.
+    pub code: Option<u32>,
+    pub link: Option<String>,
+}
+
+/// Told to stop, somebody who waits stops waiting; what was sent is still waited for.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+/// What happens while it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// From now on something may be there.
+    Begins(Made),
+    /// What there is for certain.
+    Made(Made),
+    /// So many calls of the plan are done.
+    Done(usize),
+    /// It is being removed again.
+    Undoing,
+}
+
+impl Maker {
+    /// `tenant` is a directory, or `organizations` for whichever the person belongs to. `http` comes from
+    /// [`crate::http_client_for`].
+    pub fn new(
+        authority: Url,
+        tenant: &str,
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+        pause: Arc<dyn Pause>,
+    ) -> Self {
+        let settings = EntraSettings {
+            authority,
+            tenant: tenant.to_owned(),
+            client_id: GRAPH_TOOLS.to_owned(),
+            client_secret: None,
+            identifier_uri: String::new(),
+            required_scopes: ScopeSet::default(),
+            extra_authorize_scopes: ScopeSet::default(),
+            allowed_tenants: Vec::new(),
+        };
+        Self { entra: Entra::new(settings, http, clock), pause }
+    }
+
+    /// Makes the registration. `marker` is a text that nothing else has: it finds what was made when its answer was
+    /// lost.
+    ///
+    /// # Errors
+    /// Whatever went wrong, with what was done about it.
+    pub async fn create(
+        &self,
+        registration: &Registration,
+        owner: &Owner,
+        marker: &str,
+        stop: &Stop,
+        told: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Created, NotCreated> {
+        let calls = Calls {
+            http: self.entra.http(),
+            clock: self.entra.clock(),
+            pause: &*self.pause,
+            graph: &owner.graph,
+            token: &owner.token,
+            stop: Some(stop),
+        };
+        let mut made = Made { name: registration.name.clone(), object: None, client_id: None };
+        let mut run = Run { calls, registration, owner, marker, told, made: &mut made };
+        let failed = match run.all().await {
+            Ok(created) => return Ok(created),
+            Err(failed) => failed,
+        };
+        let calls = Calls { stop: None, ..calls };
+        Err(NotCreated { why: failed.trouble(), undone: undo(calls, made, failed, told).await })
+    }
+}
+
+impl Maker {
+    /// Removes a registration that turned out to be of no use.
+    pub async fn remove(&self, owner: &Owner, made: &Made) -> Undone {
+        let calls = Calls {
+            http: self.entra.http(),
+            clock: self.entra.clock(),
+            pause: &*self.pause,
+            graph: &owner.graph,
+            token: &owner.token,
+            stop: None,
+        };
+        undo(calls, made.clone(), NotDone::lost(""), &|_| {}).await
+    }
+}
+
+/// One making of a registration.
+struct Run<'a> {
+    calls: Calls<'a>,
+    registration: &'a Registration,
+    owner: &'a Owner,
+    marker: &'a str,
+    told: &'a (dyn Fn(Progress) + Send + Sync),
+    made: &'a mut Made,
+}
+
+impl Run<'_> {
+    async fn all(&mut self) -> Result<Created, NotDone> {
+        let (object, client_id) = self.application().await?;
+        self.made.object = Some(object.clone());
+        self.made.client_id = Some(client_id.clone());
+        (self.told)(Progress::Made(self.made.clone()));
+        self.done(1)?;
+
+        let path = format!("v1.0/applications/{object}");
+        self.calls.again(Method::PATCH, &path, Some(&self.registration.to_expose(&client_id))).await?;
+        self.done(2)?;
+
+        self.service_principal(&client_id).await?;
+        self.done(3)?;
+
+        self.owner(&object).await?;
+        self.done(4)?;
+
+        let secret = self.secret(&object).await?;
+        self.done(5)?;
+        Ok(Created {
+            tenant: self.owner.tenant.clone(),
+            identifier_uri: self.registration.identifier_uri_of(&client_id),
+            client_id,
+            secret: secret.0,
+            secret_ends: secret.1,
+        })
+    }
+
+    fn done(&self, calls: usize) -> Result<(), NotDone> {
+        (self.told)(Progress::Done(calls));
+        if self.calls.is_stopped() { Err(NotDone::Stopped) } else { Ok(()) }
+    }
+
+    /// An answer that did not come does not mean that nothing was made: then the marker is looked for.
+    async fn application(&mut self) -> Result<(String, String), NotDone> {
+        if self.calls.is_stopped() {
+            return Err(NotDone::Stopped);
+        }
+        (self.told)(Progress::Begins(self.made.clone()));
+        let mut body = self.registration.to_create();
+        body["tags"] = json!([self.marker]);
+        match self.calls.once(Method::POST, "v1.0/applications", &body).await {
+            Ok(answer) => {
+                // Made, but not readable: as good as lost.
+                match ids(&answer) {
+                    Some(ids) => Ok(ids),
+                    None => {
+                        self.found_or(NotDone::lost("Microsoft Graph gave an answer that does not read"))
+                            .await
+                    }
+                }
+            }
+            Err(lost @ NotDone::Lost { .. }) => self.found_or(lost).await,
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn found_or(&self, lost: NotDone) -> Result<(String, String), NotDone> {
+        let name = self.registration.name.replace('\'', "''");
+        let mut path = Url::parse("x:/").expect("a URL");
+        path.query_pairs_mut()
+            .append_pair("$filter", &format!("displayName eq '{name}'"))
+            .append_pair("$select", "id,appId,tags");
+        let path = format!("v1.0/applications?{}", path.query().unwrap_or_default());
+        let calls = Calls { stop: None, ..self.calls };
+        let found = calls
+            .until(&path, |answer| {
+                let all = answer["value"].as_array()?;
+                let ours = |app: &&Value| {
+                    app["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == self.marker))
+                };
+                all.iter().find(ours).and_then(ids)
+            })
+            .await;
+        found.ok_or(lost)
+    }
+
+    async fn service_principal(&self, client_id: &str) -> Result<(), NotDone> {
+        let body = json!({ "appId": client_id });
+        match self.calls.again(Method::POST, "v1.0/servicePrincipals", Some(&body)).await {
+            // The conflict is with a first try whose answer was lost.
+            Ok(_) | Err(NotDone::Refused { status: StatusCode::CONFLICT, .. }) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whoever makes it is its owner (Graph, "Create application", for delegated calls); that is seen to, and mended
+    /// where it is not so.
+    async fn owner(&self, object: &str) -> Result<(), NotDone> {
+        let path = format!("v1.0/applications/{object}/owners");
+        let owners = self.calls.again(Method::GET, &format!("{path}?$select=id"), None).await?;
+        let is_owner = owners["value"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|owner| owner["id"] == self.owner.object.as_str()));
+        if is_owner {
+            return Ok(());
+        }
+        let id = self.calls.address(&format!("v1.0/directoryObjects/{}", self.owner.object));
+        self.calls
+            .again(Method::POST, &format!("{path}/$ref"), Some(&json!({ "@odata.id": id.as_str() })))
+            .await
+            .map(drop)
+    }
+
+    /// Not tried again once it may have been made: a second one would leave the first for whoever finds it.
+    async fn secret(&self, object: &str) -> Result<(Secret, Option<String>), NotDone> {
+        let body = json!({ "passwordCredential": { "displayName": self.registration.name } });
+        let path = format!("v1.0/applications/{object}/addPassword");
+        let answer = self.calls.once_found(Method::POST, &path, &body).await?;
+        let secret = answer["secretText"].as_str().filter(|text| !text.is_empty());
+        let secret =
+            secret.ok_or_else(|| NotDone::lost("Microsoft Graph made a secret and did not tell it"))?;
+        Ok((Secret::from(secret), answer["endDateTime"].as_str().map(str::to_owned)))
+    }
+}
+
+async fn undo(
+    calls: Calls<'_>,
+    made: Made,
+    failed: NotDone,
+    told: &(dyn Fn(Progress) + Send + Sync),
+) -> Undone {
+    let Some(object) = &made.object else {
+        return if matches!(failed, NotDone::Lost { .. }) { Undone::Left(made) } else { Undone::Nothing };
+    };
+    told(Progress::Undoing);
+    match calls.again(Method::DELETE, &format!("v1.0/applications/{object}"), None).await {
+        Ok(_) => Undone::Removed(made),
+        Err(error) => {
+            tracing::warn!(reason = error.name(), "an app registration could not be removed again");
+            Undone::Left(made)
+        }
+    }
+}
+
+fn ids(application: &Value) -> Option<(String, String)> {
+    Some((guid(&application["id"])?, guid(&application["appId"])?))
+}
+
+/// Goes into paths and settings, so nothing else may pass for one.
+fn guid(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let plain = text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    plain.then(|| text.to_ascii_lowercase())
+}
+
+impl Stop {
+    /// Set to `true`, it stops.
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (tell, told) = watch::channel(false);
+        (tell, Self(told))
+    }
+
+    pub fn is_set(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Ends once it is set.
+    pub async fn set(&self) {
+        let mut told = self.0.clone();
+        // Nobody left to tell: nobody ever will.
+        if told.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Trouble {
+    fn of(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Refused(refusal) => {
+                Self { what: refusal.what, hint: refusal.hint, code: refusal.code, link: refusal.link }
+            }
+            UpstreamError::Unavailable { detail, .. } => Self::plain(
+                format!("Microsoft cannot be reached: {detail}."),
+                "Check the internet connection and the proxy of this computer, then try again.",
+            ),
+        }
+    }
+
+    fn plain(what: impl Into<String>, hint: &str) -> Self {
+        Self { what: what.into(), hint: hint.to_owned(), code: None, link: None }
+    }
+}
+
+impl std::fmt::Debug for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Owner").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Created {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Created").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}

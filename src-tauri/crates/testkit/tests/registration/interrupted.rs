@@ -1,0 +1,93 @@
+//! Broken off after each call in turn: nothing is left behind, or what is left is named.
+
+use entra::create::{Made, PLAN, Progress, Undone};
+use entra::registration::NAME;
+
+use crate::rig::{Mishap, Rig};
+
+const CALLS: std::ops::RangeInclusive<usize> = 1..=PLAN.len();
+
+#[tokio::test]
+async fn stopped_after_any_call_it_is_removed_again() {
+    for call in CALLS {
+        let rig = Rig::start().await;
+        rig.breaks(call, Mishap::StopAfter);
+        let failed = rig.creates().await.unwrap_err();
+        let Undone::Removed(made) = failed.undone else { panic!("call {call}: {failed:?}") };
+        assert!(made.object.is_some() && made.client_id.is_some(), "call {call}: {made:?}");
+        assert_eq!(rig.practice.registered(), 0, "call {call}");
+        assert_eq!(rig.told().last(), Some(&Progress::Undoing), "call {call}");
+    }
+}
+
+#[tokio::test]
+async fn refused_at_any_call_it_is_removed_again() {
+    for call in CALLS {
+        let rig = Rig::start().await;
+        rig.breaks(call, Mishap::Refused);
+        let failed = rig.creates().await.unwrap_err();
+        match failed.undone {
+            Undone::Nothing => assert_eq!(call, 1),
+            Undone::Removed(_) => assert!(call > 1),
+            Undone::Left(left) => panic!("call {call} leaves {left:?}"),
+        }
+        assert_eq!(rig.practice.registered(), 0, "call {call}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_gets_lost_is_asked_for_again_but_never_for_a_second_secret() {
+    for call in CALLS {
+        let rig = Rig::start().await;
+        rig.breaks(call, Mishap::AnswerLost);
+        match rig.creates().await {
+            Ok(_) => {
+                assert!(call < PLAN.len(), "the secret of call {call} was lost");
+                assert_eq!(rig.practice.registered(), 1, "call {call} was not made twice");
+            }
+            Err(failed) => {
+                assert_eq!(call, PLAN.len(), "{failed:?}");
+                assert!(matches!(failed.undone, Undone::Removed(_)), "{failed:?}");
+                assert_eq!(rig.practice.registered(), 0);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_connection_what_is_left_is_named() {
+    for call in CALLS {
+        let rig = Rig::start().await;
+        rig.breaks(call, Mishap::Gone);
+        let failed = rig.creates().await.unwrap_err();
+        let Undone::Left(Made { name, object, client_id }) = failed.undone else {
+            panic!("call {call}: {failed:?}")
+        };
+        assert_eq!(name, NAME);
+        // Of the first call nobody knows whether it was done.
+        assert_eq!((object.is_some(), client_id.is_some()), (call > 1, call > 1), "call {call}");
+        assert_eq!(rig.practice.registered(), usize::from(call > 1), "call {call}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_has_to_wait_waits_as_long_as_it_is_told() {
+    for call in CALLS {
+        let rig = Rig::start().await;
+        let owner = rig.signed_in("ada").await.unwrap();
+        let before = rig.passed();
+        rig.breaks(call, Mishap::Throttled);
+        rig.creates_as(&owner).await.unwrap_or_else(|failed| panic!("call {call}: {failed:?}"));
+        assert_eq!(rig.passed() - before, 7, "call {call}");
+    }
+}
+
+#[tokio::test]
+async fn stopped_before_the_first_call_nothing_is_made() {
+    let rig = Rig::start().await;
+    let owner = rig.signed_in("ada").await.unwrap();
+    rig.stops();
+    let failed = rig.creates_as(&owner).await.unwrap_err();
+    assert_eq!(failed.undone, Undone::Nothing);
+    assert_eq!((rig.calls(), rig.told().len()), (0, 0));
+}
