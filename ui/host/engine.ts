@@ -55,7 +55,8 @@ export type BundleFile = { name: string, text: string, };
 
 export type CheckStep = { 
 /**
- * `authority`, `keys`, `credential`, `redirect_uri`; `practice` where there is nothing to check.
+ * `authority`, `keys`, `clock`, `application`, `credential`, `redirect_uri`, `api`, `consent`, `token`; `practice` where
+ * there is nothing to check.
  */
 about: string, outcome: StepOutcome, 
 /**
@@ -185,17 +186,21 @@ passed: boolean, };
 export type EnvChange = string | { masked: boolean, };
 
 /**
- * What a `.env` file would set.
+ * What a `.env` file, or the manifest of an app registration, would set.
  */
 export type EnvPreview = { changes: { [key in string]: EnvChange }, 
 /**
  * Names of variables that are none of ours.
  */
-ignored: Array<string>, problems: Array<Problem>, };
+ignored: Array<string>, problems: Array<Problem>, 
+/**
+ * What a sign-in would stumble over in the registration of a manifest.
+ */
+findings: Array<Finding>, };
 
 export type EnvText = { 
 /**
- * The text of a `.env` file, secrets and all.
+ * The text of a `.env` file, secrets and all, or the exported manifest of an app registration.
  */
 text: string, };
 
@@ -735,9 +740,9 @@ export interface EngineCommands {
   check_settings: [SettingsChange, Checked];
   /** Changes settings and starts again with them, unless something is wrong with them. */
   save_settings: [SettingsChange, Saved];
-  /** What a `.env` file would set; the names of the FastMCP example are understood. */
+  /** What a `.env` file or a manifest would set; the names of the FastMCP example are understood. */
   read_env: [EnvText, EnvPreview];
-  /** Takes the settings of a `.env` file over, as `save_settings` does. */
+  /** Takes the settings of a `.env` file or a manifest over, as `save_settings` does. */
   save_env: [EnvText, Saved];
   /** Forgets events, sessions, clients or all of them for good; settings and the master key stay. */
   forget: [ForgetWhat, Done];

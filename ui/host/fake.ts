@@ -3,7 +3,7 @@
 // never answer, `emit` sends an event.
 
 import type { AttemptRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TunnelProgram, TunnelState } from './api';
-import { creationCommands, registrationTexts, type Creating } from './fakeRegistration';
+import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, entraProblems, practiceInForce, registration, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
 import { isTunnelState, programs, publicly, refusalOf, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
@@ -492,6 +492,7 @@ function keyOf(world: FakeWorld, name: string): string | undefined {
 }
 
 function valuesOf(world: FakeWorld, text: string): Changes {
+  if (text.trimStart().startsWith('{')) return manifestValues(text);
   return Object.fromEntries(
     lines(text).flatMap(([name, value]) => {
       const key = keyOf(world, name);
@@ -501,6 +502,7 @@ function valuesOf(world: FakeWorld, text: string): Changes {
 }
 
 function readEnv(world: FakeWorld, text: string): Answer<'read_env'> {
+  const findings = text.trimStart().startsWith('{') ? manifestFindings(text, world.status.callback_urls.slice(0, 1)) : [];
   const secret = (key: string) => world.settings.rows.some((row) => row.key === key && row.exposure === 'secret');
   const values = valuesOf(world, text);
   return {
@@ -509,6 +511,7 @@ function readEnv(world: FakeWorld, text: string): Answer<'read_env'> {
       .map(([name]) => name)
       .filter((name) => keyOf(world, name) === undefined),
     problems: check(world, values).problems,
+    findings,
   };
 }
 

@@ -80,6 +80,8 @@ export function checkEntra(rows: readonly SettingRow[], urls: readonly string[],
   return answer([
     step('authority', 'passed', `the directory answers: https://login.microsoftonline.com/${DIRECTORY}/v2.0`),
     step('keys', 'passed', 'its signing keys can be read'),
+    step('clock', 'passed', 'the clock of this computer agrees with it, 0 s apart'),
+    step('application', 'passed', 'the directory knows the client ID'),
     secret === 'good'
       ? step('credential', 'passed', 'client ID and secret are accepted')
       : step('credential', 'failed', 'The client secret has expired.', { hint: expired, code: 7_000_222, link: blade('Credentials') }),

@@ -1,6 +1,6 @@
 // The making of an app registration on made-up data: the texts, and the steps one after the other.
 
-import type { Creation, CreationWish, PlannedCall, RegistrationTexts, RegistrationWish } from './api';
+import type { Changes, Creation, CreationWish, Finding, PlannedCall, RegistrationTexts, RegistrationWish } from './api';
 import { HostError } from './host';
 
 const CALLS: PlannedCall[] = [
@@ -76,4 +76,24 @@ export function creationCommands(creating: Creating, tell: (state: Creation) => 
       return creating.state;
     },
   };
+}
+
+interface Manifest {
+  appId?: string;
+  publisherDomain?: string;
+  web?: { redirectUris?: string[] };
+}
+
+/** What of a manifest becomes settings. */
+export function manifestValues(text: string): Changes {
+  const { appId, publisherDomain } = JSON.parse(text) as Manifest;
+  if (!appId) throw new HostError('bad_request', 'there is no `appId` in it', 'export it under App registrations > your app > Manifest > Download');
+  return { 'entra.client_id': appId, ...(publisherDomain ? { 'entra.tenant': publisherDomain } : {}) };
+}
+
+export function manifestFindings(text: string, urls: readonly string[]): Finding[] {
+  const registered = (JSON.parse(text) as Manifest).web?.redirectUris ?? [];
+  const missing = urls.filter((url) => !registered.includes(url));
+  const hint = 'Under Authentication, add it on the platform Web, character for character.';
+  return missing.map((url) => ({ ok: false, text: `${url} is not registered (AADSTS50011).`, hint }));
 }

@@ -49,8 +49,8 @@ describe('a check', () => {
 
   it('tells what is good, step by step', async () => {
     const { list } = await checked('entra');
-    expect(list.getAllByRole('listitem')).toHaveLength(4);
-    expect(list.getAllByText('good')).toHaveLength(4);
+    expect(list.getAllByRole('listitem')).toHaveLength(6);
+    expect(list.getAllByText('good')).toHaveLength(6);
     list.getByText(`${LOCAL} is registered.`);
     expect((await panel()).getByRole('status').textContent).toContain('Everything is as it should be.');
     expect(document.querySelector('.content [aria-invalid]')).toBeNull();
@@ -181,7 +181,7 @@ describe('changes', () => {
 
   it('of an imported .env are worth a check too', async () => {
     const { user } = await open('empty');
-    await user.click(screen.getByRole('button', { name: 'Import .env' }));
+    await user.click(screen.getByRole('button', { name: 'Import' }));
     await user.click(await screen.findByLabelText('Contents of the file'));
     await user.paste('JMOP_ENTRA_TENANT=contoso.onmicrosoft.com\nJMOP_ENTRA_CLIENT_ID=3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11');
     await user.click(await screen.findByRole('button', { name: 'Import and restart' }));

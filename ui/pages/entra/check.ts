@@ -15,13 +15,18 @@ export interface Found extends CheckStep {
 const NAMES: Record<string, string> = {
   authority: 'Directory',
   keys: 'Signing keys',
+  clock: 'Clock',
+  application: 'Application',
   credential: 'Client ID and secret',
   redirect_uri: 'Redirect URI',
+  api: 'API and scopes',
+  consent: 'Consent',
+  token: 'Last token',
   practice: 'Practice tenant',
 };
 
 /** In their order, while nothing is known of them yet. */
-export const LOOKED_AT = ['authority', 'keys', 'credential', 'redirect_uri'] as const;
+export const LOOKED_AT = ['authority', 'keys', 'clock', 'application', 'credential', 'redirect_uri', 'api', 'token'] as const;
 
 export const stepName = (about: string): string => NAMES[about] ?? about;
 
@@ -30,6 +35,8 @@ export const OUTCOMES: Record<StepOutcome, string> = { passed: 'good', failed: '
 /** AADSTS numbers that the credential is refused with, although something else is to be mended. */
 const OF_CLIENT_ID = [700_016, 7_000_229];
 const OF_REDIRECT_URI = [50_011, 9_002_327];
+/** It is not the scope that is not there, but its API. */
+const OF_THE_API = [500_011, 650_057, 9_010_010];
 
 /** The steps about redirect URIs come in the order of `urls`. */
 export function placed(steps: readonly CheckStep[], urls: readonly string[], rows: readonly SettingRow[]): Found[] {
@@ -52,6 +59,10 @@ function fieldOf({ about, code }: CheckStep, rows: readonly SettingRow[]): strin
       return cloudOf(row('entra.authority')?.text ?? '') ? 'entra.tenant' : 'entra.authority';
     case 'keys':
       return 'entra.authority';
+    case 'application':
+      return 'entra.client_id';
+    case 'api':
+      return code !== null && OF_THE_API.includes(code) ? 'entra.identifier_uri' : 'entra.required_scopes';
     case 'credential':
       if (code !== null && OF_CLIENT_ID.includes(code)) return 'entra.client_id';
       return row('entra.client_secret_file')?.given && !row('entra.client_secret')?.given ? 'entra.client_secret_file' : 'entra.client_secret';

@@ -84,8 +84,8 @@ describe('practice tenant', () => {
 describe('import', () => {
   it('shows what a .env would change before it does, and never its secret', async () => {
     const { host, user } = await open('empty');
-    await user.click(screen.getByRole('button', { name: 'Import .env' }));
-    const drawer = within(await screen.findByRole('dialog', { name: 'Import .env' }));
+    await user.click(screen.getByRole('button', { name: 'Import' }));
+    const drawer = within(await screen.findByRole('dialog', { name: 'Import' }));
     await user.click(drawer.getByLabelText('Contents of the file'));
     await user.paste(
       'FASTMCP_SERVER_AUTH_AZURE_TENANT_ID=contoso.onmicrosoft.com\nFASTMCP_SERVER_AUTH_AZURE_CLIENT_ID=3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11\nFASTMCP_SERVER_AUTH_AZURE_CLIENT_SECRET=hunter2~value\nOTHER=1',
@@ -97,5 +97,17 @@ describe('import', () => {
     await user.click(drawer.getByRole('button', { name: 'Import and restart' }));
     await screen.findByText('Imported');
     expect(host.calls.map(({ command }) => command)).toContain('save_env');
+  });
+
+  it('takes a manifest too, and says what is wrong with the registration', async () => {
+    const { host, user } = await open('empty');
+    await user.click(screen.getByRole('button', { name: 'Import' }));
+    const drawer = within(await screen.findByRole('dialog', { name: 'Import' }));
+    await user.click(drawer.getByLabelText('Contents of the file'));
+    const client = '3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11';
+    await user.paste(JSON.stringify({ appId: client, publisherDomain: 'contoso.onmicrosoft.com', web: { redirectUris: [] } }));
+    await drawer.findByText('Mend in the app registration, or nobody can sign in');
+    expect(drawer.getByText(client)).toBeTruthy();
+    expect(host.calls.map(({ command }) => command)).toContain('read_env');
   });
 });

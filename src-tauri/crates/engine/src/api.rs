@@ -160,9 +160,9 @@ commands! {
     check_settings(SettingsChange) -> Checked;
     /// Changes settings and starts again with them, unless something is wrong with them.
     save_settings(SettingsChange) -> Saved;
-    /// What a `.env` file would set; the names of the FastMCP example are understood.
+    /// What a `.env` file or a manifest would set; the names of the FastMCP example are understood.
     read_env(EnvText) -> EnvPreview;
-    /// Takes the settings of a `.env` file over, as `save_settings` does.
+    /// Takes the settings of a `.env` file or a manifest over, as `save_settings` does.
     save_env(EnvText) -> Saved;
     /// Forgets events, sessions, clients or all of them for good; settings and the master key stay.
     forget(ForgetWhat) -> Done;

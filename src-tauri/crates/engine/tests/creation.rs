@@ -223,3 +223,26 @@ async fn the_texts_follow_what_is_typed() {
     }
     desk.engine.stop().await;
 }
+
+#[tokio::test]
+async fn an_exported_manifest_is_taken_over_with_what_is_wrong_in_it() {
+    let desk = Desk::new().await;
+    let client = "3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11";
+    let manifest = json!({
+        "appId": client, "publisherDomain": "contoso.onmicrosoft.com", "identifierUris": [format!("api://{client}")],
+        "api": { "requestedAccessTokenVersion": null, "oauth2PermissionScopes": [{ "value": "use", "isEnabled": true }] },
+        "web": { "redirectUris": [] }, "spa": { "redirectUris": [] }, "publicClient": { "redirectUris": [] },
+    });
+    let preview = desk.call("read_env", json!({ "text": manifest.to_string() })).await;
+    assert_eq!(preview["changes"]["entra.client_id"], client);
+    assert_eq!(preview["changes"]["entra.tenant"], "contoso.onmicrosoft.com");
+    assert_eq!(preview["changes"]["entra.required_scopes"], "use");
+    let found = preview["findings"].as_array().unwrap();
+    assert_eq!(found.len(), 2, "{preview:#}");
+    assert!(found[0]["text"].as_str().unwrap().contains("is not registered"), "{preview:#}");
+    assert!(found[1]["text"].as_str().unwrap().contains("version 1"), "{preview:#}");
+
+    let refused = desk.engine.api().call("read_env", json!({ "text": "{\"a\": 1}" })).await.unwrap_err();
+    assert!(refused.to_string().contains("appId"), "{refused}");
+    desk.engine.stop().await;
+}

@@ -3,9 +3,12 @@
 //! The credential is tried by redeeming a code that nobody gave out: who the app is, is judged before the code is. The redirect
 //! URI is tried by a sign-in request that asks for no page: only one that is registered is answered at.
 
+use std::time::Duration;
+
 use ::http::StatusCode;
-use ::http::header::LOCATION;
+use ::http::header::{DATE, LOCATION};
 use model::Secret;
+use model::time::Timestamp;
 use model::upstream::{Leg, Refusal, UpstreamError};
 use url::Url;
 
@@ -17,7 +20,7 @@ use crate::upstream::Entra;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// `authority`, `keys`, `credential`, `redirect_uri`
+    /// `authority`, `keys`, `clock`, `application`, `credential`, `redirect_uri`, `api`, `consent`, `token`
     pub about: &'static str,
     pub outcome: Outcome,
     /// What was found: one sentence.
@@ -37,6 +40,9 @@ pub enum Outcome {
     Unknown,
 }
 
+/// More than this between two clocks, and tokens are refused that are good, or taken that are not.
+const MOST_SKEW: Duration = Duration::from_secs(60);
+
 impl Entra {
     /// Looks at the registration as the settings have it; `redirect_uris` are those that have to be registered.
     pub async fn check(&self, redirect_uris: &[String]) -> Vec<Step> {
@@ -50,12 +56,63 @@ impl Entra {
             Ok(()) => passed("keys", "its signing keys can be read".to_owned()),
             Err(error) => told("keys", error),
         });
+        steps.push(self.clock_step(&metadata).await);
         let Some(first) = redirect_uris.first() else { return steps };
-        steps.push(self.credential(&metadata, first).await);
-        for redirect_uri in redirect_uris {
-            steps.push(self.redirect_uri(&metadata, redirect_uri).await);
+        let credential = self.credential(&metadata, first).await;
+        if let Some(application) = application(&credential) {
+            let is_there = application.outcome != Outcome::Failed;
+            steps.push(application);
+            if !is_there {
+                return steps;
+            }
         }
+        steps.push(credential);
+        let mut api = None;
+        for redirect_uri in redirect_uris {
+            let (step, about_api) = self.redirect_uri(&metadata, redirect_uri).await;
+            steps.push(step);
+            api = api.or(about_api);
+        }
+        steps.extend(api);
         steps
+    }
+
+    /// The provider's clock is in the `Date` of its answers (RFC 9110 section 6.6.1), to the second.
+    async fn clock_step(&self, metadata: &Metadata) -> Step {
+        const ABOUT: &str = "clock";
+        let request = reqwest::Request::new(reqwest::Method::GET, metadata.jwks_uri.clone());
+        let answer = match send(self.http(), request).await {
+            Ok(answer) => answer,
+            Err(error) => return told(ABOUT, error),
+        };
+        let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
+        let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        let Some(theirs) = theirs.map(|date| Timestamp::from_secs(date.timestamp().as_second())) else {
+            return Step {
+                hint: Some("compare the clock of this computer with another one".to_owned()),
+                ..unknown(ABOUT, "the provider does not say what time it is".to_owned())
+            };
+        };
+        let ours = self.clock().now();
+        let (apart, ahead) = (ours.since(theirs).max(theirs.since(ours)), ours > theirs);
+        if apart <= MOST_SKEW {
+            return passed(
+                ABOUT,
+                format!("the clock of this computer agrees with it, {} s apart", apart.as_secs()),
+            );
+        }
+        Step {
+            about: ABOUT,
+            outcome: Outcome::Failed,
+            what: format!(
+                "the clock of this computer is {} s {}",
+                apart.as_secs(),
+                if ahead { "fast" } else { "slow" }
+            ),
+            hint: Some("let the computer set its clock by itself, then check again".to_owned()),
+            code: None,
+            link: None,
+        }
     }
 
     async fn credential(&self, metadata: &Metadata, redirect_uri: &str) -> Step {
@@ -76,7 +133,8 @@ impl Entra {
         }
     }
 
-    async fn redirect_uri(&self, metadata: &Metadata, redirect_uri: &str) -> Step {
+    /// With what the same answer says about the API and the consent to it, where it says anything.
+    async fn redirect_uri(&self, metadata: &Metadata, redirect_uri: &str) -> (Step, Option<Step>) {
         const ABOUT: &str = "redirect_uri";
         let url = self
             .wire(metadata)
@@ -84,12 +142,12 @@ impl Entra {
             .ok()
             .and_then(|url| Url::parse(&url).ok());
         let Some(mut url) = url else {
-            return unknown(ABOUT, format!("{redirect_uri} is no address that can be asked for"));
+            return (unknown(ABOUT, format!("{redirect_uri} is no address that can be asked for")), None);
         };
         url.query_pairs_mut().append_pair("prompt", "none");
         let answer = match send(self.http(), reqwest::Request::new(reqwest::Method::GET, url)).await {
             Ok(answer) => answer,
-            Err(error) => return told(ABOUT, error),
+            Err(error) => return (told(ABOUT, error), None),
         };
         let back = answer
             .headers
@@ -103,34 +161,60 @@ impl Entra {
         let page = String::from_utf8_lossy(&answer.body);
         if let Some(code) = aadsts::code_in(&page) {
             let refusal = self.refusals().of_callback("invalid_request", &format!("AADSTS{code}"));
-            return failed(ABOUT, refusal);
+            return (failed(ABOUT, refusal), None);
         }
         let status =
             if answer.status == StatusCode::OK { "a page".to_owned() } else { answer.status.to_string() };
-        unknown(
-            ABOUT,
-            format!(
-                "whether {redirect_uri} is registered cannot be seen: the provider answers with {status}"
-            ),
-        )
+        let what = format!(
+            "whether {redirect_uri} is registered cannot be seen: the provider answers with {status}"
+        );
+        (unknown(ABOUT, what), None)
     }
 
-    /// Only a registered one is answered at; what the answer says may still be a refusal.
-    fn came_back(&self, redirect_uri: &str, back: &str) -> Step {
+    /// Only a registered one is answered at; what the answer says may still be a refusal, of the API or of something else.
+    fn came_back(&self, redirect_uri: &str, back: &str) -> (Step, Option<Step>) {
         let pairs: Vec<(String, String)> =
             Url::parse(back).map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default();
         let get = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        match get("error") {
-            None
-            | Some(
-                "login_required" | "interaction_required" | "consent_required" | "account_selection_required",
-            ) => passed("redirect_uri", format!("{redirect_uri} is registered")),
-            Some(error) => {
-                let refusal =
-                    self.refusals().of_callback(error, get("error_description").unwrap_or_default());
-                failed("redirect_uri", refusal)
-            }
+        let registered = passed("redirect_uri", format!("{redirect_uri} is registered"));
+        let Some(error) = get("error") else {
+            return (registered, Some(passed("api", "the API and its scopes are there".to_owned())));
+        };
+        let refusal = self.refusals().of_callback(error, get("error_description").unwrap_or_default());
+        let code = refusal.code.unwrap_or_default();
+        if OF_THE_API.contains(&code) {
+            return (registered, Some(failed("api", refusal)));
         }
+        if OF_CONSENT.contains(&code) || error == "consent_required" {
+            return (registered, Some(failed("consent", refusal)));
+        }
+        match error {
+            "login_required" | "interaction_required" | "account_selection_required" => {
+                let what =
+                    "whether the API, its scopes and the consent to them are there is seen only at a sign-in";
+                (registered, Some(unknown("api", what.to_owned())))
+            }
+            _ => (failed("redirect_uri", refusal), None),
+        }
+    }
+}
+
+/// Application ID URI and scopes.
+const OF_THE_API: [u32; 8] = [500_011, 65_005, 70_011, 650_053, 650_057, 28_000, 9_010_010, 90_009];
+const OF_CONSENT: [u32; 5] = [65_001, 90_094, 90_095, 650_056, 65_004];
+
+/// Whether the application is there, from what was said about its credential: who it is, is judged first. `None` where
+/// nothing was said.
+fn application(credential: &Step) -> Option<Step> {
+    const OF_THE_APPLICATION: [u32; 4] = [700_016, 70_001, 7_000_112, 7_000_114];
+    match (credential.outcome, credential.code) {
+        (Outcome::Failed, Some(code)) if OF_THE_APPLICATION.contains(&code) => {
+            Some(Step { about: "application", ..credential.clone() })
+        }
+        (Outcome::Passed, _) | (Outcome::Failed, Some(_)) => {
+            Some(passed("application", "the directory knows the client ID".to_owned()))
+        }
+        _ => None,
     }
 }
 

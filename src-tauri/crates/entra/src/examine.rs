@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::check::{Outcome, Step};
 use crate::discovery::Metadata;
 use crate::fault::{Fault, Trouble, Which};
 use crate::rules::{Provider, Rules, text};
@@ -25,6 +26,29 @@ pub struct Finding {
 }
 
 impl Entra {
+    /// What the last access token somebody got has, against what the settings expect of it; whether it still counts does
+    /// not matter. Steps about `token`.
+    pub async fn compare(&self, access: &Map<String, Value>) -> Vec<Step> {
+        let Ok(metadata) = self.metadata().await else { return Vec::new() };
+        let rules = self.rules(&metadata);
+        let which = Which::Access;
+        let mut steps: Vec<Step> = [
+            told(
+                "the last access token was issued by the configured identity provider",
+                issuer(&rules, access, which),
+            ),
+            told("its directory may sign in here", rules.check_tenant(access)),
+            told("it is meant for this app", rules.check_audience(access, which)),
+            told("it has every scope this server requires", rules.check_scopes(access)),
+        ]
+        .into_iter()
+        .map(Step::from)
+        .collect();
+        steps.push(version(access));
+        steps.push(memberships(access));
+        steps
+    }
+
     /// Holds `token`, whose claims are `claims`, to every rule for tokens of the configured provider. The token goes
     /// nowhere; the provider's public keys and metadata are fetched if they are not at hand.
     pub async fn examine(&self, token: &str, claims: &Map<String, Value>) -> Examined {
@@ -77,6 +101,48 @@ impl Entra {
             });
         }
         findings
+    }
+}
+
+/// Version 1 is accepted, and says less.
+fn version(access: &Map<String, Value>) -> Step {
+    match text(access, "ver") {
+        Some("1.0") => Step {
+            outcome: Outcome::Unknown,
+            hint: Some(
+                "set `requestedAccessTokenVersion` to 2 under App registrations > your app > Manifest"
+                    .to_owned(),
+            ),
+            ..Step::from(good("it is of version 1.0, which is accepted; version 2.0 says more"))
+        },
+        Some(version) => Step::from(good(&format!("it is of version {version}"))),
+        None => Step::from(good("it names no version")),
+    }
+}
+
+fn memberships(access: &Map<String, Value>) -> Step {
+    let count = |claim: &str| access.get(claim).and_then(Value::as_array).map_or(0, Vec::len);
+    let overage = access.contains_key("_claim_names") || access.contains_key("hasgroups");
+    let groups = match count("groups") {
+        _ if overage => "more groups than it lists".to_owned(),
+        0 => "no groups".to_owned(),
+        1 => "one group".to_owned(),
+        many => format!("{many} groups"),
+    };
+    let roles = match count("roles") {
+        0 => "no app roles".to_owned(),
+        1 => "one app role".to_owned(),
+        many => format!("{many} app roles"),
+    };
+    let guest =
+        if access.get("acct").and_then(Value::as_i64) == Some(1) { "a guest's" } else { "a member's" };
+    Step::from(good(&format!("it is {guest}, with {groups} and {roles}")))
+}
+
+impl From<Finding> for Step {
+    fn from(Finding { ok, text, hint }: Finding) -> Self {
+        let outcome = if ok { Outcome::Passed } else { Outcome::Failed };
+        Self { about: "token", outcome, what: text, hint, code: None, link: None }
     }
 }
 

@@ -111,11 +111,40 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 /// What went wrong, without the URL, which a proxy's error could decorate with credentials.
 fn trouble(error: &reqwest::Error) -> &'static str {
     if error.is_connect() {
-        "cannot be reached: check the network, the proxy and the authority in the settings"
+        unreachable_by(&causes(error))
     } else if error.is_timeout() {
         "did not answer in time"
     } else {
         "broke off its answer"
+    }
+}
+
+/// The layers below say what it was in their texts only.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut told = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told.push_str(&error.to_string().to_ascii_lowercase());
+        told.push('\n');
+        cause = error.source();
+    }
+    told
+}
+
+/// Name, way and certificate are mended in different places.
+fn unreachable_by(causes: &str) -> &'static str {
+    let any = |words: &[&str]| words.iter().any(|word| causes.contains(word));
+    if any(&["proxy", "tunnel", "socks"]) {
+        "cannot be reached through the proxy: check HTTPS_PROXY and NO_PROXY of this computer, and that the proxy lets it pass"
+    } else if any(&["dns error", "failed to lookup address"]) {
+        "has no address: check the DNS of this computer and the authority in the settings"
+    } else if any(&["certificate", "unknownissuer", "corrupt message", "fatal alert", "tls", "handshake"]) {
+        "was reached, but not safely: something on the way opens encrypted connections, or its certificate is not trusted \
+         here; add the certificate authority of your network to this computer"
+    } else if any(&["timed out", "deadline"]) {
+        "did not take the connection in time: check the network and the firewall of this computer"
+    } else {
+        "cannot be reached: check the network, the proxy and the authority in the settings"
     }
 }
 
@@ -148,6 +177,36 @@ mod tests {
         {
             assert!(!loopback(elsewhere), "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn name_way_and_certificate_are_told_apart() {
+        for (causes, told) in [
+            ("client error (connect)\ndns error\nfailed to lookup address information", "has no address"),
+            ("client error (connect)\ninvalid peer certificate: unknownissuer", "not safely"),
+            ("client error (connect)\ntunnel error: unsuccessful", "through the proxy"),
+            ("client error (connect)\ntcp connect error\nconnection refused", "check the network"),
+            ("client error (connect)\noperation timed out", "in time"),
+        ] {
+            assert!(unreachable_by(causes).contains(told), "{causes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_speaks_no_tls_is_told_as_one_that_is_not_safe() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .await
+                .unwrap();
+        });
+        let url = Url::parse(&url).unwrap();
+        let http = http_client_for(&url).unwrap();
+        let told = http.get(url).send().await.map(drop).map_err(|error| trouble(&error));
+        assert!(told.unwrap_err().contains("not safely"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{sources, world};
 pub(crate) fn run(wanted: &Registration) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(sources(&wanted.serve)?, world(&wanted.serve)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let api = engine.api();
         if let Some(form) = wanted.form {
             return print(&api, wanted, form).await;
@@ -28,7 +28,10 @@ pub(crate) fn run(wanted: &Registration) -> anyhow::Result<ExitCode> {
         // What was made and is not finished is removed first.
         engine.stop().await;
         made
-    })
+    });
+    // Whoever is still asked in the terminal need not answer any more.
+    runtime.shutdown_background();
+    done
 }
 
 async fn call(api: &Api, command: &str, payload: Value) -> anyhow::Result<Value> {
@@ -92,14 +95,18 @@ async fn create(api: &Api, wanted: &Registration) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        state = next(&mut events).await?;
+        state = next(&mut events, &state).await?;
     }
 }
 
-async fn next(events: &mut Receiver<ApiEvent>) -> anyhow::Result<Value> {
+/// The next state that is another one than the last.
+async fn next(events: &mut Receiver<ApiEvent>, last: &Value) -> anyhow::Result<Value> {
     loop {
         if let ApiEvent::CreationChanged(state) = events.recv().await? {
-            return Ok(serde_json::to_value(state)?);
+            let state = serde_json::to_value(state)?;
+            if state != *last {
+                return Ok(state);
+            }
         }
     }
 }

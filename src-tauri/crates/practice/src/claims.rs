@@ -15,7 +15,7 @@ use crate::sign_in::SignIn;
 use crate::signing::Signature;
 
 /// How far ahead the clock is under [`Fault::ClockSkew`], in seconds.
-const SKEW: i64 = 600;
+pub(crate) const SKEW: i64 = 600;
 
 /// Everything a set of tokens is made from.
 pub(crate) struct Issue<'a> {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 
+use crate::claims::SKEW;
 use crate::graph::GraphError;
 use crate::refusal::{Refusal, Why};
 use crate::{Fault, Practice};
@@ -25,6 +26,18 @@ pub(crate) async fn loopback_names_only(request: Request, next: Next) -> Respons
     let text =
         "The practice tenant answers only to localhost, 127.0.0.1 and [::1]. Open it under one of these.\n";
     (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+}
+
+/// Answers carry the tenant's own time, which may be wrong.
+pub(crate) async fn dated(State(practice): State<Practice>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let skew = if practice.has(Fault::ClockSkew) { SKEW } else { 0 };
+    let second = jiff::Timestamp::from_second(practice.now().secs() + skew).unwrap_or_default();
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&second);
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 /// The faults that do not depend on what was asked.

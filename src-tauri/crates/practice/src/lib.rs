@@ -145,6 +145,7 @@ impl Practice {
             .merge(machines)
             .fallback(page::not_found)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .layer(middleware::from_fn_with_state(self.clone(), guard::dated))
             .layer(middleware::from_fn(guard::loopback_names_only))
             .with_state(self.clone())
     }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use ts_rs::TS;
 
-use super::claims::{Note, Notes};
+use super::claims::{Finding, Note, Notes};
 use super::registration::Creation;
 use super::wording::{Level, summary};
 use crate::settings::{Problem, Row};
@@ -203,13 +203,15 @@ pub struct Saved {
     pub effects: Vec<Effect>,
 }
 
-/// What a `.env` file would set.
+/// What a `.env` file, or the manifest of an app registration, would set.
 #[derive(Debug, Clone, Serialize, TS)]
 pub struct EnvPreview {
     pub changes: BTreeMap<String, EnvChange>,
     /// Names of variables that are none of ours.
     pub ignored: Vec<String>,
     pub problems: Vec<Problem>,
+    /// What a sign-in would stumble over in the registration of a manifest.
+    pub findings: Vec<Finding>,
 }
 
 /// A text, or the fact that a secret was found.

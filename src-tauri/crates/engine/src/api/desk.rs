@@ -12,6 +12,7 @@ use url::Url;
 use super::answers::{
     Checked, Effect, EnvChange, EnvPreview, IdentityKind, Saved, SettingRow, SettingsForm, State, Status,
 };
+use super::claims::Finding;
 use super::requests::{Empty, EnvText, PauseSwitch, SettingsChange};
 use super::{Api, ApiError};
 use crate::engine::Drafted;
@@ -21,8 +22,15 @@ use crate::vault;
 
 type Answer<T> = Result<T, ApiError>;
 
+/// What a pasted file leads to.
+pub(super) struct Import {
+    pub(super) typed: Typed,
+    pub(super) ignored: Vec<String>,
+    pub(super) findings: Vec<Finding>,
+}
+
 /// Texts as typed, by key.
-type Typed = BTreeMap<String, SecretString>;
+pub(super) type Typed = BTreeMap<String, SecretString>;
 
 impl Api {
     pub(super) async fn status(&self, _: Empty) -> Answer<Status> {
@@ -72,7 +80,7 @@ impl Api {
     }
 
     pub(super) async fn read_env(&self, EnvText { text }: EnvText) -> Answer<EnvPreview> {
-        let (typed, ignored) = self.read_env_text(&text);
+        let Import { typed, ignored, findings } = self.read_import(&text).await?;
         let Checked { problems, .. } = self.check(&typed).await.0;
         let hidden: Vec<String> = SettingsDraft::from_dotenv(text.expose_secret())
             .texts()
@@ -89,11 +97,21 @@ impl Api {
                 (key.clone(), change)
             })
             .collect();
-        Ok(EnvPreview { changes, ignored, problems })
+        Ok(EnvPreview { changes, ignored, problems, findings })
     }
 
     pub(super) async fn save_env(&self, EnvText { text }: EnvText) -> Answer<Saved> {
-        self.save(&self.read_env_text(&text).0).await
+        let import = self.read_import(&text).await?;
+        self.save(&import.typed).await
+    }
+
+    /// A manifest is JSON, and no `.env` file begins like it.
+    async fn read_import(&self, text: &SecretString) -> Answer<Import> {
+        if text.expose_secret().trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+            return self.read_manifest(text.expose_secret()).await;
+        }
+        let (typed, ignored) = self.read_env_text(text);
+        Ok(Import { typed, ignored, findings: Vec::new() })
     }
 
     /// What a `.env` file sets, and the names in it that set nothing here.

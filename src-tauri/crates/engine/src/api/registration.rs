@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use entra::create::{Created, Made, Maker, NotCreated, Owner, PLAN, Progress, Stop, Trouble, Undone};
+use entra::manifest::Manifest;
 use entra::registration::{Accounts, Form, NAME, Registration};
 use model::ids::random_text;
 use model::scope::ScopeSet;
@@ -14,6 +15,8 @@ use tokio::sync::Notify;
 use ts_rs::TS;
 use url::Url;
 
+use super::claims::Finding;
+use super::desk::Import;
 use super::requests::Empty;
 use super::{Api, ApiError, ErrorCode, check};
 use crate::creating::Left;
@@ -241,6 +244,40 @@ impl Api {
         }
         self.0.tell_creation(Creation::Idle);
         Ok(Creation::Idle)
+    }
+
+    /// The settings that follow from an exported manifest, and what a sign-in would stumble over in it.
+    pub(super) async fn read_manifest(&self, text: &str) -> Answer<Import> {
+        let manifest = Manifest::read(text).map_err(|error| ApiError::Refused {
+            code: ErrorCode::BadRequest,
+            message: error.to_string(),
+            hint: "export it under App registrations > your app > Manifest > Download".to_owned(),
+        })?;
+        let wanted = self.wanted(SettingsDraft::default(), None, false).await?;
+        let mut typed = BTreeMap::new();
+        let mut set = |key: &str, text: &str| typed.insert(key.to_owned(), SecretString::from(text));
+        set("entra.client_id", &manifest.client_id);
+        if let Some(tenant) = &manifest.tenant {
+            set("entra.tenant", tenant);
+        }
+        let usual = format!("api://{}", manifest.client_id);
+        match manifest.identifier_uris.iter().find(|uri| **uri == usual).or(manifest.identifier_uris.first())
+        {
+            Some(uri) if *uri != usual => set("entra.identifier_uri", uri),
+            _ => set("entra.identifier_uri", ""),
+        };
+        // A single scope of another name is the one that is meant.
+        let mut scopes = wanted.scopes;
+        if let [only] = manifest.scopes.as_slice()
+            && !scopes.iter().any(|scope| manifest.scopes.contains(scope))
+        {
+            set("entra.required_scopes", only);
+            scopes = vec![only.clone()];
+        }
+        let findings = manifest.findings(&wanted.redirect_uris, &scopes).into_iter();
+        let findings =
+            findings.map(|found| Finding { ok: false, text: found.what, hint: Some(found.hint) }).collect();
+        Ok(Import { typed, ignored: Vec::new(), findings })
     }
 
     /// As the settings have it, with what was typed over them. Whether the rest of Entra's settings is there does not

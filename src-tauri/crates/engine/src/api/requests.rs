@@ -86,7 +86,7 @@ pub struct SettingsChange {
 #[derive(Debug, Clone, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct EnvText {
-    /// The text of a `.env` file, secrets and all.
+    /// The text of a `.env` file, secrets and all, or the exported manifest of an app registration.
     #[ts(type = "string")]
     pub text: Secret,
 }

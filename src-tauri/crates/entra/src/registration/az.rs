@@ -91,7 +91,7 @@ secret=$(az ad app credential reset --id \"$client\" --append --years 1 --displa
 tenant=$(az account show --query tenantId --output tsv)
 finished=yes
 
-echo 'Done. Paste these lines into Import .env; the secret is shown only this time:' >&2
+echo 'Done. Paste these lines into Import on the Entra page; the secret is shown only this time:' >&2
 "
     );
     out.push_str(&lines(registration));

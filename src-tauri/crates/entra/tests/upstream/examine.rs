@@ -54,3 +54,31 @@ async fn a_changed_token_is_told_from_one_that_cannot_be_checked_now() {
     let (_, findings) = examined(&rig, &claims).await;
     assert!(wrong(&findings)[0].starts_with("its signature could not be checked"), "{findings:?}");
 }
+
+/// What is not as it should be, by what is said of it.
+async fn amiss(rig: &Rig, changes: &Value) -> Vec<String> {
+    let claims = but(rig.access(), changes).as_object().unwrap().clone();
+    let steps = rig.entra().compare(&claims).await;
+    assert!(steps.iter().all(|step| step.about == "token"), "{steps:#?}");
+    steps.into_iter().filter(|step| step.outcome != entra::Outcome::Passed).map(|step| step.what).collect()
+}
+
+#[tokio::test]
+async fn the_last_token_is_held_against_the_settings_whenever_it_was_given() {
+    let rig = Rig::start().await;
+    assert_eq!(amiss(&rig, &json!({})).await, [""; 0]);
+    assert_eq!(
+        amiss(&rig, &json!({ "exp": NOW - 90_000, "nbf": NOW - 99_000 })).await,
+        [""; 0],
+        "it may be over"
+    );
+    let scope = amiss(&rig, &json!({ "scp": "write" })).await;
+    assert!(scope.len() == 1 && scope[0].contains("`read`"), "{scope:?}");
+    assert_eq!(amiss(&rig, &json!({ "aud": "api://somebody-else" })).await.len(), 1);
+    assert!(!amiss(&rig, &json!({ "tid": OTHER_TENANT })).await.is_empty());
+    let told = rig.entra().compare(rig.access().as_object().unwrap()).await;
+    assert_eq!(told.last().unwrap().what, "it is a member's, with no groups and one app role");
+    let claims = but(rig.access(), &json!({ "acct": 1, "hasgroups": true, "roles": null }));
+    let told = rig.entra().compare(claims.as_object().unwrap()).await;
+    assert_eq!(told.last().unwrap().what, "it is a guest's, with more groups than it lists and no app roles");
+}

@@ -36,7 +36,7 @@ async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
     let http = http_client_for(&settings.authority).unwrap();
     let entra = Entra::new(settings, http.clone(), rig.clock.clone());
     let checked = entra.check(&[CALLBACK.to_owned()]).await;
-    assert!(checked.iter().all(|step| step.outcome == entra::Outcome::Passed), "{checked:#?}");
+    assert!(checked.iter().all(|step| step.outcome != entra::Outcome::Failed), "{checked:#?}");
 
     let leg = Leg {
         redirect_uri: CALLBACK.to_owned(),
