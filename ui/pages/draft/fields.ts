@@ -62,6 +62,49 @@ const ENTRA = {
   },
 } as const satisfies Record<string, FieldWords>;
 
+const SIGN_IN_PAGE = {
+  'access.prompt': {
+    label: 'When people are asked',
+    hint: 'Entra lets people through whom it knows already. It can be told to ask all the same.',
+    options: [
+      { value: 'as-needed', label: 'Only where Entra has to' },
+      { value: 'select-account', label: 'Always which account' },
+      { value: 'login', label: 'Always for credentials' },
+    ],
+  },
+  'access.domain_hint': {
+    label: 'Domain hint',
+    hint: 'A domain of yours. People are taken to its own sign-in page without typing their account first.',
+    placeholder: 'contoso.com',
+    mono: true,
+  },
+} as const satisfies Record<string, FieldWords>;
+
+const ACCESS = {
+  'access.people': {
+    label: 'People',
+    hint: 'Object IDs, or user names of members, separated by spaces. Someone of another directory: its ID, a slash, the object ID.',
+    placeholder: 'Everybody of an allowed tenant',
+    mono: true,
+  },
+  'access.groups': {
+    label: 'Groups',
+    hint: 'Object IDs of groups. Members may sign in, also by way of a group in the group.',
+    placeholder: 'None',
+    mono: true,
+  },
+  'access.roles': {
+    label: 'App roles',
+    hint: 'Values of app roles. Whoever is assigned one may sign in.',
+    placeholder: 'None',
+    mono: true,
+  },
+  'access.guests': {
+    label: 'Guests of the directory',
+    hint: 'Off: no guest may sign in, even if a list has them.',
+  },
+} as const satisfies Record<string, FieldWords>;
+
 const PRACTICE = {
   'practice.listen': {
     label: 'Address of the practice tenant',
@@ -204,7 +247,7 @@ const STORAGE = {
   },
 } as const satisfies Record<string, FieldWords>;
 
-export const FIELDS = { ...ENTRA, ...PRACTICE, ...SERVER, ...TUNNEL, ...STORAGE } as const satisfies Record<string, FieldWords>;
+export const FIELDS = { ...ENTRA, ...SIGN_IN_PAGE, ...ACCESS, ...PRACTICE, ...SERVER, ...TUNNEL, ...STORAGE } as const satisfies Record<string, FieldWords>;
 export type FieldKey = keyof typeof FIELDS;
 
 /** Those of one configured client, `client.<n>.` and one of these. */
@@ -249,7 +292,7 @@ export const isClientRule = (key: string): boolean => (CLIENT_RULES as readonly 
 export const isTunnel = (key: string): boolean => key.startsWith('tunnel.');
 
 /** Of the Entra page; everything else is at home in Settings. */
-export const isEntra = (key: string): boolean => key.startsWith('entra.') || key.startsWith('practice.');
+export const isEntra = (key: string): boolean => ['entra.', 'access.', 'practice.'].some((section) => key.startsWith(section));
 
 export function wordsOf(key: string, doc = ''): FieldWords {
   if (Object.hasOwn(FIELDS, key)) return FIELDS[key as FieldKey];

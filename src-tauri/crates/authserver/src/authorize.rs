@@ -137,6 +137,7 @@ async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Clien
         redirect_uri,
         redirect_uri_given: given.is_some(),
         scope: flow.granted_scope(params.get("scope")),
+        claims: flow.challenges.get(&client.id),
         state,
         challenge,
         resource,

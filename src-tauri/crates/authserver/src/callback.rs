@@ -9,7 +9,7 @@ use model::grant::{Closed, Grant, Stage};
 use model::ids::{GrantId, TokenHash};
 use model::origin::Site;
 use model::ports::{StoreError, Swap};
-use model::upstream::{SignedIn, UpstreamError};
+use model::upstream::{Effect, Refusal as UpstreamRefusal, SignedIn, UpstreamError};
 use model::{ExposeSecret as _, Secret};
 
 use crate::authorize::ClientAnswer;
@@ -96,10 +96,36 @@ async fn receive(
     let code = params.get("code").map(Secret::from).ok_or(CallbackError::Empty)?;
     let signed_in = match flow.upstream.redeem(code, &flow.leg(&grant)).await {
         Ok(signed_in) => signed_in,
+        Err(UpstreamError::Refused(refusal)) if refusal.claims.is_some() && grant.claims.is_none() => {
+            return step_up(flow, *grant, *refusal).await;
+        }
         Err(error) => return Err(CallbackError::Upstream(grant, error)),
     };
     let grant = approve(flow, site, headers, *grant, signed_in).await?;
     Ok(answer(flow, &grant))
+}
+
+/// Sends the browser back to the provider with what it asked for on top, such as a second factor. Once: whoever comes
+/// back without it is refused.
+async fn step_up(flow: &Flow, mut grant: Grant, refusal: UpstreamRefusal) -> Result<Response, CallbackError> {
+    let claims = refusal.claims.clone().unwrap_or_default();
+    flow.event(about_grant(&grant), EventKind::UpstreamRefused { refusal });
+    loop {
+        let next = grant.challenged(&claims).map_err(|_| CallbackError::Finished)?;
+        if flow.store.advance_grant(&next).await? == Swap::Done {
+            grant = next;
+            break;
+        }
+        // A consent page was rendered meanwhile.
+        grant = flow.store.lookup_grant(&next.id).await?.ok_or(CallbackError::Finished)?;
+    }
+    match flow.upstream.authorize_url(&flow.leg(&grant)).await {
+        Ok(url) => {
+            flow.event(about_grant(&grant), EventKind::SentToUpstream);
+            Ok(pages::to_client(&url))
+        }
+        Err(error) => Err(CallbackError::Upstream(Box::new(grant), error)),
+    }
 }
 
 fn answer(flow: &Flow, grant: &Grant) -> Response {
@@ -136,7 +162,7 @@ async fn approve(
     mut grant: Grant,
     signed_in: SignedIn,
 ) -> Result<Grant, CallbackError> {
-    let SignedIn { person, issuer, tokens } = signed_in;
+    let SignedIn { person, issuer, tokens, .. } = signed_in;
     let code = TokenHash::of(flow.code(&grant.id).expose_secret());
     let sealed = flow.seal(Shared::grant_place(&grant.id), &tokens.to_plain_json());
     let now = flow.now();
@@ -187,12 +213,17 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
         CallbackError::Store(store) => return pages::trouble(flow, store),
         CallbackError::NotKept(store) => return pages::not_kept(flow, store),
         CallbackError::Cancelled(grant) => {
-            close(flow, grant, Closed::Declined, EventKind::ConsentDeclined).await;
+            close(flow, grant, Closed::Declined, about_grant(grant), EventKind::ConsentDeclined).await;
             return ClientAnswer::of(grant).error("access_denied", "the person cancelled the sign-in");
         }
         CallbackError::Upstream(grant, UpstreamError::Refused(refusal)) => {
             let event = EventKind::UpstreamRefused { refusal: (**refusal).clone() };
-            close(flow, grant, Closed::UpstreamRefused, event).await;
+            let why = match refusal.effect {
+                Effect::Barred => Closed::NotAllowed,
+                Effect::Ends | Effect::SignIn | Effect::SetUp => Closed::UpstreamRefused,
+            };
+            let about = About { person: refusal.person.as_deref().cloned(), ..about_grant(grant) };
+            close(flow, grant, why, about, event).await;
             let back = ClientAnswer::of(grant).error_url("access_denied", &refusal.what);
             return pages::upstream_refused(flow, refusal, Some(&back));
         }
@@ -229,8 +260,8 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
 }
 
 /// Closes the grant if it still waits. A failure to write is logged and changes nothing: the grant runs out by itself.
-async fn close(flow: &Flow, grant: &Grant, why: Closed, event: EventKind) {
-    flow.event(about_grant(grant), event);
+async fn close(flow: &Flow, grant: &Grant, why: Closed, about: About, event: EventKind) {
+    flow.event(about, event);
     let mut grant = grant.clone();
     while let Ok(closed) = grant.closed(why, flow.now()) {
         let newer = match flow.store.advance_grant(&closed).await {

@@ -9,7 +9,7 @@ use model::caller::Caller;
 use model::client::Client;
 use model::event::{About, AuthEvent, EventKind};
 use model::grant::Grant;
-use model::ids::{CredentialKind, GrantId, SessionId, TokenHash};
+use model::ids::{ClientId, CredentialKind, GrantId, SessionId, TokenHash};
 use model::keys::{MasterKey, NotOpened, Place, Purpose, Sealed, Sealer};
 use model::origin::{Origin, Origins, Site};
 use model::ports::{Clock, Entropy, EventSink, Store, StoreError};
@@ -18,16 +18,21 @@ use model::session::Session;
 use model::settings::{ClientRules, SignInFrom};
 use model::time::Timestamp;
 use model::upstream::{Leg, Upstream, UpstreamTokens};
+use moka::sync::Cache;
 use serde_json::{Map, Value};
 use tokio_util::task::TaskTracker;
 
 use crate::access_token::{Claims, Mint};
 use crate::attempts::Attempts;
 use crate::documents::Documents;
+use crate::profiles::Known;
 use crate::sessions::Sessions;
 
 /// Between two tries to write down what cannot be had a second time. The store itself waits before it says no.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
+/// How long a person may take to come back after a claims challenge.
+const CHALLENGE_LASTS: Duration = Duration::from_secs(24 * 3600);
 
 /// The parts the authorization server is composed of.
 pub struct Parts {
@@ -71,6 +76,9 @@ pub struct Shared {
     pub(crate) mint: Mint,
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
+    pub(crate) profiles: Known,
+    /// What the identity provider wants the next sign-in of a client to answer. Forgetting it costs a second trip there.
+    pub(crate) challenges: Cache<ClientId, String>,
     /// What is to be carried to its end.
     tasks: TaskTracker,
     pub(crate) policy: Policy,
@@ -81,6 +89,8 @@ impl Flow {
         let Parts { clock, entropy, store, upstream, events, documents, master } = parts;
         Self(Arc::new(Shared {
             sessions: Sessions::default(),
+            profiles: Known::default(),
+            challenges: Cache::builder().max_capacity(2_000).time_to_live(CHALLENGE_LASTS).build(),
             tasks: TaskTracker::new(),
             sealer: Sealer::new(&master),
             mint: Mint::new(&master),
@@ -151,6 +161,8 @@ impl Shared {
             state: self.state(&grant.id),
             nonce: self.leg_secret("nonce", &grant.id),
             verifier: self.leg_secret("verifier", &grant.id).into(),
+            more: ScopeSet::default(),
+            claims: grant.claims.clone(),
         }
     }
 

@@ -20,6 +20,7 @@ pub mod flow;
 mod metadata;
 mod pages;
 mod params;
+mod profiles;
 mod register;
 mod remedies;
 mod revoke;

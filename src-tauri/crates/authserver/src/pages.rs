@@ -13,7 +13,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::ports::StoreError;
-use model::upstream::Fixer;
+use model::upstream::{Effect, Fixer};
 
 use crate::flow::Flow;
 use crate::site::Here;
@@ -98,7 +98,10 @@ pub(crate) fn upstream_refused(
 ) -> Response {
     let code = refusal.code.map(|code| format!("AADSTS{code}"));
     let page = Refusal {
-        title: "The sign-in was refused",
+        title: match refusal.effect {
+            Effect::Barred => "This account may not sign in here",
+            Effect::Ends | Effect::SignIn | Effect::SetUp => "The sign-in was refused",
+        },
         what: &sentence(&refusal.what),
         hint: &sentence(&refusal.hint),
         fixer: Some(match refusal.fixer {

@@ -155,7 +155,7 @@ impl Running {
         world: World,
         lasting: &Lasting,
     ) -> Result<Self, StartError> {
-        let Settings { server, identity, storage, clients, client_rules, tunnel: _ } = settings;
+        let Settings { server, identity, access, storage, clients, client_rules, tunnel: _ } = settings;
         let listeners = bind(server.listen, "--listen").await?;
         let port = listeners.port().map_err(|source| StartError::Listen {
             address: server.listen,
@@ -171,7 +171,7 @@ impl Running {
         let fetch = SafeFetch::new(server.documents_from_loopback, world.names).map_err(|error| {
             StartError::Http { what: "client metadata documents", detail: error.to_string() }
         })?;
-        let entra = Arc::new(upstream.entra);
+        let entra = Arc::new(upstream.entra.admitting(access));
         let parts = Parts {
             documents: Documents::new(Arc::new(fetch), world.clock.clone()),
             clock: world.clock,
@@ -182,11 +182,7 @@ impl Running {
             master,
         };
         let (mcp_url, public) = (origins.local().mcp_url(), origins.public());
-        let tools = mcp::McpConfig {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            scopes: upstream.scopes.clone(),
-            clock: parts.clock.clone(),
-        };
+        let (clock, scopes) = (parts.clock.clone(), upstream.scopes.clone());
         let policy = Policy {
             origins,
             sign_in: server.sign_in,
@@ -198,6 +194,12 @@ impl Running {
             notice: upstream.notice,
         };
         let flow = Flow::new(parts, policy);
+        let tools = mcp::McpConfig {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            scopes,
+            clock: clock.clone(),
+            profiles: Arc::new(flow.clone()),
+        };
         let app = authserver::router(&flow, mcp::router(&tools));
 
         let (tasks, stop, stop_writer) =

@@ -8,6 +8,8 @@ use std::time::Duration;
 use ::http::StatusCode;
 use ::http::header::{DATE, LOCATION};
 use model::Secret;
+use model::access::Access;
+use model::scope::ScopeSet;
 use model::time::Timestamp;
 use model::upstream::{Leg, Refusal, UpstreamError};
 use url::Url;
@@ -138,7 +140,7 @@ impl Entra {
         const ABOUT: &str = "redirect_uri";
         let url = self
             .wire(metadata)
-            .authorize_url(&nobodys(redirect_uri))
+            .authorize_url(&nobodys(redirect_uri), &Access::default())
             .ok()
             .and_then(|url| Url::parse(&url).ok());
         let Some(mut url) = url else {
@@ -225,6 +227,8 @@ fn nobodys(redirect_uri: &str) -> Leg {
         state: "check".to_owned(),
         nonce: "check".to_owned(),
         verifier: Secret::from("a-verifier-of-a-sign-in-that-nobody-ever-began"),
+        more: ScopeSet::default(),
+        claims: None,
     }
 }
 

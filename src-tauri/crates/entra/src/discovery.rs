@@ -53,7 +53,7 @@ struct Document {
     token_endpoint: Url,
     jwks_uri: Url,
     device_authorization_endpoint: Option<Url>,
-    /// Entra's own: a host, without a scheme.
+    /// Entra's own: a host, without a scheme; each cloud has a Graph of its own.
     msgraph_host: Option<String>,
 }
 
@@ -116,7 +116,7 @@ fn read(
 ) -> Result<Metadata, UpstreamError> {
     let document: Document = serde_json::from_slice(body)
         .map_err(|_| unavailable("its metadata (openid-configuration) cannot be read"))?;
-    let graph = graph(&document, &settings.authority);
+    let graph = document.msgraph_host.as_deref().and_then(|host| graph_at(&settings.authority, host));
     let endpoints = [&document.authorization_endpoint, &document.token_endpoint, &document.jwks_uri];
     let endpoints = endpoints.into_iter().chain(&document.device_authorization_endpoint).chain(&graph);
     if let Some(endpoint) = endpoints.into_iter().find(|endpoint| !is_safe(endpoint)) {
@@ -151,9 +151,10 @@ fn read(
     })
 }
 
-fn graph(document: &Document, authority: &Url) -> Option<Url> {
-    let host = document.msgraph_host.as_deref()?;
-    Url::parse(&format!("{}://{host}", authority.scheme())).ok().filter(Url::has_host)
+/// Graph is reached the way the authority is.
+fn graph_at(authority: &Url, host: &str) -> Option<Url> {
+    let url = Url::parse(&format!("{}://{host}", authority.scheme())).ok()?;
+    (is_safe(&url) && is_loopback(&url) == is_loopback(authority)).then_some(url)
 }
 
 fn get(url: Url) -> reqwest::Request {

@@ -36,11 +36,29 @@ pub(crate) enum Fault {
     Disagree(&'static str),
     /// A directory that may not sign in.
     Tenant(String),
+    /// Nobody our rules let in.
+    Barred(Barred),
     /// Short name of a required scope that the access token lacks.
     Scope(String),
     /// A refresh brought tokens of somebody else.
     AnotherPerson,
     NoRefreshToken,
+}
+
+/// Why somebody with good tokens may not come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Barred {
+    Guest,
+    /// On none of the lists there are.
+    NotListed {
+        /// The person's object id, which is what a list names people by.
+        object: String,
+        people: bool,
+        groups: bool,
+        roles: Vec<String>,
+    },
+    /// Only a group could let them in, and nobody says which groups they are in. AADSTS number, if there is one.
+    GroupsUnknown(Option<u32>),
 }
 
 /// Why an answer did not become a sign-in: the provider, or our rules.
@@ -89,6 +107,9 @@ impl Fault {
             Self::Nonce => "nonce",
             Self::Disagree(_) => "tokens_disagree",
             Self::Tenant(_) => "tenant",
+            Self::Barred(Barred::Guest) => "guest",
+            Self::Barred(Barred::NotListed { .. }) => "not_listed",
+            Self::Barred(Barred::GroupsUnknown(_)) => "groups_unknown",
             Self::Scope(_) => "scope",
             Self::AnotherPerson => "another_person",
             Self::NoRefreshToken => "no_refresh_token",
@@ -99,7 +120,10 @@ impl Fault {
     pub(crate) fn refusal(&self, link: impl FnOnce(Page) -> Option<String>) -> Refusal {
         let (fixer, effect, page) = self.consequence();
         Refusal {
-            code: None,
+            code: match self {
+                Self::Barred(Barred::GroupsUnknown(code)) => *code,
+                _ => None,
+            },
             error: "access_denied".into(),
             what: self.what(),
             fixer,
@@ -107,6 +131,8 @@ impl Fault {
             link: page.and_then(link),
             trace: None,
             effect,
+            claims: None,
+            person: None,
         }
     }
 
@@ -148,6 +174,7 @@ impl Fault {
             Self::Nonce => "The answer belongs to another sign-in than the one that was started.".into(),
             Self::Disagree(claim) => format!("The two tokens of the answer disagree about `{claim}`."),
             Self::Tenant(tenant) => format!("This account's directory (`{tenant}`) is not allowed here."),
+            Self::Barred(barred) => barred.what(),
             Self::Scope(scope) => format!("The access token lacks the required scope `{scope}`."),
             Self::AnotherPerson => "The refreshed tokens belong to another person.".into(),
             Self::NoRefreshToken => {
@@ -189,6 +216,7 @@ impl Fault {
                  settings."
                     .into()
             }
+            Self::Barred(barred) => barred.hint(),
             Self::Scope(scope) => format!(
                 "Add a scope `{scope}` under App registrations > your app > Expose an API, then connect again and \
                  consent to it."
@@ -203,7 +231,9 @@ impl Fault {
     const fn consequence(&self) -> (Fixer, Effect, Option<Page>) {
         match self {
             Self::Nonce | Self::Disagree(_) | Self::NoRefreshToken => (Fixer::Person, Effect::SignIn, None),
-            Self::Tenant(_) | Self::AnotherPerson => (Fixer::Person, Effect::Ends, None),
+            Self::AnotherPerson => (Fixer::Person, Effect::Ends, None),
+            Self::Tenant(_) => (Fixer::Operator, Effect::Barred, None),
+            Self::Barred(barred) => barred.consequence(),
             Self::Scope(_)
             | Self::Audience(..)
             | Self::Missing(Which::Access, _)
@@ -221,6 +251,81 @@ impl Fault {
             | Self::Expired(..)
             | Self::NotYet(..) => (Fixer::Operator, Effect::SetUp, None),
         }
+    }
+}
+
+// === impl Barred ===
+
+impl Barred {
+    fn what(&self) -> String {
+        match self {
+            Self::Guest => "Guests of the directory may not sign in here, and this account is one.".into(),
+            Self::NotListed { people, groups, roles, .. } => {
+                let lists = [
+                    people.then(|| "on the list of people".to_owned()),
+                    groups.then(|| "in one of the listed groups".to_owned()),
+                    (!roles.is_empty()).then(|| format!("assigned {}", role(roles))),
+                ];
+                format!(
+                    "Only listed accounts may sign in here, and this one is not {}.",
+                    lists.into_iter().flatten().collect::<Vec<_>>().join(", nor ")
+                )
+            }
+            Self::GroupsUnknown(_) => {
+                "Who may sign in here depends on groups, and nobody tells this server which of them the account is in."
+                    .into()
+            }
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::Guest => {
+                "Sign in with an account of the directory itself, or ask whoever runs this server to let \
+                            guests in under Entra > Who may sign in."
+                    .into()
+            }
+            Self::NotListed { object, people, groups, roles } => {
+                let steps = [
+                    people.then(|| {
+                        format!(
+                            "whoever runs this server to add the account (object id `{object}`) under Entra > Who may \
+                             sign in"
+                        )
+                    }),
+                    groups.then(|| "an owner of a listed group to add the account to it".to_owned()),
+                    (!roles.is_empty()).then(|| {
+                        format!(
+                            "an administrator to assign {} under Enterprise applications > this app > Users and groups",
+                            role(roles)
+                        )
+                    }),
+                ];
+                format!(
+                    "Ask {}, then connect again.",
+                    steps.into_iter().flatten().collect::<Vec<_>>().join(", or ")
+                )
+            }
+            Self::GroupsUnknown(_) => format!(
+                "{}, or let tokens carry groups under Token configuration > Add groups claim, then connect again.",
+                crate::graph::GRANT_IT
+            ),
+        }
+    }
+
+    const fn consequence(&self) -> (Fixer, Effect, Option<Page>) {
+        match self {
+            Self::Guest | Self::NotListed { people: true, .. } => (Fixer::Operator, Effect::Barred, None),
+            Self::NotListed { people: false, .. } => (Fixer::TenantAdmin, Effect::Barred, None),
+            Self::GroupsUnknown(_) => (Fixer::TenantAdmin, Effect::SetUp, Some(Page::App("CallAnAPI"))),
+        }
+    }
+}
+
+fn role(roles: &[String]) -> String {
+    match roles {
+        [one] => format!("the app role `{one}`"),
+        several => format!("one of the app roles `{}`", several.join("`, `")),
     }
 }
 

@@ -5,11 +5,13 @@
 //! caches of public documents.
 
 pub mod aadsts;
+mod access;
 mod check;
 pub mod create;
 mod discovery;
 mod examine;
 mod fault;
+mod graph;
 mod held;
 mod http;
 mod issuer;
@@ -17,6 +19,7 @@ mod jwt;
 mod keys;
 pub mod manifest;
 mod person;
+mod profile;
 mod refusal;
 pub mod registration;
 mod rules;

@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use ::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
 use serde::Deserialize;
 
@@ -15,6 +17,9 @@ use crate::http::{Answer, retry_after};
 /// Longest piece of foreign text in a refusal.
 const LONGEST_TEXT: usize = 300;
 
+/// Longest claims challenge kept, in bytes; it becomes part of a URL.
+const LONGEST_CLAIMS: usize = 1500;
+
 /// Tells refusals for one app registration, so that links lead to its own blades.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusals<'a> {
@@ -23,7 +28,7 @@ pub(crate) struct Refusals<'a> {
     pub(crate) authority: &'a str,
 }
 
-/// RFC 6749 section 5.2, with Entra's additions. `suberror` and `claims` say nothing the number does not.
+/// RFC 6749 section 5.2, with Entra's additions. `suberror` says nothing the number does not.
 #[derive(Deserialize)]
 struct ErrorBody {
     error: String,
@@ -34,6 +39,8 @@ struct ErrorBody {
     trace_id: Option<String>,
     correlation_id: Option<String>,
     timestamp: Option<String>,
+    /// Claims challenge, as JSON in a string.
+    claims: Option<String>,
 }
 
 impl Refusals<'_> {
@@ -63,6 +70,9 @@ impl Refusals<'_> {
             [("trace", &body.trace_id), ("correlation", &body.correlation_id), ("at", &body.timestamp)];
         let named = named.map(|(name, value)| value.as_deref().map(|value| (name, value.to_owned())));
         refusal.trace = join_trace(named).or(refusal.trace);
+        // Where the person cannot help, neither can asking them for more.
+        refusal.claims =
+            body.claims.as_deref().filter(|_| refusal.effect == Effect::SignIn).and_then(claims_of);
         UpstreamError::Refused(Box::new(refusal))
     }
 
@@ -86,6 +96,8 @@ impl Refusals<'_> {
             link: self.blade(Page::App("Overview")),
             trace: None,
             effect: Effect::SetUp,
+            claims: None,
+            person: None,
         }))
     }
 
@@ -102,18 +114,46 @@ impl Refusals<'_> {
                 link: Some(entry.page.url(entry.code, self.client_id, aadsts::portal(self.authority))),
                 trace,
                 effect: entry.effect,
+                claims: None,
+                person: None,
             };
         }
         let (fixer, effect, hint) = by_error(&error);
         let said = first_sentence(description);
         let what = if said.is_empty() { format!("the identity provider answered `{error}`") } else { said };
-        Refusal { code, what, fixer, hint: hint.into(), link: code.map(aadsts::lookup), trace, effect, error }
+        Refusal {
+            code,
+            what,
+            fixer,
+            hint: hint.into(),
+            link: code.map(aadsts::lookup),
+            trace,
+            effect,
+            error,
+            claims: None,
+            person: None,
+        }
     }
 
     fn blade(self, page: Page) -> Option<String> {
         let portal = aadsts::portal(self.authority)?;
         Some(page.url(0, self.client_id, Some(portal)))
     }
+}
+
+/// A claims challenge as the next authorize request carries it: a JSON object (OpenID Connect Core section 5.5) of
+/// reasonable length.
+fn claims_of(text: &str) -> Option<Box<str>> {
+    let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok()?;
+    let claims = serde_json::to_string(&object).ok()?;
+    (claims.len() <= LONGEST_CLAIMS).then(|| claims.into())
+}
+
+/// The same out of a `WWW-Authenticate` header, where it is in base64.
+pub(crate) fn claims_of_challenge(encoded: &str) -> Option<Box<str>> {
+    let bare = encoded.trim_end_matches('=');
+    let plain = STANDARD_NO_PAD.decode(bare).or_else(|_| URL_SAFE_NO_PAD.decode(bare)).ok()?;
+    claims_of(str::from_utf8(&plain).ok()?)
 }
 
 /// An error status without an OAuth error in it comes from something in between.

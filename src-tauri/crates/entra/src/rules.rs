@@ -219,7 +219,7 @@ fn audiences(claims: &Claims) -> Vec<&str> {
 }
 
 /// `scp` of Entra, or `scope` (RFC 9068 section 2.2.3), as text or as a list.
-fn granted(claims: &Claims) -> Vec<&str> {
+pub(crate) fn granted(claims: &Claims) -> Vec<&str> {
     match claims.get("scp").or_else(|| claims.get("scope")) {
         Some(Value::String(text)) => text.split_ascii_whitespace().collect(),
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),

@@ -3,21 +3,21 @@
 //! An access token is for one API: scopes of another may ride on authorize, for consent, and nowhere else
 //! (AADSTS28000).
 
-use model::scope::OIDC_SCOPES;
+use model::scope::{OIDC_SCOPES, Scope, ScopeSet};
 use model::settings::EntraSettings;
 
-/// For the token endpoint: the required scopes, qualified, then those of OpenID Connect. Never without
-/// `offline_access`, or people sign in every hour.
-pub(crate) fn for_tokens(settings: &EntraSettings) -> Vec<String> {
-    let required = settings.required_scopes.iter().filter(|scope| !scope.is_oidc());
-    let qualified = required.map(|scope| qualified(settings, scope.as_str()));
+/// For the token endpoint: the required scopes and `more` of the same API, qualified, then those of OpenID Connect.
+/// Never without `offline_access`, or people sign in every hour.
+pub(crate) fn for_tokens(settings: &EntraSettings, more: &ScopeSet) -> Vec<String> {
+    let own = settings.required_scopes.iter().chain(more.iter()).filter(|scope| !scope.is_oidc());
+    let qualified = own.map(|scope| qualified(settings, scope.as_str()));
     distinct(qualified.chain(OIDC_SCOPES.map(str::to_owned)))
 }
 
 /// For the authorization endpoint: the same and the extra ones.
-pub(crate) fn for_authorize(settings: &EntraSettings) -> Vec<String> {
+pub(crate) fn for_authorize(settings: &EntraSettings, more: &ScopeSet) -> Vec<String> {
     let extra = settings.extra_authorize_scopes.iter().map(|scope| scope.as_str().to_owned());
-    distinct(for_tokens(settings).into_iter().chain(extra))
+    distinct(for_tokens(settings, more).into_iter().chain(extra))
 }
 
 /// Short names that must be in `scp`. Scopes of OpenID Connect never are.
@@ -27,6 +27,12 @@ pub(crate) fn to_be_found(settings: &EntraSettings) -> impl Iterator<Item = &str
         .iter()
         .filter(|scope| !scope.is_oidc())
         .map(move |scope| short(&settings.identifier_uri, scope.as_str()))
+}
+
+/// Of the scopes asked for beyond the required ones, those that were granted.
+pub(crate) fn among(settings: &EntraSettings, more: &ScopeSet, granted: &[&str]) -> ScopeSet {
+    let is_granted = |scope: &&Scope| granted.contains(&short(&settings.identifier_uri, scope.as_str()));
+    more.iter().filter(is_granted).cloned().collect()
 }
 
 /// `read` becomes `{identifier_uri}/read`; what is qualified, or belongs to a server without an API, stays.
@@ -61,10 +67,13 @@ fn distinct(scopes: impl Iterator<Item = String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use model::scope::ScopeSet;
     use url::Url;
 
     use super::*;
+
+    fn none() -> ScopeSet {
+        ScopeSet::default()
+    }
 
     fn settings(identifier_uri: &str, required: &str, extra: &str) -> EntraSettings {
         EntraSettings {
@@ -83,18 +92,32 @@ mod tests {
     fn short_names_are_qualified_and_nothing_else_is() {
         let set = settings("api://app-1", "read openid api://app-1/write Mail.Read", "");
         assert_eq!(
-            for_tokens(&set).join(" "),
+            for_tokens(&set, &none()).join(" "),
             "api://app-1/read api://app-1/write api://app-1/Mail.Read openid profile email offline_access"
         );
         assert_eq!(to_be_found(&set).collect::<Vec<_>>(), ["read", "write", "Mail.Read"]);
     }
 
     #[test]
+    fn a_step_up_asks_for_more_of_the_same_api() {
+        let set = settings("api://app-1", "read", "");
+        assert_eq!(
+            for_tokens(&set, &ScopeSet::parse_lenient("write read offline_access")).join(" "),
+            "api://app-1/read api://app-1/write openid profile email offline_access"
+        );
+        let (granted, asked) = (["read", "write"], ScopeSet::parse_lenient("write admin"));
+        assert_eq!(among(&set, &asked, &granted).to_string(), "write");
+    }
+
+    #[test]
     fn scopes_of_another_api_ride_on_authorize_only() {
         let set = settings("api://app-1/", "read", "https://graph.microsoft.com/User.Read openid");
-        assert_eq!(for_tokens(&set).join(" "), "api://app-1/read openid profile email offline_access");
         assert_eq!(
-            for_authorize(&set).join(" "),
+            for_tokens(&set, &none()).join(" "),
+            "api://app-1/read openid profile email offline_access"
+        );
+        assert_eq!(
+            for_authorize(&set, &none()).join(" "),
             "api://app-1/read openid profile email offline_access https://graph.microsoft.com/User.Read"
         );
     }
@@ -102,7 +125,7 @@ mod tests {
     #[test]
     fn a_server_without_an_api_gets_scopes_as_they_are() {
         let set = settings("", "read", "");
-        assert_eq!(for_tokens(&set).join(" "), "read openid profile email offline_access");
+        assert_eq!(for_tokens(&set, &none()).join(" "), "read openid profile email offline_access");
         assert_eq!(to_be_found(&set).collect::<Vec<_>>(), ["read"]);
     }
 }

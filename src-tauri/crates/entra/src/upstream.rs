@@ -7,20 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use model::access::Access;
 use model::person::{Person, PersonId};
 use model::ports::Clock;
+use model::scope::ScopeSet;
 use model::settings::EntraSettings;
 use model::time::Timestamp;
-use model::upstream::{Leg, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
+use model::upstream::{Leg, Profile, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
 use model::{ExposeSecret as _, Secret};
 
+use crate::access::Door;
 use crate::discovery::{Discovery, Metadata};
 use crate::fault::{Fault, Trouble, Which};
 use crate::keys::{Keys, Source};
 use crate::person::person;
 use crate::refusal::Refusals;
-use crate::rules::{Claims, Provider, Rules, agree, seconds, text};
+use crate::rules::{Claims, Provider, Rules, agree, granted, seconds, text};
 use crate::wire::{Tokens, Wire};
+use crate::{profile, scopes};
 
 /// How long an access token lives if nobody says.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3600);
@@ -35,6 +39,7 @@ pub struct Entra {
     clock: Arc<dyn Clock>,
     discovery: Discovery,
     keys: Keys,
+    access: Access,
 }
 
 /// What is known of a sign-in before the answer is read.
@@ -57,7 +62,19 @@ struct Verified {
 impl Entra {
     /// `http` comes from [`http_client`](crate::http_client): time limits and no redirects are relied upon.
     pub fn new(settings: EntraSettings, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, http, clock, discovery: Discovery::new(), keys: Keys::new() }
+        Self {
+            settings,
+            http,
+            clock,
+            discovery: Discovery::new(),
+            keys: Keys::new(),
+            access: Access::default(),
+        }
+    }
+
+    /// Lets in only whom these rules let in, and asks them as these rules say.
+    pub fn admitting(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     pub(crate) fn refusals(&self) -> Refusals<'_> {
@@ -118,11 +135,46 @@ impl Entra {
         metadata: &Metadata,
         tokens: Tokens,
         before: Before<'_>,
+        more: &ScopeSet,
     ) -> Result<SignedIn, UpstreamError> {
         let verified = self.verify(metadata, &tokens, before).await.map_err(|trouble| self.told(trouble))?;
         let person = verified.person.clone();
+        self.admit(metadata, &verified, &tokens.access).await.map_err(|trouble| {
+            match self.told(trouble) {
+                UpstreamError::Refused(refusal) => UpstreamError::Refused(Box::new(Refusal {
+                    person: Some(Box::new(person.clone())),
+                    ..*refusal
+                })),
+                error @ UpstreamError::Unavailable { .. } => error,
+            }
+        })?;
         let issuer = text(&verified.access, "iss").or_else(|| text(&verified.id, "iss")).map(str::to_owned);
-        Ok(SignedIn { person, issuer, tokens: self.to_keep(tokens, verified, before) })
+        let more = self.granted(metadata, more, &verified, &tokens);
+        Ok(SignedIn { person, issuer, more, tokens: self.to_keep(tokens, verified, before) })
+    }
+
+    /// Whether who signed in may come in.
+    async fn admit(&self, metadata: &Metadata, verified: &Verified, token: &Secret) -> Result<(), Trouble> {
+        let Verified { person, id, access: claims } = verified;
+        let door = Door { access: &self.access, wire: self.wire(metadata), person, id, claims };
+        door.admit(token).await
+    }
+
+    fn granted(
+        &self,
+        metadata: &Metadata,
+        more: &ScopeSet,
+        verified: &Verified,
+        tokens: &Tokens,
+    ) -> ScopeSet {
+        match (Provider::of(&self.settings, metadata), &tokens.scope) {
+            // Silence means all that was asked for (RFC 6749 section 5.1).
+            (Provider::SignInOnly, None) => more.clone(),
+            (Provider::SignInOnly, Some(granted)) => {
+                scopes::among(&self.settings, more, &granted.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            _ => scopes::among(&self.settings, more, &granted(&verified.access)),
+        }
     }
 
     async fn verify(
@@ -211,7 +263,7 @@ impl Entra {
 impl Upstream for Entra {
     async fn authorize_url(&self, leg: &Leg) -> Result<String, UpstreamError> {
         let metadata = self.metadata().await?;
-        self.wire(&metadata).authorize_url(leg)
+        self.wire(&metadata).authorize_url(leg, &self.access)
     }
 
     async fn redeem(&self, code: Secret, leg: &Leg) -> Result<SignedIn, UpstreamError> {
@@ -219,21 +271,31 @@ impl Upstream for Entra {
         // A code can be spent once, so what its answer needs is fetched before.
         self.keys.prepare(self.source(&metadata)).await?;
         let tokens = self.wire(&metadata).redeem(code, leg).await?;
-        self.accept(&metadata, tokens, Before::Nonce(&leg.nonce)).await
+        self.accept(&metadata, tokens, Before::Nonce(&leg.nonce), &leg.more).await
     }
 
-    async fn refresh(&self, person: &PersonId, tokens: &UpstreamTokens) -> Result<SignedIn, UpstreamError> {
+    async fn refresh(
+        &self,
+        person: &PersonId,
+        tokens: &UpstreamTokens,
+        more: &ScopeSet,
+    ) -> Result<SignedIn, UpstreamError> {
         let Some(refresh_token) = &tokens.refresh_token else {
             return Err(self.told(Fault::NoRefreshToken.into()));
         };
         let metadata = self.metadata().await?;
         self.keys.prepare(self.source(&metadata)).await?;
-        let fresh = self.wire(&metadata).refresh(refresh_token).await?;
-        let signed_in = self.accept(&metadata, fresh, Before::Tokens(tokens)).await?;
+        let fresh = self.wire(&metadata).refresh(refresh_token, more).await?;
+        let signed_in = self.accept(&metadata, fresh, Before::Tokens(tokens), more).await?;
         if signed_in.person.id != *person {
             return Err(self.told(Fault::AnotherPerson.into()));
         }
         Ok(signed_in)
+    }
+
+    async fn profile(&self, tokens: &UpstreamTokens) -> Option<Profile> {
+        let metadata = self.metadata().await.ok()?;
+        profile::ask(self.wire(&metadata), tokens, self.clock.now()).await
     }
 
     fn explain(&self, error: &str, description: &str) -> Refusal {

@@ -1,6 +1,6 @@
 //! The OAuth leg: where the browser goes, and the two token requests. What comes back is not trusted here.
 //!
-//! `resource`, `prompt`, and anything a client of ours said never get in: the parameters are written down below.
+//! `resource`, and anything a client of ours said never get in: the parameters are written down below.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use ::http::StatusCode;
+use model::access::{Access, Prompt};
+use model::scope::ScopeSet;
 use model::settings::EntraSettings;
 use model::upstream::{Leg, UpstreamError};
 use model::{ExposeSecret as _, Secret};
@@ -82,17 +84,31 @@ struct IdTokenField {
 impl Wire<'_> {
     /// The authorization request. The verifier of `leg` has 43 to 128 characters (RFC 7636 section 4.1), or `oauth2`
     /// panics; it is ours, made from entropy.
-    pub(crate) fn authorize_url(self, leg: &Leg) -> Result<String, UpstreamError> {
+    pub(crate) fn authorize_url(self, leg: &Leg, access: &Access) -> Result<String, UpstreamError> {
         let verifier = PkceCodeVerifier::new(leg.verifier.expose_secret().to_owned());
-        let (url, _) = self
-            .oauth()
+        let oauth = self.oauth();
+        let mut request = oauth
             .authorize_url(|| CsrfToken::new(leg.state.clone()))
-            .add_scopes(scopes::for_authorize(self.settings).into_iter().map(Scope::new))
+            .add_scopes(scopes::for_authorize(self.settings, &leg.more).into_iter().map(Scope::new))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
             .set_redirect_uri(Cow::Owned(self.redirect_uri(leg)?))
-            .add_extra_param("nonce", &leg.nonce)
-            .url();
-        Ok(url.into())
+            .add_extra_param("nonce", &leg.nonce);
+        let prompt = match access.prompt {
+            Prompt::AsNeeded => None,
+            Prompt::SelectAccount => Some("select_account"),
+            Prompt::Login => Some("login"),
+        };
+        let ours = [
+            ("prompt", prompt),
+            ("domain_hint", access.domain_hint.as_deref()),
+            ("claims", leg.claims.as_deref()),
+        ];
+        for (name, value) in ours {
+            if let Some(value) = value {
+                request = request.add_extra_param(name, value);
+            }
+        }
+        Ok(request.url().0.into())
     }
 
     /// Redeems a code. Entra wants the scopes again, or answers AADSTS900144 or 70011.
@@ -103,18 +119,22 @@ impl Wire<'_> {
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(leg.verifier.expose_secret().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect_uri))
-            .add_extra_param("scope", scopes::for_tokens(self.settings).join(" "))
+            .add_extra_param("scope", scopes::for_tokens(self.settings, &leg.more).join(" "))
             .request_async(&post)
             .await;
         Tokens::of(answer, self.refusals)
     }
 
-    pub(crate) async fn refresh(self, refresh_token: &Secret) -> Result<Tokens, UpstreamError> {
+    pub(crate) async fn refresh(
+        self,
+        refresh_token: &Secret,
+        more: &ScopeSet,
+    ) -> Result<Tokens, UpstreamError> {
         let (oauth, token) = (self.oauth(), RefreshToken::new(refresh_token.expose_secret().to_owned()));
         let post = transport(self.http);
         let answer = oauth
             .exchange_refresh_token(&token)
-            .add_scopes(scopes::for_tokens(self.settings).into_iter().map(Scope::new))
+            .add_scopes(scopes::for_tokens(self.settings, more).into_iter().map(Scope::new))
             .request_async(&post)
             .await;
         Tokens::of(answer, self.refusals)

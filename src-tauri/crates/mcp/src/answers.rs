@@ -3,6 +3,7 @@
 //! Absent facts are left out rather than `null`, and the schema says so.
 
 use model::caller::Caller;
+use model::upstream::Profile;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -32,6 +33,18 @@ pub(crate) struct UserInfo<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     email: Option<&'a str>,
+    /// Job title, from Microsoft Graph.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    job_title: Option<&'a str>,
+    /// Office, from Microsoft Graph.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    office_location: Option<&'a str>,
+    /// Why something is missing that could be there, and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    note: Option<&'a str>,
     /// The person in the directory (`oid`); with `tenant_id` it never changes.
     object_id: &'a str,
     /// The directory (`tid`).
@@ -68,12 +81,15 @@ struct ClientInfo<'a> {
 }
 
 impl<'a> UserInfo<'a> {
-    pub(crate) fn of(caller: &'a Caller) -> Self {
+    pub(crate) fn of(caller: &'a Caller, profile: &'a Profile) -> Self {
         let person = &caller.person;
         Self {
             name: person.name.as_deref(),
             username: person.username.as_deref(),
             email: person.email.as_deref(),
+            job_title: profile.job_title.as_deref(),
+            office_location: profile.office_location.as_deref(),
+            note: profile.note.as_deref(),
             object_id: &person.id.object,
             tenant_id: &person.id.tenant,
             guest: person.guest,

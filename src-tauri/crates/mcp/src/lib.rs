@@ -20,6 +20,7 @@ use axum::Router;
 use axum::routing::any;
 use model::ports::Clock;
 use model::scope::ScopeSet;
+use model::upstream::Profiles;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
@@ -35,6 +36,8 @@ pub struct McpConfig {
     /// Scopes a caller must have; named by every tool in its `securitySchemes`.
     pub scopes: ScopeSet,
     pub clock: Arc<dyn Clock>,
+    /// What the directory says of a caller beyond the tokens.
+    pub profiles: Arc<dyn Profiles>,
 }
 
 impl fmt::Debug for McpConfig {

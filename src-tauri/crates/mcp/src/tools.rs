@@ -1,6 +1,6 @@
 //! Our own tools: `version` and `get_user_info`.
 //!
-//! They read what the bearer check left in the request and ask nobody else.
+//! They read what the bearer check left in the request, and ask for nothing but the profile of whoever calls.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use http::request::Parts;
 use model::caller::Caller;
 use model::ports::Clock;
 use model::scope::ScopeSet;
+use model::upstream::Profiles;
 use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::schema_for_output;
@@ -46,6 +47,7 @@ struct Facts {
     info: ServerConfig,
     scopes: ScopeSet,
     clock: Arc<dyn Clock>,
+    profiles: Arc<dyn Profiles>,
 }
 
 /// What a tool may know of its request, taken by reference: rmcp's own extractors copy all headers.
@@ -70,7 +72,12 @@ impl Tools {
         let info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(implementation)
             .with_instructions(INSTRUCTIONS);
-        let facts = Facts { info, scopes: config.scopes.clone(), clock: config.clock.clone() };
+        let facts = Facts {
+            info,
+            scopes: config.scopes.clone(),
+            clock: config.clock.clone(),
+            profiles: config.profiles.clone(),
+        };
         Self { router: Arc::new(router), facts: Arc::new(facts) }
     }
 
@@ -115,12 +122,12 @@ impl Tools {
         ),
         icons = icons::person()
     )]
-    #[expect(clippy::needless_pass_by_value, reason = "rmcp hands over what it extracted")]
-    fn get_user_info(&self, request: Request) -> Result<CallToolResult, ErrorData> {
+    async fn get_user_info(&self, request: Request) -> Result<CallToolResult, ErrorData> {
         if let Err(lacking) = self.admit(&request) {
             return Ok(request.refuse(&lacking));
         }
-        structured(&UserInfo::of(&request.caller))
+        let profile = self.facts.profiles.of(&request.caller).await.unwrap_or_default();
+        structured(&UserInfo::of(&request.caller, &profile))
     }
 
     /// The bearer check did this too; a body that took long to arrive can outlive its token.

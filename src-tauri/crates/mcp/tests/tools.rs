@@ -89,6 +89,9 @@ async fn user_info_tells_who_is_behind_the_token() {
             "name": "Ada Lovelace",
             "username": "ada@practice.example",
             "email": "ada@practice.example",
+            "job_title": "Countess",
+            "office_location": "London",
+            "note": "This directory is made up.",
             "object_id": "22222222-2222-4222-8222-222222222222",
             "tenant_id": "11111111-1111-4111-8111-111111111111",
             "guest": false,
@@ -131,7 +134,7 @@ async fn the_output_schema_describes_the_fullest_and_the_barest_answer() {
             assert_eq!(info.len() == properties.len(), full);
         }
     }
-    for optional in ["name", "username", "email", "issuer"] {
+    for optional in ["name", "username", "email", "job_title", "office_location", "note", "issuer"] {
         assert!(!required.contains(&optional), "{optional}");
         assert_eq!(properties[optional]["type"], "string", "never a list of types with null");
     }

@@ -27,6 +27,9 @@ pub struct Grant {
     /// Whether the client named it, so that `/token` must repeat it (RFC 6749 section 4.1.3).
     pub redirect_uri_given: bool,
     pub scope: ScopeSet,
+    /// Claims challenge of the identity provider that its sign-in has to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<String>,
     /// The client's `state`, returned byte for byte.
     pub state: Option<String>,
     pub challenge: PkceChallenge,
@@ -164,6 +167,15 @@ impl Grant {
         let Stage::AtUpstream { remember, .. } = &mut self.stage else { return Err(InvalidTransition) };
         *remember = Some(cookie);
         Ok(self)
+    }
+
+    /// The identity provider asks for more than it did at first, once.
+    pub fn challenged(mut self, claims: &str) -> Result<Self, InvalidTransition> {
+        let (Stage::AtUpstream { .. }, None) = (&self.stage, &self.claims) else {
+            return Err(InvalidTransition);
+        };
+        self.claims = Some(claims.to_owned());
+        Ok(self.bumped())
     }
 
     pub fn approved(

@@ -3,6 +3,7 @@
 //! Nothing here does IO, reads a clock or draws randomness. Time and entropy come in through [`ports`];
 //! the test doubles for both live in [`testing`].
 
+pub mod access;
 pub mod caller;
 pub mod client;
 pub mod consent;

@@ -66,6 +66,8 @@ pub enum Ended {
     RefreshReused,
     /// The identity provider said no (`code`: AADSTS number, if it gave one).
     UpstreamRefused { code: Option<u32>, hint: String },
+    /// The person no longer fits the rules about who may sign in.
+    NotAllowed { hint: String },
     /// The identity provider wants the person at the keyboard (MFA, conditional access, sign-in frequency).
     SignInNeeded { code: Option<u32>, hint: String },
     /// Not refreshed for longer than a refresh token lives.
@@ -127,7 +129,9 @@ impl Ended {
                 "a refresh token was used again, which can mean it was stolen; connect again to sign in"
                     .into()
             }
-            Self::UpstreamRefused { hint, .. } | Self::SignInNeeded { hint, .. } => hint.clone(),
+            Self::UpstreamRefused { hint, .. }
+            | Self::NotAllowed { hint }
+            | Self::SignInNeeded { hint, .. } => hint.clone(),
             Self::Expired => "the session was not used for 90 days; connect again to sign in".into(),
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::Secret;
+use crate::access::Access;
 use crate::client::Client;
 use crate::host::HostRules;
 use crate::origin::BaseUrl;
@@ -18,6 +19,8 @@ pub struct Settings {
     pub identity: Identity,
     pub storage: StorageSettings,
     pub tunnel: TunnelSettings,
+    /// Who may sign in.
+    pub access: Access,
     /// Configured clients; their `created_at` is the epoch.
     pub clients: Vec<Client>,
     pub client_rules: ClientRules,

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Secret;
+use crate::caller::Caller;
 use crate::person::{Person, PersonId};
+use crate::scope::ScopeSet;
 use crate::time::Timestamp;
 
 /// What of one sign-in travels to the identity provider and back. All of it is ours, none of it the client's.
@@ -20,6 +22,10 @@ pub struct Leg {
     pub nonce: String,
     /// Our PKCE verifier.
     pub verifier: Secret,
+    /// Scopes to ask for beyond those every token must have. Each is one that the settings name.
+    pub more: ScopeSet,
+    /// Answers a claims challenge of the provider.
+    pub claims: Option<String>,
 }
 
 /// The provider's tokens, kept to be replayed and shown, never handed to a client.
@@ -38,7 +44,18 @@ pub struct SignedIn {
     pub person: Person,
     /// `iss` of the verified token.
     pub issuer: Option<String>,
+    /// Of the scopes asked for beyond the required ones, those that were granted.
+    pub more: ScopeSet,
     pub tokens: UpstreamTokens,
+}
+
+/// What the provider's directory says about a person beyond the tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub job_title: Option<String>,
+    pub office_location: Option<String>,
+    /// Why these are missing and what to do about it, if they could not be read.
+    pub note: Option<String>,
 }
 
 /// What the provider, or our own rules about its answer, refused, ready to be told.
@@ -59,6 +76,12 @@ pub struct Refusal {
     /// The provider's own trace id, correlation id and time, for a support request.
     pub trace: Option<String>,
     pub effect: Effect,
+    /// Claims challenge: what the next authorize request has to carry as `claims`.
+    #[serde(skip)]
+    pub claims: Option<Box<str>>,
+    /// Whom it was about, where that is known. For the log; a page says it to whoever reads it.
+    #[serde(skip)]
+    pub person: Option<Box<Person>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +102,8 @@ pub enum Fixer {
 pub enum Effect {
     /// Over: disabled, deleted, revoked, expired.
     Ends,
+    /// Over: our own rules do not let this person in.
+    Barred,
     /// The person must sign in again.
     SignIn,
     /// The set-up is wrong (secret expired, scope missing): nobody can sign in until it is mended, and nobody is
@@ -105,11 +130,29 @@ pub trait Upstream: Send + Sync + 'static {
     /// Exchanges the code and verifies what comes back: signature, issuer, audience, nonce, scopes, who may sign in.
     async fn redeem(&self, code: Secret, leg: &Leg) -> Result<SignedIn, UpstreamError>;
 
-    /// Refreshes and verifies again; `person` is who the session belongs to and must still be.
-    async fn refresh(&self, person: &PersonId, tokens: &UpstreamTokens) -> Result<SignedIn, UpstreamError>;
+    /// Refreshes and verifies again; `person` is who the session belongs to and must still be, `more` the scopes it has
+    /// beyond the required ones.
+    async fn refresh(
+        &self,
+        person: &PersonId,
+        tokens: &UpstreamTokens,
+        more: &ScopeSet,
+    ) -> Result<SignedIn, UpstreamError>;
+
+    /// Asks the directory about the person the tokens belong to. `None` where there is none to ask.
+    async fn profile(&self, _tokens: &UpstreamTokens) -> Option<Profile> {
+        None
+    }
 
     /// Explains an error the browser brought back (`error`, `error_description` of the callback).
     fn explain(&self, error: &str, description: &str) -> Refusal;
+}
+
+/// Profiles for whoever tells a person about themselves.
+#[async_trait]
+pub trait Profiles: Send + Sync + 'static {
+    /// Of the person behind a call. `None` where there is no directory to ask.
+    async fn of(&self, caller: &Caller) -> Option<Profile>;
 }
 
 #[derive(Serialize, Deserialize)]

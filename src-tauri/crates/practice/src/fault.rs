@@ -46,6 +46,22 @@ faults! {
         "The token endpoint wants a second factor (AADSTS50076) until a sign-in carries the claims it asks for.";
     DisabledAtRefresh, "disabled-at-refresh",
         "Every account is disabled once signed in: a refresh answers AADSTS50057.";
+    DeletedAtRefresh, "deleted-at-refresh",
+        "Every account is deleted once signed in: a refresh answers AADSTS50034.";
+    PasswordChanged, "password-changed",
+        "Everybody changed their password: a refresh answers AADSTS50173.";
+    SessionRevoked, "session-revoked",
+        "Every session was revoked in the directory: a refresh answers AADSTS50132.";
+    SignInFrequency, "sign-in-frequency",
+        "A policy asks for a sign-in more often than this: a refresh answers AADSTS70043.";
+    TokenRevoked, "token-revoked",
+        "The refresh token outlived its session: a refresh answers AADSTS50133.";
+    DeviceNotCompliant, "device-not-compliant",
+        "A policy wants a compliant device: a refresh answers AADSTS53000.";
+    GraphConsentMissing, "graph-consent-missing",
+        "Nobody let the app read profiles: on behalf of a person the token endpoint answers AADSTS65001.";
+    GraphDown, "graph-down",
+        "Microsoft Graph is down: it answers 503.";
     NoRefreshToken, "no-refresh-token",
         "Tokens come without a refresh token, although offline access was asked for.";
     V1Tokens, "v1-tokens",

@@ -69,6 +69,9 @@ pub(crate) async fn caller(
     headers: &HeaderMap,
     permission: &str,
 ) -> Result<&'static Person, GraphError> {
+    if practice.has(Fault::GraphDown) {
+        return Err(GraphError::Outage);
+    }
     let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = sent.and_then(|value| value.split_once(' ')).ok_or(GraphError::NoToken)?;
     if !scheme.eq_ignore_ascii_case("bearer") {

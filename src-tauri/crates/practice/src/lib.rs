@@ -30,6 +30,7 @@ mod directory;
 mod fault;
 mod graph;
 mod guard;
+mod memberships;
 mod metadata;
 mod page;
 mod params;
@@ -131,6 +132,7 @@ impl Practice {
             .route("/{tenant}/oauth2/v2.0/devicecode", post(device::begin))
             .route("/graph/v1.0/me", get(graph::me))
             .merge(applications::routes())
+            .route("/graph/v1.0/me/checkMemberGroups", post(memberships::check))
             .route_layer(middleware::from_fn_with_state(self.clone(), guard::outages));
         Router::new()
             .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::get).post(authorize::post))

@@ -144,6 +144,18 @@ pub(crate) enum Why {
         "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password."
     )]
     Revoked,
+    #[error("The session is not valid due to password expiration or recent password change.")]
+    SessionOver,
+    #[error(
+        "The session is not valid because the refresh token has expired or is invalid due to sign-in frequency checks by conditional access."
+    )]
+    Frequency,
+    #[error("The session has been revoked by the user or an administrator.")]
+    SessionRevoked,
+    #[error(
+        "Device is not in required device state: compliant. Conditional Access policy requires a compliant device."
+    )]
+    DeviceNotCompliant,
     #[error("Assertion failed signature validation.")]
     AssertionInvalid,
     #[error("Assertion audience does not match the client app presenting the assertion.")]
@@ -224,6 +236,10 @@ impl Why {
             Self::VerifierMismatch => (501_481, "invalid_grant", BAD),
             Self::RefreshExpired => (700_082, "invalid_grant", BAD),
             Self::Revoked => (50173, "invalid_grant", BAD),
+            Self::SessionOver => (50133, "invalid_grant", BAD),
+            Self::Frequency => (70043, "invalid_grant", BAD),
+            Self::SessionRevoked => (50132, "invalid_grant", BAD),
+            Self::DeviceNotCompliant => (53000, "interaction_required", BAD),
             Self::AssertionInvalid => (50013, "invalid_grant", BAD),
             Self::AssertionAudience => (500_131, "invalid_grant", BAD),
             Self::AssertionExpired => (500_133, "invalid_grant", BAD),
@@ -251,7 +267,7 @@ impl Why {
     /// What Entra adds for clients that can act on it.
     const fn suberror(&self) -> Option<&'static str> {
         match self {
-            Self::MfaRequired => Some("basic_action"),
+            Self::MfaRequired | Self::DeviceNotCompliant => Some("basic_action"),
             Self::ConsentMissing => Some("consent_required"),
             Self::ConditionalAccess => Some("message_only"),
             Self::Disabled | Self::Revoked | Self::RefreshExpired => Some("bad_token"),
@@ -261,7 +277,7 @@ impl Why {
 
     /// What the next authorize request must carry as `claims` to get past this.
     fn claims(&self) -> Option<String> {
-        matches!(self, Self::MfaRequired | Self::ConditionalAccess).then(|| {
+        matches!(self, Self::MfaRequired | Self::ConditionalAccess | Self::DeviceNotCompliant).then(|| {
             json!({ "access_token": { "capolids": { "essential": true, "values": [POLICY_ID] } } })
                 .to_string()
         })

@@ -111,6 +111,18 @@ pub(crate) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 
+/// What can have become of somebody since they signed in.
+const fn at_refresh() -> [(Fault, Why); 6] {
+    [
+        (Fault::DeletedAtRefresh, Why::UnknownPerson),
+        (Fault::PasswordChanged, Why::Revoked),
+        (Fault::SessionRevoked, Why::SessionRevoked),
+        (Fault::SignInFrequency, Why::Frequency),
+        (Fault::TokenRevoked, Why::SessionOver),
+        (Fault::DeviceNotCompliant, Why::DeviceNotCompliant),
+    ]
+}
+
 // === impl SignIn ===
 
 impl SignIn {
@@ -127,6 +139,14 @@ impl SignIn {
         let at_token = moment != Moment::Page;
         if switches.is_disabled(self.person) || (moment == Moment::Refresh && has(Fault::DisabledAtRefresh)) {
             return Err(Why::Disabled);
+        }
+        if moment == Moment::Refresh
+            && let Some((_, why)) = at_refresh().into_iter().find(|(fault, _)| has(*fault))
+        {
+            return Err(why);
+        }
+        if moment == Moment::OnBehalfOf && has(Fault::GraphConsentMissing) {
+            return Err(Why::ConsentMissing);
         }
         if self.epoch < switches.epoch(self.person) {
             return Err(Why::Revoked);

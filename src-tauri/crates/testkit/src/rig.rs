@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use engine::console::OpenConsole;
 use engine::{Engine, KeySource, Resolver, Running, World};
+use model::access::Access;
 use model::event::{AuthEvent, EventKind};
 use model::origin::BaseUrl;
 use model::ports::{Bounds, Clock as _, EventQuery};
@@ -229,6 +230,7 @@ fn settings(folder: &Path) -> Settings {
             bounds: Bounds::default(),
         },
         tunnel: TunnelSettings { provider: "cloudflared".to_owned(), command: String::new(), domain: None },
+        access: Access::default(),
         clients: Vec::new(),
         client_rules: ClientRules::default(),
     }

@@ -10,6 +10,7 @@ use model::event::EventKind;
 use model::ids::{ClientId, CredentialKind, TokenHash};
 use model::keys::{Place, Sealed};
 use model::ports::Swap;
+use model::scope::ScopeSet;
 use model::session::{Ended, RefreshToken, RefreshTrouble, Session, SessionState};
 use model::upstream::{Effect, Refusal, SignedIn, UpstreamError};
 
@@ -95,7 +96,7 @@ async fn used_before(flow: &Flow, session: &Session, stored: &RefreshToken) -> R
 
 /// `None` if somebody else was first.
 async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<Option<Tokens>, TokenError> {
-    let SignedIn { person, issuer, tokens } = match at_provider(flow, &session).await? {
+    let SignedIn { person, issuer, tokens, .. } = match at_provider(flow, &session).await? {
         Ok(signed_in) => signed_in,
         Err(no) => {
             if another_was_first(flow, hash, &no).await? {
@@ -153,7 +154,7 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
         .as_ref()
         .and_then(|sealed| flow.open_upstream(Shared::session_place(&session.id), sealed))
         .ok_or(TokenError::Sealed)?;
-    let refusal = match flow.upstream.refresh(&session.person.id, &tokens).await {
+    let refusal = match flow.upstream.refresh(&session.person.id, &tokens, &ScopeSet::default()).await {
         Ok(signed_in) => return Ok(Ok(signed_in)),
         Err(UpstreamError::Unavailable { detail, retry_after }) => {
             note_trouble(flow, session, format!("the identity provider does not answer: {detail}")).await;
@@ -165,8 +166,12 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
         }
         Err(UpstreamError::Refused(refusal)) => refusal,
     };
+    if let Some(claims) = &refusal.claims {
+        flow.challenges.insert(session.client.clone(), claims.to_string());
+    }
     let hint = told(&refusal.what, &refusal.hint);
     let why = match refusal.effect {
+        Effect::Barred => Ended::NotAllowed { hint },
         Effect::Ends => Ended::UpstreamRefused { code: refusal.code, hint },
         Effect::SignIn => Ended::SignInNeeded { code: refusal.code, hint },
         Effect::SetUp => {

@@ -474,6 +474,7 @@ impl SessionState {
             Ended::CodeReplayed => ("code_replayed", None),
             Ended::RefreshReused => ("refresh_reused", None),
             Ended::UpstreamRefused { code, .. } => ("upstream_refused", *code),
+            Ended::NotAllowed { .. } => ("not_allowed", None),
             Ended::SignInNeeded { code, .. } => ("sign_in_needed", *code),
             Ended::Expired => ("expired", None),
         };

@@ -319,6 +319,11 @@ fn effects(before: Option<&Settings>, after: &Settings) -> Vec<Effect> {
         }
         (Identity::Practice(_), Identity::Practice(_)) => {}
     }
+    if before.access != after.access {
+        found.push(
+            "Sessions of people who may no longer sign in end when their client next refreshes.".to_owned(),
+        );
+    }
     if before.storage.database != after.storage.database || before.storage.data_dir != after.storage.data_dir
     {
         found.push("Another database is used: clients register and people sign in again. The old one stays where it is.".to_owned());

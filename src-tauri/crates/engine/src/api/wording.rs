@@ -44,12 +44,14 @@ impl Level {
             | EventKind::TokenRefused { .. } => Self::Warn,
             EventKind::UpstreamRefused { refusal } => match refusal.effect {
                 Effect::SetUp => Self::Error,
-                Effect::Ends | Effect::SignIn => Self::Warn,
+                Effect::Ends | Effect::Barred | Effect::SignIn => Self::Warn,
             },
             EventKind::CodeReplayed => Self::Error,
             EventKind::SessionEnded { ended } => match ended {
                 Ended::RevokedByClient | Ended::RevokedByOwner | Ended::Expired => Self::Info,
-                Ended::UpstreamRefused { .. } | Ended::SignInNeeded { .. } => Self::Warn,
+                Ended::UpstreamRefused { .. } | Ended::NotAllowed { .. } | Ended::SignInNeeded { .. } => {
+                    Self::Warn
+                }
                 Ended::CodeReplayed | Ended::RefreshReused => Self::Error,
             },
         }

@@ -148,6 +148,26 @@ pub const FIELDS: &[Field] = &[
         "Directory ids people may come from; none means the one in `entra.tenant`, or any if that names many.",
     )
     .shape(Shape::List),
+    field(
+        "access.people",
+        "",
+        "People who may sign in: object ids (`directory id/object id` from another directory) or user names of members of \
+         the home directory; without people, groups and roles, everybody of an allowed directory.",
+    )
+    .shape(Shape::List),
+    field("access.groups", "", "Object ids of groups whose members may sign in.").shape(Shape::List),
+    field("access.roles", "", "Values of app roles whose holders may sign in.").shape(Shape::List),
+    field("access.guests", "true", "Whether guests of the directory may sign in.").shape(Shape::Flag),
+    field(
+        "access.prompt",
+        "as-needed",
+        "Whether people are asked although Entra knows them: `as-needed`, `select-account` or `login`.",
+    ),
+    field(
+        "access.domain_hint",
+        "",
+        "Domain whose own sign-in page people are taken to at once, such as `contoso.com`.",
+    ),
     field("storage.data_dir", "", "Folder of everything that is kept; the platform's data folder unless given."),
     field(
         "storage.database_url",

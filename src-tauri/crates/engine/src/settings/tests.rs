@@ -1,5 +1,6 @@
 //! Stories about settings: what each source may say, what is refused and why, and that no text is ever too strange.
 
+mod access;
 mod entra;
 mod layers;
 mod legacy;

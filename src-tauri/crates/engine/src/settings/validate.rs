@@ -3,6 +3,7 @@
 //! Each part is read to the end even when another has a problem already. The only IO is reading the file that
 //! `entra.client_secret_file` names.
 
+mod access;
 mod addresses;
 mod clients;
 mod entra;
@@ -35,11 +36,18 @@ impl SettingsDraft {
         let clients = clients::read(&mut check, &scope);
         let client_rules = clients::rules(&mut check);
         let tunnel = tunnel::read(&mut check);
-        match (server, identity, storage, clients, client_rules, tunnel) {
-            (Ok(server), Ok(identity), Ok(storage), Ok(clients), Ok(client_rules), Ok(tunnel))
-                if check.problems.is_empty() =>
-            {
-                Ok(Settings { server, identity, storage, tunnel, clients, client_rules })
+        let access = access::read(&mut check, identity.as_ref().ok());
+        match (server, identity, access, storage, clients, client_rules, tunnel) {
+            (
+                Ok(server),
+                Ok(identity),
+                Ok(access),
+                Ok(storage),
+                Ok(clients),
+                Ok(client_rules),
+                Ok(tunnel),
+            ) if check.problems.is_empty() => {
+                Ok(Settings { server, identity, access, storage, tunnel, clients, client_rules })
             }
             _ => Err(check.problems),
         }

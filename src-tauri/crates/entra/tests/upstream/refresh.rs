@@ -11,7 +11,7 @@ async fn refreshed(rig: &Rig, answer: &Value) -> Result<SignedIn, UpstreamError>
     let entra = rig.entra();
     let session = redeem(&entra).await.unwrap();
     rig.says_tokens(answer);
-    entra.refresh(&session.person.id, &session.tokens).await
+    entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await
 }
 
 fn answer(id: Option<&Value>, access: &Value, refresh: Option<&str>) -> Value {
@@ -82,7 +82,8 @@ async fn without_a_refresh_token_the_person_signs_in_again() {
     let entra = rig.entra();
     let mut session = redeem(&entra).await.unwrap();
     session.tokens.refresh_token = None;
-    let refusal = refusal(entra.refresh(&session.person.id, &session.tokens).await);
+    let refusal =
+        refusal(entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await);
     assert_eq!(refusal.effect, Effect::SignIn);
     assert!(refusal.hint.contains("offline_access"));
     assert_eq!(rig.asked("/token").await, 1, "there is nothing to ask with");
@@ -94,7 +95,11 @@ async fn a_disabled_account_ends_and_an_overloaded_entra_does_not() {
     let entra = rig.entra();
     let session = redeem(&entra).await.unwrap();
     rig.refuses(400, &json!({"error": "invalid_grant", "error_description": "AADSTS50057: disabled."}));
-    assert_eq!(refusal(entra.refresh(&session.person.id, &session.tokens).await).effect, Effect::Ends);
+    assert_eq!(
+        refusal(entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await)
+            .effect,
+        Effect::Ends
+    );
     rig.refuses(503, &json!({"error": "invalid_grant"}));
-    unavailable(entra.refresh(&session.person.id, &session.tokens).await);
+    unavailable(entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await);
 }

@@ -175,6 +175,8 @@ pub(crate) fn leg() -> Leg {
         state: "state-1".into(),
         nonce: NONCE.into(),
         verifier: Secret::from("v".repeat(43)),
+        more: ScopeSet::default(),
+        claims: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use mcp::McpConfig;
 use model::caller::{Caller, CallerFacts};
 use model::ids::{AttemptId, ClientId, SessionId};
@@ -10,6 +11,7 @@ use model::person::{Person, PersonId};
 use model::scope::ScopeSet;
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
+use model::upstream::{Profile, Profiles};
 
 /// 2026-11-23T12:00:00Z
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_435_200);
@@ -19,6 +21,21 @@ pub(crate) fn config() -> McpConfig {
         version: "1.2.3".to_owned(),
         scopes: ScopeSet::parse_lenient("read"),
         clock: Arc::new(ManualClock::at(NOW)),
+        profiles: Arc::new(Directory),
+    }
+}
+
+/// Knows callers by whether they have a name.
+struct Directory;
+
+#[async_trait]
+impl Profiles for Directory {
+    async fn of(&self, caller: &Caller) -> Option<Profile> {
+        caller.person.name.as_ref().map(|_| Profile {
+            job_title: Some("Countess".to_owned()),
+            office_location: Some("London".to_owned()),
+            note: Some("This directory is made up.".to_owned()),
+        })
     }
 }
 

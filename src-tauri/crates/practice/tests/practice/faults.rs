@@ -19,6 +19,12 @@ async fn faults_of_the_token_endpoint_answer_with_their_number_and_go_away_again
         (Fault::ConditionalAccess, 400, 53003, "invalid_grant"),
         (Fault::MfaRequired, 400, 50076, "interaction_required"),
         (Fault::DisabledAtRefresh, 400, 50057, "invalid_grant"),
+        (Fault::DeletedAtRefresh, 400, 50034, "invalid_grant"),
+        (Fault::PasswordChanged, 400, 50173, "invalid_grant"),
+        (Fault::SessionRevoked, 400, 50132, "invalid_grant"),
+        (Fault::SignInFrequency, 400, 70043, "invalid_grant"),
+        (Fault::TokenRevoked, 400, 50133, "invalid_grant"),
+        (Fault::DeviceNotCompliant, 400, 53000, "interaction_required"),
         (Fault::Throttled, 429, 90055, "temporarily_unavailable"),
         (Fault::ServerError, 503, 90033, "temporarily_unavailable"),
     ] {
@@ -181,6 +187,28 @@ async fn no_consent_stops_on_behalf_of_as_well() {
     assert_eq!(rig.token(&behalf_form(&access, "User.Read")).await.aadsts(), Some(65001));
 }
 
+#[tokio::test]
+async fn graph_tells_which_of_some_groups_the_person_is_in_unless_it_is_down_or_not_allowed() {
+    let rig = Rig::signing_in("ada");
+    let access = rig.tokens().await["access_token"].clone();
+    let graph = rig.token(&behalf_form(&access, "User.Read")).await.json()["access_token"].clone();
+    let asks = async |ids: &[&str]| {
+        let request = axum::http::Request::post("/graph/v1.0/me/checkMemberGroups")
+            .header("host", "localhost:4243")
+            .header("authorization", format!("Bearer {}", graph.as_str().unwrap()))
+            .body(axum::body::Body::from(json!({ "groupIds": ids }).to_string()));
+        rig.send(request.unwrap()).await
+    };
+    let hers = "ac71ce00-0000-4000-8000-0000000006a2";
+    let answer = asks(&["ac71ce00-0000-4000-8000-0000000006ff", hers]).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["value"]), (200, &json!([hers])));
+    assert_eq!(asks(&[hers; 21]).await.status, 400, "20 at most");
+    rig.practice.set_fault(Fault::GraphDown, true);
+    assert_eq!(asks(&[hers]).await.status, 503);
+    rig.practice.set_fault(Fault::GraphConsentMissing, true);
+    assert_eq!(rig.token(&behalf_form(&access, "User.Read")).await.aadsts(), Some(65001));
+}
+
 #[test]
 fn every_fault_has_a_name_that_scripts_can_use_and_a_sentence() {
     for fault in Fault::ALL {
@@ -190,5 +218,5 @@ fn every_fault_has_a_name_that_scripts_can_use_and_a_sentence() {
         assert_eq!(name.parse::<Fault>().unwrap(), *fault);
         assert!(fault.explanation().ends_with('.'), "{name}");
     }
-    assert_eq!(Fault::ALL.len(), 21);
+    assert_eq!(Fault::ALL.len(), 29);
 }

@@ -294,6 +294,8 @@ fn refusal(text: &str) -> Refusal {
         link: Some(text.into()),
         trace: Some(text.into()),
         effect: Effect::SetUp,
+        claims: None,
+        person: None,
     }
 }
 

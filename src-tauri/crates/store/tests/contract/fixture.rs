@@ -121,6 +121,7 @@ impl Maker {
             redirect_uri: RedirectUri::parse(REDIRECT).unwrap(),
             redirect_uri_given: true,
             scope: ScopeSet::parse_lenient("read"),
+            claims: None,
             state: Some("st%20ate=&\u{e9}".into()),
             challenge: PkceChallenge::of_verifier("v"),
             resource: site().mcp_url(),

@@ -43,6 +43,8 @@ async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
         state: "state".to_owned(),
         nonce: "nonce".to_owned(),
         verifier: Secret::from("v".repeat(43)),
+        more: ScopeSet::default(),
+        claims: None,
     };
     let page = http.get(entra.authorize_url(&leg).await.unwrap()).send().await.unwrap();
     let page = page.text().await.unwrap();
@@ -61,7 +63,7 @@ async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
     assert_eq!(signed_in.person.username.as_deref(), Some("ben@practice.example"));
     assert_eq!(signed_in.tokens.access_claims["ver"], "2.0");
     assert_eq!(signed_in.tokens.access_claims["aud"], created.client_id);
-    let again = entra.refresh(&signed_in.person.id, &signed_in.tokens).await.unwrap();
+    let again = entra.refresh(&signed_in.person.id, &signed_in.tokens, &leg.more).await.unwrap();
     assert_eq!(again.tokens.access_claims["scp"], "read");
 }
 

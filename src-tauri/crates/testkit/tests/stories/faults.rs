@@ -28,7 +28,6 @@ const TABLE: &[Expected] = &[
     refused(Fault::ExpiredSecret, &["AADSTS7000222", "secret", "owner of the app registration"]),
     refused(Fault::PublicClient, &["AADSTS700025", "owner of the app registration"]),
     refused(Fault::MissingConsent, &["AADSTS65001", "consent"]),
-    refused(Fault::MfaRequired, &["AADSTS50076"]),
     refused(Fault::ClockSkew, &["clock"]),
     refused(Fault::WrongAudience, &["meant for", "not for this app"]),
     refused(Fault::MissingScope, &["scope"]),
@@ -119,24 +118,6 @@ async fn a_provider_that_gives_no_refresh_token_asks_for_a_new_sign_in_and_says_
     let refused = ada.refresh().await;
     assert_eq!((refused.status, refused.error()), (400, "invalid_grant"));
     assert!(refused.text("error_description").contains("sign in"), "{}", refused.body);
-}
-
-#[tokio::test]
-async fn what_the_provider_demands_at_refresh_ends_the_session_with_the_reason() {
-    for (fault, why, code) in [
-        (Fault::MfaRequired, "sign_in_needed", 50076),
-        (Fault::ConditionalAccess, "sign_in_needed", 53003),
-        (Fault::DisabledAtRefresh, "upstream_refused", 50057),
-    ] {
-        let rig = Rig::start().await;
-        let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
-        let refused = rig.with_fault(fault, ada.refresh()).await;
-        assert_eq!((refused.status, refused.error()), (400, "invalid_grant"), "{fault:?}: {}", refused.body);
-        let ended = serde_json::to_value(rig.last_event("session_ended").await).unwrap();
-        assert_eq!(ended["ended"]["why"], why, "{fault:?}");
-        assert_eq!(ended["ended"]["code"], code, "{fault:?}");
-        assert_eq!(ada.calls("version").await.status, 401);
-    }
 }
 
 #[tokio::test]

@@ -1,14 +1,17 @@
 //! The whole system, told as stories: engine, practice tenant, client and browser over real HTTP.
 
+mod access;
 mod assertions;
 mod authorize;
 mod bearer;
 mod check;
 mod client_rules;
 mod consent;
+mod continuous;
 mod discovery;
 mod faults;
 mod pages;
+mod profile;
 mod promises;
 mod registration;
 mod sign_in;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use model::person::{Person, PersonId};
+use model::scope::ScopeSet;
 use model::time::Timestamp;
 use model::upstream::{Effect, Fixer, Leg, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
 use model::{ExposeSecret as _, Secret};
@@ -59,7 +60,7 @@ impl Provider {
             id_claims: serde_json::Map::new(),
             access_claims: serde_json::Map::new(),
         };
-        Ok(SignedIn { person: ada(), issuer: None, tokens })
+        Ok(SignedIn { person: ada(), issuer: None, more: ScopeSet::default(), tokens })
     }
 }
 
@@ -73,7 +74,12 @@ impl Upstream for Provider {
         self.takes(code.expose_secret()).await
     }
 
-    async fn refresh(&self, _: &PersonId, tokens: &UpstreamTokens) -> Result<SignedIn, UpstreamError> {
+    async fn refresh(
+        &self,
+        _: &PersonId,
+        tokens: &UpstreamTokens,
+        _: &ScopeSet,
+    ) -> Result<SignedIn, UpstreamError> {
         self.takes(tokens.refresh_token.as_ref().unwrap().expose_secret()).await
     }
 
@@ -104,5 +110,7 @@ fn refusal() -> Refusal {
         link: None,
         trace: None,
         effect: Effect::SignIn,
+        claims: None,
+        person: None,
     }
 }

@@ -104,6 +104,8 @@ fn refusal(code: Option<u32>, fixer: Fixer, effect: Effect) -> EventKind {
             link: Some("https://entra.microsoft.com/".into()),
             trace: None,
             effect,
+            claims: None,
+            person: None,
         },
     }
 }

@@ -189,6 +189,7 @@ impl Bench {
             site,
             created_at: self.clock.now(),
             stage: Stage::AwaitingConsent,
+            claims: None,
             renders: Vec::new(),
         };
         self.store.add_grant(&grant).await.unwrap();
@@ -296,7 +297,12 @@ impl Upstream for Nobody {
         Err(nobody())
     }
 
-    async fn refresh(&self, _: &PersonId, _: &UpstreamTokens) -> Result<SignedIn, UpstreamError> {
+    async fn refresh(
+        &self,
+        _: &PersonId,
+        _: &UpstreamTokens,
+        _: &ScopeSet,
+    ) -> Result<SignedIn, UpstreamError> {
         Err(nobody())
     }
 

@@ -25,7 +25,7 @@ const CLOUDS: [(&str, &str); 5] = [
 ];
 
 /// Tenants that stand for many directories.
-const MANY: [&str; 3] = ["organizations", "common", "consumers"];
+pub(super) const MANY: [&str; 3] = ["organizations", "common", "consumers"];
 
 pub(super) fn read(check: &mut Check<'_>) -> Read<EntraSettings> {
     let authority = authority(check);
@@ -56,6 +56,11 @@ fn graph_of(authority: &Url) -> Option<&'static str> {
     let named = CLOUDS.iter().find(|(login, _)| *login == host).map(|(_, graph)| *graph);
     let external = host.ends_with(".ciamlogin.com") || host.ends_with(".b2clogin.com");
     named.or(external.then_some("https://graph.microsoft.com"))
+}
+
+/// Whether Microsoft runs the authority.
+pub(super) fn is_microsoft(authority: &Url) -> bool {
+    graph_of(authority).is_some()
 }
 
 fn authority(check: &mut Check<'_>) -> Read<Url> {
@@ -294,7 +299,7 @@ fn allowed_tenants(check: &mut Check<'_>, microsoft: bool, tenant: Option<&str>)
 }
 
 /// A host name with a dot in it.
-fn is_domain(text: &str) -> bool {
+pub(super) fn is_domain(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')

@@ -1,0 +1,124 @@
+//! Who may sign in: people, groups, app roles, guests; and what the sign-in page is told.
+//!
+//! A person is named by object id, in the home directory unless another stands before it, or by user name, which only
+//! a member of the home directory has.
+
+use model::access::{Access, Prompt, Somebody};
+use model::settings::Identity;
+
+use super::{Check, Read, is_guid};
+use crate::settings::problem::quoted;
+
+/// What decides how people can be named.
+struct Naming {
+    /// Ids are GUIDs there.
+    microsoft: bool,
+    /// There is one directory a bare id or a user name belongs to.
+    has_home: bool,
+}
+
+pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<Access> {
+    let naming = Naming::at(identity);
+    let people = all(check, "access.people", |check, item| somebody(check, &naming, item));
+    let groups = all(check, "access.groups", |check, item| group(check, &naming, item));
+    let roles = check.items("access.roles").map(str::to_owned).collect();
+    let guests = check.flag("access.guests");
+    let (prompt, domain_hint) = (prompt(check), domain_hint(check));
+    Ok(Access {
+        people: people?,
+        groups: groups?,
+        roles,
+        guests: guests?,
+        prompt: prompt?,
+        domain_hint: domain_hint?,
+    })
+}
+
+fn prompt(check: &mut Check<'_>) -> Read<Prompt> {
+    let key = "access.prompt";
+    match check.text(key) {
+        "as-needed" => Ok(Prompt::AsNeeded),
+        "select-account" => Ok(Prompt::SelectAccount),
+        "login" => Ok(Prompt::Login),
+        other => {
+            let message = format!("{} is not a way to ask", quoted(other));
+            Err(check.refuse(key, "not-a-choice", message, "write `as-needed`, `select-account` or `login`"))
+        }
+    }
+}
+
+fn domain_hint(check: &mut Check<'_>) -> Read<Option<String>> {
+    let key = "access.domain_hint";
+    let text = check.text(key);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if super::entra::is_domain(text) || matches!(text, "organizations" | "consumers") {
+        return Ok(Some(text.to_owned()));
+    }
+    let message = format!("{} is not a domain", quoted(text));
+    let hint = "write a domain of the directory, such as `contoso.com`, or `organizations` or `consumers`";
+    Err(check.refuse(key, "not-a-domain", message, hint))
+}
+
+fn all<T>(check: &mut Check<'_>, key: &str, read: impl Fn(&mut Check<'_>, &str) -> Read<T>) -> Read<Vec<T>> {
+    // To the end, so that every wrong item is told.
+    let found: Vec<Read<T>> = check.items(key).map(|item| read(check, item)).collect();
+    found.into_iter().collect()
+}
+
+fn somebody(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<Somebody> {
+    let object = |tenant: Option<&str>, object: &str| Somebody::Object {
+        tenant: tenant.map(str::to_owned),
+        object: object.to_owned(),
+    };
+    match item.split_once('/') {
+        Some((tenant, id)) if naming.is_id(id) && !tenant.is_empty() => Ok(object(Some(tenant), id)),
+        None if !naming.has_home => {
+            let message = format!("{} does not say which directory it belongs to", quoted(item));
+            let hint = "people come from many directories: write `directory id/object id`";
+            Err(check.refuse("access.people", "no-directory", message, hint))
+        }
+        None if item.contains('@') && naming.microsoft => Ok(Somebody::Username(item.to_owned())),
+        None if item.contains('@') => {
+            let message = format!("{} is a name that nobody vouches for there", quoted(item));
+            let hint = "write what the identity provider's tokens say as `sub`";
+            Err(check.refuse("access.people", "not-a-person", message, hint))
+        }
+        None if naming.is_id(item) => Ok(object(None, item)),
+        _ => {
+            let message = format!("{} names nobody", quoted(item));
+            let hint = "write object ids, which the portal shows under Users, or user names of members such as \
+                        `ada@contoso.com`";
+            Err(check.refuse("access.people", "not-a-person", message, hint))
+        }
+    }
+}
+
+fn group(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<String> {
+    if naming.is_id(item) {
+        return Ok(item.to_ascii_lowercase());
+    }
+    let message = format!("{} is not the object id of a group", quoted(item));
+    let hint = "copy the Object ID from the group's Overview page; names of groups can change and be chosen";
+    Err(check.refuse("access.groups", "not-a-group", message, hint))
+}
+
+impl Naming {
+    /// While the identity provider cannot be read, nobody is told off for a shape that only one demands.
+    fn at(identity: Option<&Identity>) -> Self {
+        match identity {
+            Some(Identity::Practice(_)) => Self { microsoft: true, has_home: true },
+            Some(Identity::Entra(entra)) => {
+                let microsoft = super::entra::is_microsoft(&entra.authority);
+                let has_home = !super::entra::MANY.contains(&entra.tenant.as_str());
+                Self { microsoft, has_home: has_home || !microsoft }
+            }
+            None => Self { microsoft: false, has_home: true },
+        }
+    }
+
+    fn is_id(&self, text: &str) -> bool {
+        if self.microsoft { is_guid(text) } else { !text.is_empty() }
+    }
+}

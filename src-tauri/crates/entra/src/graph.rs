@@ -1,0 +1,188 @@
+//! Microsoft Graph on behalf of the person who signed in: their profile, and which of some groups they are in.
+//!
+//! Needs an API of ours and a cloud that has a Graph. A token for it is asked for each time and never kept.
+
+use ::http::{HeaderMap, Method, StatusCode, header};
+use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
+use model::{ExposeSecret as _, Secret};
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use crate::discovery::Metadata;
+use crate::http::{Answer, send, unavailable};
+use crate::rules::Provider;
+use crate::wire::Wire;
+
+/// RFC 7523 section 2.1, with Microsoft's addition for a middle tier.
+const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// The one delegated permission needed: it reads the person's own profile and memberships.
+const PERMISSION: &str = "User.Read";
+/// `checkMemberGroups` takes no more.
+const MOST_GROUPS: usize = 20;
+
+/// What to do about a permission that is missing.
+pub(crate) const GRANT_IT: &str = "Grant the delegated Microsoft Graph permission `User.Read` under App registrations > your app > API \
+     permissions";
+
+/// Graph, and a token for it.
+pub(crate) struct Graph<'a> {
+    http: &'a reqwest::Client,
+    base: &'a Url,
+    token: Secret,
+}
+
+/// What of the profile is used; null where the directory has nothing.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Me {
+    pub(crate) job_title: Option<String>,
+    pub(crate) office_location: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct Groups {
+    value: Vec<String>,
+}
+
+/// Where Graph is for this provider; none where it would not take a token of ours.
+pub(crate) fn address<'a>(wire: Wire<'a>) -> Option<&'a Url> {
+    let metadata: &'a Metadata = wire.metadata;
+    let host = wire.settings.authority.host_str().unwrap_or_default();
+    // Azure AD B2C has no on-behalf-of flow.
+    let has_flow =
+        Provider::of(wire.settings, metadata) == Provider::Entra && !host.ends_with(".b2clogin.com");
+    metadata.graph.as_ref().filter(|_| has_flow)
+}
+
+impl<'a> Graph<'a> {
+    /// Exchanges the access token issued to us for one to Graph. Missing consent is AADSTS65001.
+    pub(crate) async fn on_behalf_of(
+        wire: Wire<'a>,
+        base: &'a Url,
+        assertion: &Secret,
+    ) -> Result<Self, UpstreamError> {
+        let request = wire
+            .http
+            .post(wire.metadata.token_endpoint.clone())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form(wire, base, assertion));
+        let answer = send(wire.http, built(request)?).await?;
+        if answer.status != StatusCode::OK {
+            return Err(wire.refusals.of_answer(&answer));
+        }
+        // The body holds a token: not a word of it.
+        let token: Token = serde_json::from_slice(&answer.body)
+            .map_err(|_| unavailable("it answered a token request with something that is no token answer"))?;
+        Ok(Self { http: wire.http, base, token: Secret::from(token.access_token) })
+    }
+
+    pub(crate) async fn me(&self) -> Result<Me, UpstreamError> {
+        let mut url = self.url("me");
+        url.query_pairs_mut().append_pair("$select", "jobTitle,officeLocation");
+        self.ask(self.http.request(Method::GET, url)).await
+    }
+
+    /// Whether the person is in one of the groups, directly or by way of another.
+    pub(crate) async fn is_in_one_of(&self, groups: &[String]) -> Result<bool, UpstreamError> {
+        for some in groups.chunks(MOST_GROUPS) {
+            let request = self
+                .http
+                .request(Method::POST, self.url("me/checkMemberGroups"))
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(json!({ "groupIds": some }).to_string());
+            let found: Groups = self.ask(request).await?;
+            if found.value.iter().any(|one| some.iter().any(|asked| asked.eq_ignore_ascii_case(one))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, UpstreamError> {
+        let request = built(request.bearer_auth(self.token.expose_secret()))?;
+        let answer = send(self.http, request).await?;
+        if answer.status != StatusCode::OK {
+            return Err(no(&answer));
+        }
+        serde_json::from_slice(&answer.body)
+            .map_err(|_| unavailable("Microsoft Graph answered with something that cannot be read"))
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1.0").extend(path.split('/'));
+        }
+        url
+    }
+}
+
+/// The token request, with the app's own credential as in every other.
+fn form(wire: Wire<'_>, base: &Url, assertion: &Secret) -> String {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("grant_type", ON_BEHALF_OF)
+        .append_pair("client_id", &wire.settings.client_id)
+        .append_pair("assertion", assertion.expose_secret())
+        .append_pair("scope", &format!("{}/{PERMISSION}", base.as_str().trim_end_matches('/')))
+        .append_pair("requested_token_use", "on_behalf_of");
+    if let Some(secret) = &wire.settings.client_secret {
+        form.append_pair("client_secret", secret.expose_secret());
+    }
+    form.finish()
+}
+
+fn built(request: reqwest::RequestBuilder) -> Result<reqwest::Request, UpstreamError> {
+    request.build().map_err(|_| unavailable("a request to it could not be written"))
+}
+
+/// Graph's own no. With a claims challenge (continuous access evaluation) the person has to sign in again.
+fn no(answer: &Answer) -> UpstreamError {
+    let claims = challenged(&answer.headers);
+    let status = answer.status;
+    let (what, fixer, hint, effect) = match (&claims, status) {
+        (Some(_), _) => (
+            "Microsoft Graph wants the person to sign in again.".to_owned(),
+            Fixer::Person,
+            "Connect again and sign in.".to_owned(),
+            Effect::SignIn,
+        ),
+        (None, StatusCode::FORBIDDEN) => (
+            "Microsoft Graph does not let this app read what it needs of the person.".to_owned(),
+            Fixer::TenantAdmin,
+            format!("{GRANT_IT}, then connect again."),
+            Effect::SetUp,
+        ),
+        (None, _) => {
+            return unavailable(format!("Microsoft Graph answered {status}"));
+        }
+    };
+    UpstreamError::Refused(Box::new(Refusal {
+        code: None,
+        error: if claims.is_some() { "insufficient_claims" } else { "access_denied" }.into(),
+        what,
+        fixer,
+        hint,
+        link: None,
+        trace: None,
+        effect,
+        claims,
+        person: None,
+    }))
+}
+
+/// `claims` of a challenge, which Graph writes in base64.
+fn challenged(headers: &HeaderMap) -> Option<Box<str>> {
+    let challenge = headers.get(header::WWW_AUTHENTICATE)?.to_str().ok()?;
+    let (_, rest) = challenge.split_once("claims=\"")?;
+    crate::refusal::claims_of_challenge(rest.split('"').next()?)
+}

@@ -1,0 +1,57 @@
+//! What the directory knows of a person beyond the tokens: job title and office, from Microsoft Graph on their behalf.
+//!
+//! It is decoration, so nothing here fails: what cannot be read is missing, with words that say why.
+
+use std::time::Duration;
+
+use model::time::Timestamp;
+use model::upstream::{Effect, Profile, UpstreamError, UpstreamTokens};
+
+use crate::graph::{self, Graph, Me};
+use crate::wire::Wire;
+
+/// How long a tool call waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `None` where there is no Graph to ask.
+pub(crate) async fn ask(wire: Wire<'_>, tokens: &UpstreamTokens, now: Timestamp) -> Option<Profile> {
+    let base = graph::address(wire)?;
+    if tokens.access_expires_at <= now {
+        return Some(missing(
+            "The sign-in they would be read with has ended. Let the client refresh its token, then call again.",
+        ));
+    }
+    let asked = async { Graph::on_behalf_of(wire, base, &tokens.access_token).await?.me().await };
+    Some(match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(Me { job_title, office_location })) => Profile { job_title, office_location, note: None },
+        Ok(Err(error)) => missing(&reason(&error)),
+        Err(_) => missing("Microsoft Graph did not answer in time. Call again in a few minutes."),
+    })
+}
+
+fn missing(why: &str) -> Profile {
+    Profile {
+        note: Some(format!("job_title and office_location could not be read. {why}")),
+        ..Profile::default()
+    }
+}
+
+/// Why, and what to do about it.
+fn reason(error: &UpstreamError) -> String {
+    match error {
+        UpstreamError::Unavailable { detail, .. } => {
+            format!("Microsoft Graph could not be asked just now: {detail}. Call again in a few minutes.")
+        }
+        UpstreamError::Refused(refusal) => {
+            let number = refusal.code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+            match refusal.effect {
+                // 65001: nobody consented. Without a number it was Graph itself, for the same lack.
+                Effect::SetUp if matches!(refusal.code, None | Some(65001)) => format!(
+                    "The app may not read the person's profile{number}. {}, then call again in a few minutes.",
+                    graph::GRANT_IT
+                ),
+                _ => format!("{}{number}. {}", refusal.what.trim_end_matches('.'), refusal.hint),
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Continuous access: what becomes of people in the directory after they signed in reaches their sessions here, each with
+//! its reason, and what Entra wants on top is asked of them.
+
+use engine::Engine;
+use practice::Fault;
+use serde_json::{Value, json};
+use testkit::{Connected, Rig};
+
+/// One way an account, a session or a policy changes, and what must come of it.
+struct Row {
+    fault: Fault,
+    code: u32,
+    /// How the session stands at its end.
+    why: &'static str,
+    /// What the client and the owner are told.
+    says: &'static str,
+}
+
+const fn ends(fault: Fault, code: u32, says: &'static str) -> Row {
+    Row { fault, code, why: "upstream_refused", says }
+}
+
+const fn asks(fault: Fault, code: u32, says: &'static str) -> Row {
+    Row { fault, code, why: "sign_in_needed", says }
+}
+
+/// A row for each family of numbers.
+const TABLE: &[Row] = &[
+    ends(Fault::DisabledAtRefresh, 50057, "disabled"),
+    ends(Fault::DeletedAtRefresh, 50034, "exist"),
+    ends(Fault::PasswordChanged, 50173, "password"),
+    ends(Fault::SessionRevoked, 50132, "connect again"),
+    ends(Fault::TokenRevoked, 50133, "connect again"),
+    ends(Fault::SignInFrequency, 70043, "connect again"),
+    ends(Fault::UserNotAssigned, 50105, "assign"),
+    asks(Fault::MfaRequired, 50076, "connect again"),
+    asks(Fault::ConditionalAccess, 53003, "conditional access"),
+    asks(Fault::DeviceNotCompliant, 53000, "device"),
+];
+
+async fn ada(rig: &Rig) -> Connected {
+    rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await
+}
+
+async fn command(rig: &Rig, name: &str) -> Value {
+    Engine::around(&rig.running).api().call(name, json!({})).await.expect("the command is answered")
+}
+
+#[tokio::test]
+async fn what_changed_in_the_directory_ends_the_session_at_refresh_and_everybody_reads_why() {
+    for Row { fault, code, why, says } in TABLE {
+        let rig = Rig::start().await;
+        let ada = ada(&rig).await;
+        let refused = rig.with_fault(*fault, ada.refresh()).await;
+        assert_eq!((refused.status, refused.error()), (400, "invalid_grant"), "{fault:?}: {}", refused.body);
+        let told = refused.text("error_description").to_lowercase();
+        assert!(told.contains(says), "{fault:?} must say {says:?}: {told}");
+
+        let refusal = serde_json::to_value(rig.last_event("upstream_refused").await).unwrap();
+        assert_eq!(refusal["refusal"]["code"], *code, "{fault:?}");
+        let session = command(&rig, "list_sessions").await[0]["state"].clone();
+        assert_eq!(
+            (&session["is"], &session["why"], &session["code"]),
+            (&json!("ended"), &json!(why), &json!(code))
+        );
+        assert!(session["reason"].as_str().unwrap().to_lowercase().contains(says), "{fault:?}: {session}");
+        let verdict = command(&rig, "list_attempts").await[0]["verdict"].clone();
+        assert_eq!(
+            (&verdict["is"], &verdict["code"]),
+            (&json!("ended"), &json!(code)),
+            "{fault:?}: {verdict}"
+        );
+        assert!(verdict["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{fault:?}: {verdict}");
+        assert_eq!(ada.calls("version").await.status, 401, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_entra_wants_on_top_at_a_sign_in_is_asked_of_the_person_at_once() {
+    let rig = Rig::start().await;
+    rig.practice().set_fault(Fault::MfaRequired, true);
+    let client = rig.client("c").registers().await;
+    let mut browser = rig.browser();
+    // The code is refused with a claims challenge, and the browser is back at the provider, which now asks for more.
+    let again = browser.sign_in(&client.authorize_url(&[]), "ada", &client.redirect_uri).await;
+    assert!(again.url.as_str().starts_with(rig.running.practice_url.as_deref().unwrap()), "{}", again.url);
+    assert!(again.param("claims").unwrap().contains("capolids"));
+    let landed = browser.pick(&again, "ada", &client.redirect_uri).await;
+    let ada = client.connected(&client.redeem(&landed.param("code").unwrap(), &[]).await);
+    assert_eq!(ada.calls("version").await.status, 200);
+    let names = rig.event_names().await;
+    let from = names.iter().position(|name| *name == "upstream_refused").expect("the log says why");
+    assert_eq!(names[from + 1..from + 3], ["sent_to_upstream", "signed_in"]);
+}
+
+#[tokio::test]
+async fn the_claims_of_a_refused_refresh_go_with_the_next_sign_in_and_no_further() {
+    let rig = Rig::start().await;
+    let ada = ada(&rig).await;
+    rig.practice().set_fault(Fault::MfaRequired, true);
+    assert_eq!(ada.refresh().await.status, 400);
+    let mut browser = rig.browser();
+    let mut asked = async || {
+        let consent = browser.open(&ada.client.authorize_url(&[]), "").await;
+        browser.press(&consent, "decision", "approve", "").await.param("claims")
+    };
+    assert!(asked().await.is_some_and(|claims| claims.contains("capolids")));
+    assert!(asked().await.is_some(), "until somebody has signed in");
+    ada.client.signs_in(&mut rig.browser(), "ada").await;
+    assert_eq!(asked().await, None);
+}
+
+#[tokio::test]
+async fn a_client_has_no_say_in_what_entra_is_asked() {
+    let rig = Rig::start_with(|settings| {
+        settings.access.domain_hint = Some("practice.example".to_owned());
+        settings.access.prompt = model::access::Prompt::SelectAccount;
+    })
+    .await;
+    let client = rig.client("c").registers().await;
+    let mut browser = rig.browser();
+    let theirs = [("claims", Some("{}")), ("prompt", Some("none")), ("domain_hint", Some("evil.example"))];
+    let consent = browser.open(&client.authorize_url(&theirs), "").await;
+    let provider = browser.press(&consent, "decision", "approve", "").await;
+    assert_eq!(provider.param("prompt").as_deref(), Some("select_account"));
+    assert_eq!(provider.param("domain_hint").as_deref(), Some("practice.example"));
+    assert_eq!(provider.param("claims"), None);
+}
