@@ -305,7 +305,11 @@ object: string,
 /**
  * `tid`
  */
-tenant: string, name: string | null, username: string | null, guest: boolean, };
+tenant: string, name: string | null, username: string | null, guest: boolean, 
+/**
+ * App roles, as the last tokens said.
+ */
+roles: Array<string>, };
 
 export type PersonSwitch = { 
 /**
@@ -626,6 +630,26 @@ export type TokenText = {
  */
 token: string, };
 
+export type ToolRow = { name: string, title: string, 
+/**
+ * Every scope a call needs, those that all calls need among them.
+ */
+scopes: Array<string>, 
+/**
+ * App roles of which a call needs one.
+ */
+roles: Array<string>, 
+/**
+ * For the session asked about; `null` without one.
+ */
+view: ToolView | null, };
+
+export type ToolView = { allowed: boolean, 
+/**
+ * Why not, and what would help: one sentence.
+ */
+why: string | null, };
+
 /**
  * The tunnel and what could open it.
  */
@@ -689,6 +713,15 @@ code: number | null,
  */
 link: string | null, };
 
+/**
+ * Whose eyes to look with.
+ */
+export type ViewAs = { 
+/**
+ * A session; without one nobody's.
+ */
+session?: string, };
+
 export interface EngineCommands {
   /** Whether this server runs, where it is reached, its version, and how many events of the auth log were lost. */
   status: [Empty, Status];
@@ -706,6 +739,8 @@ export interface EngineCommands {
   end_sessions: [SessionRefs, SessionsEnded];
   /** What the identity provider's tokens, and ours, say about the person of a session. */
   session_claims: [SessionRef, SessionClaims];
+  /** What each tool needs, and with a session, whether its person and client could call it. */
+  tools: [ViewAs, Array<ToolRow>];
   /** Decodes a token and checks it as a sign-in would be; it is neither stored nor logged. */
   inspect_token: [TokenText, TokenInspection];
   /** Clients that are configured or registered: the approved ones first, the newest of them first. */

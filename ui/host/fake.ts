@@ -360,6 +360,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       return tunnelTo({ is: 'starting' });
     },
     list_sessions: () => world.sessions,
+    tools: ({ session }: Request<'tools'>) => fixtures.tools(session === undefined ? undefined : find(session)),
     end_sessions: ({ sessions }: Request<'end_sessions'>) => ({ ended: end(sessions.map(find)) }),
     session_claims: ({ session }: Request<'session_claims'>) => {
       const row = find(session);

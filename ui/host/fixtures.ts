@@ -16,6 +16,7 @@ import type {
   Status,
   Step,
   StepState,
+  ToolRow,
   Verdict,
 } from './api';
 import { TUNNEL_URL } from './fakeTunnel';
@@ -52,12 +53,13 @@ const person = (object: string, name: string | null, username: string | null, mo
   name,
   username,
   guest: false,
+  roles: [],
   ...more,
 });
 
 export const PEOPLE = {
-  ada: person('a1', 'Ada Lindqvist', 'ada@practice.example'),
-  ben: person('b2', 'Ben Okafor', 'ben@practice.example'),
+  ada: person('a1', 'Ada Lindqvist', 'ada@practice.example', { roles: ['Admin', 'Member'] }),
+  ben: person('b2', 'Ben Okafor', 'ben@practice.example', { roles: ['Member'] }),
   gus: person('c3', 'Gus Moreau', 'gus@partner.example', { guest: true }),
   dora: person('d4', 'Dora Haas', 'dora@practice.example'),
   olga: person('e5', 'Olga Novak', 'olga@other.example', { tenant: OTHER_TENANT }),
@@ -569,6 +571,16 @@ export function settings(): SettingsForm {
       row('entra.required_scopes', 'read', 'Scopes of the exposed API that a token must have, by their short names.', { shape: 'list', ...inFile('read write', 7) }),
       row('entra.extra_authorize_scopes', '', 'Scopes of other resources to ask consent for while signing in; a bare name means Microsoft Graph.', { shape: 'list' }),
       row('entra.allowed_tenants', '', 'Directory ids people may come from; none means the one in `entra.tenant`, or any if that names many.', { shape: 'list' }),
+      row('access.people', '', 'People who may sign in: object ids, or user names of members of the home directory.', { shape: 'list', ...inFile('ada@practice.example', 20) }),
+      row('access.groups', '', 'Object ids of groups whose members may sign in.', { shape: 'list' }),
+      row('access.roles', '', 'Values of app roles whose holders may sign in.', { shape: 'list', ...inFile('Member', 21) }),
+      row('access.guests', 'true', 'Whether guests of the directory may sign in.', { shape: 'flag' }),
+      row('access.prompt', 'as-needed', 'Whether people are asked although Entra knows them: `as-needed`, `select-account` or `login`.'),
+      row('access.domain_hint', '', 'Domain whose own sign-in page people are taken to at once, such as `contoso.com`.'),
+      row('tools.get_user_info_scopes', '', 'Scopes of the exposed API that `get_user_info` needs, all of them, beyond the required ones.', { shape: 'list' }),
+      row('tools.get_user_info_roles', '', 'App roles of which `get_user_info` needs one.', { shape: 'list' }),
+      row('tools.version_scopes', '', 'Scopes of the exposed API that `version` needs, all of them, beyond the required ones.', { shape: 'list', ...inFile('admin', 23) }),
+      row('tools.version_roles', '', 'App roles of which `version` needs one.', { shape: 'list', ...inFile('Admin', 24) }),
       row('storage.data_dir', '', "Folder of everything that is kept; the platform's data folder unless given."),
       row('storage.database_url', '', '`sqlite:<file>` (relative to the data folder; `proxy.db` there unless given), or `memory` for tests.'),
       row('storage.unapproved_clients', '20000', 'Registered clients to keep that nobody ever approved.', { shape: 'number' }),
@@ -633,4 +645,28 @@ export function preferences(): DesktopPreferences {
     notify: { new_client: true, sign_in_again: true, tunnel: true, secret_expiry: true },
     key: { is: 'keyring' },
   };
+}
+
+// === tools ===
+
+/** What the settings above make of the tools, seen by nobody or by somebody. */
+export function tools(eyes?: SessionRow): ToolRow[] {
+  const base = ['read', 'write'];
+  const needs: [ToolRow['name'], string, string[], string[]][] = [
+    ['get_user_info', 'Who is signed in', [], []],
+    ['version', 'Server version', ['admin'], ['Admin']],
+  ];
+  return needs.map(([name, title, more, roles]) => {
+    const scopes = [...base, ...more];
+    const row = { name, title, scopes, roles };
+    if (!eyes) return { ...row, view: null };
+    const unassigned = roles.length > 0 && !roles.some((role) => eyes.person.roles.includes(role));
+    const lacking = more.some((scope) => !eyes.scopes.includes(scope));
+    const why = unassigned
+      ? 'this tool needs the app role `Admin`, which the person does not have; an administrator can assign it under Enterprise applications > this app > Users and groups, and it counts from the next refresh on'
+      : lacking
+        ? `the client has to ask for \`${scopes.join(' ')}\`, which it does when it is told so by the first call`
+        : null;
+    return { ...row, view: { allowed: why === null, why } };
+  });
 }

@@ -84,7 +84,7 @@ const ACCESS = {
   'access.people': {
     label: 'People',
     hint: 'Object IDs, or user names of members, separated by spaces. Someone of another directory: its ID, a slash, the object ID.',
-    placeholder: 'Everybody of an allowed tenant',
+    placeholder: 'None',
     mono: true,
   },
   'access.groups': {
@@ -102,6 +102,33 @@ const ACCESS = {
   'access.guests': {
     label: 'Guests of the directory',
     hint: 'Off: no guest may sign in, even if a list has them.',
+  },
+} as const satisfies Record<string, FieldWords>;
+
+const TOOLS = {
+  'tools.get_user_info_scopes': {
+    label: 'Scopes of get_user_info',
+    hint: 'Short names of scopes under Expose an API, all of which it needs, separated by spaces.',
+    placeholder: 'None',
+    mono: true,
+  },
+  'tools.get_user_info_roles': {
+    label: 'App roles of get_user_info',
+    hint: 'Values of app roles of which a person needs one.',
+    placeholder: 'None',
+    mono: true,
+  },
+  'tools.version_scopes': {
+    label: 'Scopes of version',
+    hint: 'Short names of scopes under Expose an API, all of which it needs, separated by spaces.',
+    placeholder: 'None',
+    mono: true,
+  },
+  'tools.version_roles': {
+    label: 'App roles of version',
+    hint: 'Values of app roles of which a person needs one.',
+    placeholder: 'None',
+    mono: true,
   },
 } as const satisfies Record<string, FieldWords>;
 
@@ -247,7 +274,7 @@ const STORAGE = {
   },
 } as const satisfies Record<string, FieldWords>;
 
-export const FIELDS = { ...ENTRA, ...SIGN_IN_PAGE, ...ACCESS, ...PRACTICE, ...SERVER, ...TUNNEL, ...STORAGE } as const satisfies Record<string, FieldWords>;
+export const FIELDS = { ...ENTRA, ...SIGN_IN_PAGE, ...ACCESS, ...TOOLS, ...PRACTICE, ...SERVER, ...TUNNEL, ...STORAGE } as const satisfies Record<string, FieldWords>;
 export type FieldKey = keyof typeof FIELDS;
 
 /** Those of one configured client, `client.<n>.` and one of these. */
@@ -292,7 +319,7 @@ export const isClientRule = (key: string): boolean => (CLIENT_RULES as readonly 
 export const isTunnel = (key: string): boolean => key.startsWith('tunnel.');
 
 /** Of the Entra page; everything else is at home in Settings. */
-export const isEntra = (key: string): boolean => ['entra.', 'access.', 'practice.'].some((section) => key.startsWith(section));
+export const isEntra = (key: string): boolean => ['entra.', 'access.', 'tools.', 'practice.'].some((section) => key.startsWith(section));
 
 export function wordsOf(key: string, doc = ''): FieldWords {
   if (Object.hasOwn(FIELDS, key)) return FIELDS[key as FieldKey];

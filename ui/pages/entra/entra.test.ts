@@ -111,3 +111,24 @@ describe('import', () => {
     expect(host.calls.map(({ command }) => command)).toContain('read_env');
   });
 });
+
+describe('tools', () => {
+  it('shows what each needs, and to the eyes of somebody whether they could call it and why not', async () => {
+    const { user } = await open('entra', 'tools');
+    const table = await screen.findByRole('table', { name: 'Tools and what they need' });
+    expect(within(table).getByText('admin')).toBeTruthy();
+    expect(within(table).queryByText('Yes')).toBeNull();
+    await user.selectOptions(field('View as'), screen.getByRole('option', { name: /^Ben Okafor/ }));
+    expect(await within(table).findByText('Yes')).toBeTruthy();
+    expect(table.textContent).toContain('needs the app role “Admin”, which the person does not have');
+  });
+
+  it('is where the needs of a tool are entered', async () => {
+    const { host, user } = await open('entra', 'tools');
+    await user.type(await screen.findByLabelText('App roles of get_user_info'), 'Reader');
+    await user.click(screen.getByRole('button', { name: 'Review' }));
+    const dialog = await screen.findByRole('alertdialog');
+    await user.click(within(dialog).getByRole('button', { name: 'Save and restart' }));
+    await waitFor(() => expect(saved(host)).toEqual([{ changes: { 'tools.get_user_info_roles': 'Reader' } }]));
+  });
+});

@@ -56,8 +56,14 @@ pub(crate) async fn gate(State(flow): State<Flow>, mut request: Request, next: N
     let mut response = match caller(&flow, site, request.headers()).await {
         Ok(checked) => {
             checked.activity.call(flow.now());
-            request.extensions_mut().insert(checked.caller);
-            next.run(request).await
+            request.extensions_mut().insert(checked.caller.clone());
+            let response = next.run(request).await;
+            // The only reason the endpoint has for it (RFC 6750 section 3.1).
+            if response.status() == StatusCode::FORBIDDEN {
+                let reason = "the token lacks a scope that the tool requires".to_owned();
+                flow.event(about_caller(&checked.caller), EventKind::Challenged { reason });
+            }
+            response
         }
         Err(refused) => {
             let response = refuse(&flow, site, &request, &refused);

@@ -162,7 +162,7 @@ async fn approve(
     mut grant: Grant,
     signed_in: SignedIn,
 ) -> Result<Grant, CallbackError> {
-    let SignedIn { person, issuer, tokens, .. } = signed_in;
+    let SignedIn { person, issuer, more, tokens } = signed_in;
     let code = TokenHash::of(flow.code(&grant.id).expose_secret());
     let sealed = flow.seal(Shared::grant_place(&grant.id), &tokens.to_plain_json());
     let now = flow.now();
@@ -181,6 +181,7 @@ async fn approve(
             Stage::Approved { upstream, .. } if *upstream == sealed => break grant,
             _ => return Err(CallbackError::Finished),
         }
+        grant.scope = flow.as_granted(&grant.scope, &more);
         let next = grant
             .approved(code, person.clone(), sealed.clone(), issuer.clone(), now)
             .map_err(|_| CallbackError::Finished)?;

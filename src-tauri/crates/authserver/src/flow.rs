@@ -13,7 +13,7 @@ use model::ids::{ClientId, CredentialKind, GrantId, SessionId, TokenHash};
 use model::keys::{MasterKey, NotOpened, Place, Purpose, Sealed, Sealer};
 use model::origin::{Origin, Origins, Site};
 use model::ports::{Clock, Entropy, EventSink, Store, StoreError};
-use model::scope::ScopeSet;
+use model::scope::{Scope, ScopeSet};
 use model::session::Session;
 use model::settings::{ClientRules, SignInFrom};
 use model::time::Timestamp;
@@ -53,11 +53,20 @@ pub struct Policy {
     pub callback_path: String,
     /// Short names of the scopes a call to `/mcp` needs.
     pub scopes: ScopeSet,
+    /// Those that a client can ask for on top, because some tool needs them.
+    pub more_scopes: ScopeSet,
     pub cors_origins: Vec<String>,
     pub static_clients: Vec<Client>,
     pub client_rules: ClientRules,
     /// A line that every page shows a person, such as which directory this is not.
     pub notice: Option<String>,
+}
+
+impl Policy {
+    /// Every scope a token can have, but `offline_access`.
+    pub(crate) fn all_scopes(&self) -> ScopeSet {
+        self.scopes.iter().chain(self.more_scopes.iter()).cloned().collect()
+    }
 }
 
 /// Cheap to clone; shared by every request.
@@ -161,9 +170,24 @@ impl Shared {
             state: self.state(&grant.id),
             nonce: self.leg_secret("nonce", &grant.id),
             verifier: self.leg_secret("verifier", &grant.id).into(),
-            more: ScopeSet::default(),
+            more: self.more_of(&grant.scope),
             claims: grant.claims.clone(),
         }
+    }
+
+    /// What of a scope the identity provider is asked for beyond what every call needs.
+    pub(crate) fn more_of(&self, scope: &ScopeSet) -> ScopeSet {
+        let is_more = |scope: &&Scope| {
+            self.policy.more_scopes.contains(scope.as_str()) && !self.policy.scopes.contains(scope.as_str())
+        };
+        scope.iter().filter(is_more).cloned().collect()
+    }
+
+    /// `scope` without what was asked for on top and not granted.
+    pub(crate) fn as_granted(&self, scope: &ScopeSet, more: &ScopeSet) -> ScopeSet {
+        let asked = self.more_of(scope);
+        let stays = |one: &&Scope| !asked.contains(one.as_str()) || more.contains(one.as_str());
+        scope.iter().filter(stays).cloned().collect()
     }
 
     fn state(&self, grant: &GrantId) -> String {
@@ -237,6 +261,11 @@ impl Shared {
     /// Our public signing keys, as `/jwks` gives them out: whoever shows them is us.
     pub fn jwks(&self) -> Value {
         self.mint.jwks()
+    }
+
+    /// The scopes that every call needs.
+    pub fn scopes(&self) -> &ScopeSet {
+        &self.policy.scopes
     }
 
     pub fn origins(&self) -> &Origins {

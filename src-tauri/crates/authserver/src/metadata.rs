@@ -72,7 +72,7 @@ fn protected_resource(policy: &Policy, site: &Site, resource: &str) -> Value {
     json!({
         "resource": resource,
         "authorization_servers": [site.issuer()],
-        "scopes_supported": policy.scopes,
+        "scopes_supported": policy.all_scopes(),
         "bearer_methods_supported": ["header"],
         "resource_name": "Just MCP OAuth Proxy",
     })
@@ -80,8 +80,8 @@ fn protected_resource(policy: &Policy, site: &Site, resource: &str) -> Value {
 
 fn authorization_server(policy: &Policy, site: &Site) -> Value {
     let methods = ["none", "client_secret_post", "client_secret_basic", "private_key_jwt"];
-    let scopes: Vec<&str> =
-        policy.scopes.iter().map(model::scope::Scope::as_str).chain([OIDC_SCOPES[3]]).collect();
+    let all = policy.all_scopes();
+    let scopes: Vec<&str> = all.iter().map(model::scope::Scope::as_str).chain([OIDC_SCOPES[3]]).collect();
     json!({
         "issuer": site.issuer(),
         "authorization_endpoint": site.base.join("/authorize"),

@@ -251,11 +251,12 @@ impl RegisterError {
 }
 
 impl Shared {
-    /// What a client gets, whatever it asks: every call needs all of our scopes, so a token with fewer would open nothing.
-    /// `offline_access` is granted to whoever wants to see it; refresh tokens are issued either way.
+    /// What a client gets: the scopes that every call needs, whatever it asks, since a token with fewer would open nothing,
+    /// and of those that only some tools need, what it asks for. `offline_access` is granted to whoever wants to see it; refresh tokens are issued either way.
     pub(crate) fn granted_scope(&self, asked: Option<&str>) -> ScopeSet {
         let asked = ScopeSet::parse_lenient(asked.unwrap_or_default());
         let offline = Scope::parse("offline_access").filter(|scope| asked.contains(scope.as_str()));
-        self.policy.scopes.iter().cloned().chain(offline).collect()
+        let more = self.more_of(&asked);
+        self.policy.scopes.iter().chain(more.iter()).cloned().chain(offline).collect()
     }
 }

@@ -13,6 +13,7 @@ mod desk;
 mod error;
 mod registration;
 mod requests;
+mod tools;
 mod tunnel;
 mod wording;
 
@@ -23,6 +24,7 @@ use entra::Entra;
 use model::client::Client;
 use model::origin::Site;
 use model::ports::Store;
+use model::tools::ToolRules;
 use practice::Practice;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +52,7 @@ pub use requests::{
     AttemptsQuery, BlockSwitch, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, ForgetWhat,
     Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText, TunnelSwitch,
 };
+pub use tools::{ToolRow, ToolView, ViewAs};
 pub use wording::Level;
 
 /// Answers commands. Cheap to clone.
@@ -65,6 +68,8 @@ pub(crate) struct ApiParts {
     pub(crate) practice: Option<Practice>,
     /// Clients from the settings, which no store knows.
     pub(crate) configured: Vec<Client>,
+    /// What tools need beyond what every token has.
+    pub(crate) tools: ToolRules,
     pub(crate) mcp_url: String,
     pub(crate) public: Option<Site>,
     pub(crate) practice_url: Option<String>,
@@ -126,6 +131,8 @@ commands! {
     end_sessions(SessionRefs) -> SessionsEnded;
     /// What the identity provider's tokens, and ours, say about the person of a session.
     session_claims(SessionRef) -> SessionClaims;
+    /// What each tool needs, and with a session, whether its person and client could call it.
+    tools(ViewAs) -> Vec<ToolRow>;
     /// Decodes a token and checks it as a sign-in would be; it is neither stored nor logged.
     inspect_token(TokenText) -> TokenInspection;
     /// Clients that are configured or registered: the approved ones first, the newest of them first.

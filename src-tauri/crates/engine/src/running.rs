@@ -155,7 +155,8 @@ impl Running {
         world: World,
         lasting: &Lasting,
     ) -> Result<Self, StartError> {
-        let Settings { server, identity, access, storage, clients, client_rules, tunnel: _ } = settings;
+        let Settings { server, identity, access, tools: rules, storage, clients, client_rules, tunnel: _ } =
+            settings;
         let listeners = bind(server.listen, "--listen").await?;
         let port = listeners.port().map_err(|source| StartError::Listen {
             address: server.listen,
@@ -188,6 +189,7 @@ impl Running {
             sign_in: server.sign_in,
             callback_path: server.callback_path,
             scopes: upstream.scopes,
+            more_scopes: rules.scopes(),
             cors_origins: server.cors_origins,
             static_clients: clients.clone(),
             client_rules,
@@ -197,6 +199,7 @@ impl Running {
         let tools = mcp::McpConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             scopes,
+            rules: rules.clone(),
             clock: clock.clone(),
             profiles: Arc::new(flow.clone()),
         };
@@ -220,6 +223,7 @@ impl Running {
             bus: bus.clone(),
             practice: practice.clone(),
             configured: clients,
+            tools: rules,
             mcp_url: mcp_url.clone(),
             public,
             practice_url: practice_url.clone(),

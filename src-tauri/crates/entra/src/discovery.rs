@@ -245,4 +245,29 @@ mod tests {
         assert!(is_safe(&url("https://id.example.com")) && is_safe(&url("http://[::1]:4243/t")));
         assert!(!is_safe(&url("http://id.example.com")) && !is_safe(&url("ftp://localhost")));
     }
+
+    #[test]
+    fn each_cloud_has_a_graph_of_its_own_and_none_is_reached_less_safely_than_the_authority() {
+        for (authority, host, graph) in [
+            ("https://login.microsoftonline.com", "graph.microsoft.com", "https://graph.microsoft.com/"),
+            ("https://login.microsoftonline.us", "graph.microsoft.us", "https://graph.microsoft.us/"),
+            ("https://login.microsoftonline.us", "dod-graph.microsoft.us", "https://dod-graph.microsoft.us/"),
+            (
+                "https://login.partner.microsoftonline.cn",
+                "microsoftgraph.chinacloudapi.cn",
+                "https://microsoftgraph.chinacloudapi.cn/",
+            ),
+            ("https://contoso.ciamlogin.com", "graph.microsoft.com", "https://graph.microsoft.com/"),
+            ("http://localhost:4243", "localhost:4243/graph", "http://localhost:4243/graph"),
+        ] {
+            assert_eq!(graph_at(&url(authority), host).unwrap().as_str(), graph, "{authority}");
+        }
+        for (authority, host) in [
+            ("https://login.microsoftonline.com", "localhost"),
+            ("http://localhost:4243", "graph.example"),
+            ("https://id.example", ""),
+        ] {
+            assert_eq!(graph_at(&url(authority), host), None, "{authority} {host}");
+        }
+    }
 }

@@ -92,6 +92,14 @@ mod tests {
     }
 
     #[test]
+    fn an_external_tenant_is_a_directory_of_its_own() {
+        let external = Issuer::of_metadata("https://t-1.ciamlogin.com/t-1/v2.0");
+        assert_eq!(external.tenant(), Some("t-1"));
+        assert_eq!(external.v2("t-1"), "https://t-1.ciamlogin.com/t-1/v2.0");
+        assert!(external.serves(Some("t-1")) && !external.serves(Some("t-2")));
+    }
+
+    #[test]
     fn other_servers_have_just_their_name() {
         let other = Issuer::of_metadata("https://accounts.example.com");
         assert_eq!((other.tenant(), other.v1("t")), (None, None));

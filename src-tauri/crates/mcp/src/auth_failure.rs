@@ -33,22 +33,37 @@ impl Lacking {
 /// A result with `isError` whose text a person can act on and whose `_meta` carries the challenge a client acts on.
 /// `resource_metadata` is the URL of our protected resource metadata (RFC 9728 section 5.1).
 pub fn auth_failure(lacking: &Lacking, resource_metadata: &str) -> CallToolResult {
-    let text = lacking.to_string();
+    let mut meta = MetaObject::new();
+    meta.0.insert("mcp/www_authenticate".to_owned(), json!([challenge(lacking, resource_metadata)]));
+    let mut result = CallToolResult::error(vec![ContentBlock::text(lacking.to_string())]);
+    result.meta = Some(meta);
+    result
+}
+
+/// The challenge of RFC 6750 section 3, as a header has it too.
+pub(crate) fn challenge(lacking: &Lacking, resource_metadata: &str) -> String {
     let scope = match lacking {
         Lacking::Scope(scopes) => format!(", scope=\"{scopes}\""),
         Lacking::Expired | Lacking::SignInNeeded(_) => String::new(),
     };
-    let challenge = format!(
+    format!(
         "Bearer resource_metadata=\"{}\", error=\"{}\", error_description=\"{}\"{scope}",
         quotable(resource_metadata),
         lacking.code(),
-        quotable(&text),
-    );
-    let mut meta = MetaObject::new();
-    meta.0.insert("mcp/www_authenticate".to_owned(), json!([challenge]));
-    let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
-    result.meta = Some(meta);
-    result
+        quotable(&lacking.to_string()),
+    )
+}
+
+/// Why a person without any of these app roles cannot call a tool, and who can change that: no new sign-in would.
+pub fn role_needed(roles: &[String]) -> String {
+    let which = match roles {
+        [one] => format!("the app role `{one}`"),
+        several => format!("one of the app roles `{}`", several.join("`, `")),
+    };
+    format!(
+        "this tool needs {which}, which the person does not have; an administrator can assign it under Enterprise \
+         applications > this app > Users and groups, and it counts from the next refresh on"
+    )
 }
 
 /// Characters a quoted value may have without escapes (RFC 6750 section 3).
@@ -62,7 +77,7 @@ mod tests {
 
     const METADATA: &str = "https://demo.example/.well-known/oauth-protected-resource/mcp";
 
-    fn challenge(lacking: &Lacking) -> String {
+    fn told(lacking: &Lacking) -> String {
         let result = serde_json::to_value(auth_failure(lacking, METADATA)).unwrap();
         assert_eq!(result["isError"], true);
         assert_eq!(result["content"][0]["text"], lacking.to_string());
@@ -72,19 +87,19 @@ mod tests {
     #[test]
     fn the_challenge_says_where_to_sign_in_and_why() {
         assert_eq!(
-            challenge(&Lacking::Expired),
+            told(&Lacking::Expired),
             format!(
                 "Bearer resource_metadata=\"{METADATA}\", error=\"invalid_token\", \
                  error_description=\"the access token has expired; refresh it or sign in again\""
             )
         );
         let scopes = ScopeSet::parse_lenient("read write");
-        assert!(challenge(&Lacking::Scope(scopes)).ends_with("grant it\", scope=\"read write\""));
+        assert!(told(&Lacking::Scope(scopes)).ends_with("grant it\", scope=\"read write\""));
     }
 
     #[test]
     fn a_hint_cannot_break_out_of_its_quotes() {
         let hostile = Lacking::SignInNeeded("sign\"in\\ again,\r\n \u{e9}rror=\"x\"".to_owned());
-        assert!(challenge(&hostile).ends_with(", error_description=\"signin again, rror=x\""));
+        assert!(told(&hostile).ends_with(", error_description=\"signin again, rror=x\""));
     }
 }

@@ -15,7 +15,8 @@ use rmcp::transport::StreamableHttpService;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 
 use crate::security_schemes::{Listed, Splice};
-use crate::tools::Tools;
+use crate::step_up::StepUp;
+use crate::tools::{TOOLS, Tools};
 use crate::{McpConfig, bare_service, rejection, tolerance};
 
 /// Largest request body, in bytes.
@@ -27,20 +28,26 @@ pub(crate) struct Endpoint(Arc<Shared>);
 struct Shared {
     service: StreamableHttpService<Tools, NeverSessionManager>,
     splice: Splice,
+    step_up: StepUp,
 }
 
 impl Endpoint {
     pub(crate) fn new(config: &McpConfig) -> Self {
-        Self(Arc::new(Shared { service: bare_service(config), splice: Splice::new(&config.scopes) }))
+        let sets = TOOLS.iter().map(|(tool, _)| config.scopes_of(tool));
+        Self(Arc::new(Shared {
+            service: bare_service(config),
+            splice: Splice::new(sets),
+            step_up: StepUp::new(config),
+        }))
     }
 }
 
 pub(crate) async fn answer(State(Endpoint(shared)): State<Endpoint>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    if parts.extensions.get::<Caller>().is_none() {
+    let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
         tracing::error!("a request reached the MCP endpoint without passing the bearer check");
         return rejection::unguarded();
-    }
+    };
     if parts.method != Method::POST {
         return rejection::method_not_allowed();
     }
@@ -51,6 +58,9 @@ pub(crate) async fn answer(State(Endpoint(shared)): State<Endpoint>, request: Re
         Ok(body) => body,
         Err(refusal) => return refusal.into_response(),
     };
+    if let Some(challenge) = shared.step_up.needed(&caller, parts.uri.path().ends_with('/'), &body) {
+        return challenge;
+    }
     tolerance::settle(&mut parts.headers, &body);
     let dislikes_accepted = tolerance::dislikes_accepted(&parts.headers);
     let listed = Listed::default();

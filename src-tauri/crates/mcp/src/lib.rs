@@ -10,6 +10,7 @@ mod endpoint;
 mod icons;
 mod rejection;
 mod security_schemes;
+mod step_up;
 mod tolerance;
 mod tools;
 
@@ -20,24 +21,33 @@ use axum::Router;
 use axum::routing::any;
 use model::ports::Clock;
 use model::scope::ScopeSet;
+use model::tools::ToolRules;
 use model::upstream::Profiles;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
-pub use auth_failure::{Lacking, auth_failure};
+pub use auth_failure::{Lacking, auth_failure, role_needed};
 pub use endpoint::MAX_BODY_BYTES;
-pub use tools::{NAME, TITLE, Tools};
+pub use tools::{NAME, TITLE, TOOLS, Tools};
 
 /// What the tools say about this server, and what they check callers against.
 #[derive(Clone)]
 pub struct McpConfig {
     /// Version of the product, shown in `serverInfo` and by the tool `version`.
     pub version: String,
-    /// Scopes a caller must have; named by every tool in its `securitySchemes`.
+    /// Scopes a caller must have; named by every tool in its `securitySchemes`, with its own.
     pub scopes: ScopeSet,
+    pub rules: ToolRules,
     pub clock: Arc<dyn Clock>,
     /// What the directory says of a caller beyond the tokens.
     pub profiles: Arc<dyn Profiles>,
+}
+
+impl McpConfig {
+    /// Every scope a call of the tool needs.
+    pub(crate) fn scopes_of(&self, tool: &str) -> ScopeSet {
+        self.rules.scopes_lacking(tool, &self.scopes, &ScopeSet::default()).unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for McpConfig {

@@ -40,20 +40,27 @@ pub(crate) fn meta(scopes: &ScopeSet) -> MetaObject {
     meta
 }
 
-/// What to look for in an answer and what to put there.
+/// What to look for in an answer and what to put there, for each set of scopes that some tool needs.
 #[derive(Debug)]
-pub(crate) struct Splice {
+pub(crate) struct Splice(Vec<Replacement>);
+
+#[derive(Debug)]
+struct Replacement {
     found: String,
     wanted: String,
 }
 
 impl Splice {
-    pub(crate) fn new(scopes: &ScopeSet) -> Self {
-        let schemes = schemes(scopes);
-        // A quote inside a JSON string is escaped, so this text is only ever a member.
-        let found = format!("\"_meta\":{}", json!({ "securitySchemes": schemes }));
-        let wanted = format!("\"securitySchemes\":{schemes},{found}");
-        Self { found, wanted }
+    pub(crate) fn new(sets: impl Iterator<Item = ScopeSet>) -> Self {
+        let mut all: Vec<Value> = Vec::new();
+        for scopes in sets {
+            let schemes = schemes(&scopes);
+            // Each once, or it would be put there twice.
+            if !all.contains(&schemes) {
+                all.push(schemes);
+            }
+        }
+        Self(all.iter().map(Replacement::of).collect())
     }
 
     pub(crate) async fn apply<B>(&self, response: Response<B>) -> Response<Body>
@@ -64,10 +71,23 @@ impl Splice {
         let Ok(body) = body.collect().await;
         let body = body.to_bytes();
         let spliced = match str::from_utf8(&body) {
-            Ok(text) => Body::from(text.replace(&self.found, &self.wanted)),
+            Ok(text) => Body::from(
+                self.0
+                    .iter()
+                    .fold(text.to_owned(), |text, Replacement { found, wanted }| text.replace(found, wanted)),
+            ),
             Err(_) => Body::from(body),
         };
         parts.headers.remove(http::header::CONTENT_LENGTH);
         Response::from_parts(parts, spliced)
+    }
+}
+
+impl Replacement {
+    fn of(schemes: &Value) -> Self {
+        // A quote inside a JSON string is escaped, so this text is only ever a member.
+        let found = format!("\"_meta\":{}", json!({ "securitySchemes": schemes }));
+        let wanted = format!("\"securitySchemes\":{schemes},{found}");
+        Self { found, wanted }
     }
 }

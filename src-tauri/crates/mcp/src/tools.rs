@@ -8,13 +8,14 @@ use http::request::Parts;
 use model::caller::Caller;
 use model::ports::Clock;
 use model::scope::ScopeSet;
+use model::tools::ToolRules;
 use model::upstream::Profiles;
 use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::schema_for_output;
 use rmcp::model::{
-    CacheScope, CallToolResult, Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ServerCapabilities, ServerConfig,
+    CacheScope, CallToolResult, ContentBlock, Implementation, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_handler, tool_router};
@@ -22,7 +23,7 @@ use serde::Serialize;
 
 use crate::McpConfig;
 use crate::answers::{ServerInfo, UserInfo};
-use crate::auth_failure::{Lacking, auth_failure};
+use crate::auth_failure::{Lacking, auth_failure, role_needed};
 use crate::security_schemes::{self, Listed};
 use crate::{icons, rejection};
 
@@ -30,6 +31,9 @@ use crate::{icons, rejection};
 pub const NAME: &str = "just-mcp-oauth-proxy";
 /// Its name towards people.
 pub const TITLE: &str = "Just MCP OAuth Proxy";
+
+/// Every tool by name and title, in the order in which a client lists them.
+pub const TOOLS: &[(&str, &str)] = &[("get_user_info", "Who is signed in"), ("version", "Server version")];
 
 const INSTRUCTIONS: &str = "Call get_user_info to learn who is signed in through Microsoft Entra ID, and version to learn what serves you.";
 
@@ -46,6 +50,7 @@ pub struct Tools {
 struct Facts {
     info: ServerConfig,
     scopes: ScopeSet,
+    rules: ToolRules,
     clock: Arc<dyn Clock>,
     profiles: Arc<dyn Profiles>,
 }
@@ -64,8 +69,8 @@ struct Request {
 impl Tools {
     pub(crate) fn new(config: &McpConfig) -> Self {
         let mut router = Self::tool_router();
-        for route in router.map.values_mut() {
-            route.attr.meta = Some(security_schemes::meta(&config.scopes));
+        for (tool, route) in &mut router.map {
+            route.attr.meta = Some(security_schemes::meta(&config.scopes_of(tool)));
         }
         let implementation =
             Implementation::new(NAME, config.version.clone()).with_title(TITLE).with_icons(icons::server());
@@ -75,6 +80,7 @@ impl Tools {
         let facts = Facts {
             info,
             scopes: config.scopes.clone(),
+            rules: config.rules.clone(),
             clock: config.clock.clone(),
             profiles: config.profiles.clone(),
         };
@@ -97,8 +103,8 @@ impl Tools {
     )]
     #[expect(clippy::needless_pass_by_value, reason = "rmcp hands over what it extracted")]
     fn version(&self, request: Request) -> Result<CallToolResult, ErrorData> {
-        if let Err(lacking) = self.admit(&request) {
-            return Ok(request.refuse(&lacking));
+        if let Err(refused) = self.admit("version", &request) {
+            return Ok(*refused);
         }
         structured(&ServerInfo {
             name: NAME,
@@ -123,22 +129,26 @@ impl Tools {
         icons = icons::person()
     )]
     async fn get_user_info(&self, request: Request) -> Result<CallToolResult, ErrorData> {
-        if let Err(lacking) = self.admit(&request) {
-            return Ok(request.refuse(&lacking));
+        if let Err(refused) = self.admit("get_user_info", &request) {
+            return Ok(*refused);
         }
         let profile = self.facts.profiles.of(&request.caller).await.unwrap_or_default();
         structured(&UserInfo::of(&request.caller, &profile))
     }
 
-    /// The bearer check did this too; a body that took long to arrive can outlive its token.
-    fn admit(&self, request: &Request) -> Result<(), Lacking> {
-        if request.caller.expires_at <= self.facts.clock.now() {
-            return Err(Lacking::Expired);
+    /// The checks before did the first two too; a body that took long to arrive can outlive its token.
+    fn admit(&self, tool: &str, request: &Request) -> Result<(), Box<CallToolResult>> {
+        let (facts, caller) = (&self.facts, &request.caller);
+        if caller.expires_at <= facts.clock.now() {
+            return Err(Box::new(request.refuse(&Lacking::Expired)));
         }
-        if !request.caller.scope.contains_all(&self.facts.scopes) {
-            return Err(Lacking::Scope(self.facts.scopes.clone()));
+        if let Some(scopes) = facts.rules.scopes_lacking(tool, &facts.scopes, &caller.scope) {
+            return Err(Box::new(request.refuse(&Lacking::Scope(scopes))));
         }
-        Ok(())
+        match facts.rules.roles_lacking(tool, &caller.person) {
+            Some(roles) => Err(Box::new(CallToolResult::error(vec![ContentBlock::text(role_needed(roles))]))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -175,6 +185,12 @@ fn structured(answer: &impl Serialize) -> Result<CallToolResult, ErrorData> {
     Ok(CallToolResult::structured(value))
 }
 
+/// Where our protected resource metadata is (RFC 9728 section 3.1), as the client spells the MCP URL.
+pub(crate) fn metadata_url(caller: &Caller, slash: bool) -> String {
+    let tail = if slash { "/" } else { "" };
+    caller.site.base.join(&format!("/.well-known/oauth-protected-resource/mcp{tail}"))
+}
+
 // === impl Facts ===
 
 impl std::fmt::Debug for Facts {
@@ -187,9 +203,7 @@ impl std::fmt::Debug for Facts {
 
 impl Request {
     fn refuse(&self, lacking: &Lacking) -> CallToolResult {
-        let tail = if self.slash { "/" } else { "" };
-        let path = format!("/.well-known/oauth-protected-resource/mcp{tail}");
-        auth_failure(lacking, &self.caller.site.base.join(&path))
+        auth_failure(lacking, &metadata_url(&self.caller, self.slash))
     }
 }
 

@@ -22,6 +22,7 @@ pub mod session;
 pub mod settings;
 pub mod testing;
 pub mod time;
+pub mod tools;
 pub mod upstream;
 
 /// A string that never prints itself: tokens, codes, client secrets. `expose_secret()` greps well.

@@ -12,6 +12,7 @@ use crate::host::HostRules;
 use crate::origin::BaseUrl;
 use crate::ports::Bounds;
 use crate::scope::ScopeSet;
+use crate::tools::ToolRules;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -21,6 +22,8 @@ pub struct Settings {
     pub tunnel: TunnelSettings,
     /// Who may sign in.
     pub access: Access,
+    /// What tools need beyond what every token has.
+    pub tools: ToolRules,
     /// Configured clients; their `created_at` is the epoch.
     pub clients: Vec<Client>,
     pub client_rules: ClientRules,

@@ -19,6 +19,7 @@ use model::settings::{
 };
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
+use model::tools::ToolRules;
 use practice::{Fault, Practice};
 use tempfile::TempDir;
 
@@ -231,6 +232,7 @@ fn settings(folder: &Path) -> Settings {
         },
         tunnel: TunnelSettings { provider: "cloudflared".to_owned(), command: String::new(), domain: None },
         access: Access::default(),
+        tools: ToolRules::default(),
         clients: Vec::new(),
         client_rules: ClientRules::default(),
     }

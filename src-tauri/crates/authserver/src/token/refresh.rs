@@ -10,7 +10,6 @@ use model::event::EventKind;
 use model::ids::{ClientId, CredentialKind, TokenHash};
 use model::keys::{Place, Sealed};
 use model::ports::Swap;
-use model::scope::ScopeSet;
 use model::session::{Ended, RefreshToken, RefreshTrouble, Session, SessionState};
 use model::upstream::{Effect, Refusal, SignedIn, UpstreamError};
 
@@ -96,7 +95,7 @@ async fn used_before(flow: &Flow, session: &Session, stored: &RefreshToken) -> R
 
 /// `None` if somebody else was first.
 async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<Option<Tokens>, TokenError> {
-    let SignedIn { person, issuer, tokens, .. } = match at_provider(flow, &session).await? {
+    let SignedIn { person, issuer, more, tokens } = match at_provider(flow, &session).await? {
         Ok(signed_in) => signed_in,
         Err(no) => {
             if another_was_first(flow, hash, &no).await? {
@@ -109,6 +108,7 @@ async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<O
     };
     let now = flow.now();
     session.person = person;
+    session.scope = flow.as_granted(&session.scope, &more);
     session.upstream_issuer = issuer;
     session.upstream = Some(flow.seal(Shared::session_place(&session.id), &tokens.to_plain_json()));
     session.refreshed_at = now;
@@ -154,18 +154,19 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
         .as_ref()
         .and_then(|sealed| flow.open_upstream(Shared::session_place(&session.id), sealed))
         .ok_or(TokenError::Sealed)?;
-    let refusal = match flow.upstream.refresh(&session.person.id, &tokens, &ScopeSet::default()).await {
-        Ok(signed_in) => return Ok(Ok(signed_in)),
-        Err(UpstreamError::Unavailable { detail, retry_after }) => {
-            note_trouble(flow, session, format!("the identity provider does not answer: {detail}")).await;
-            flow.event(about_session(session), EventKind::UpstreamUnavailable { detail });
-            return Err(TokenError::NotNow {
-                detail: "the identity provider does not answer; your session is kept, try again".into(),
-                retry_after_secs: retry_after.map_or(5, |after| after.as_secs()),
-            });
-        }
-        Err(UpstreamError::Refused(refusal)) => refusal,
-    };
+    let refusal =
+        match flow.upstream.refresh(&session.person.id, &tokens, &flow.more_of(&session.scope)).await {
+            Ok(signed_in) => return Ok(Ok(signed_in)),
+            Err(UpstreamError::Unavailable { detail, retry_after }) => {
+                note_trouble(flow, session, format!("the identity provider does not answer: {detail}")).await;
+                flow.event(about_session(session), EventKind::UpstreamUnavailable { detail });
+                return Err(TokenError::NotNow {
+                    detail: "the identity provider does not answer; your session is kept, try again".into(),
+                    retry_after_secs: retry_after.map_or(5, |after| after.as_secs()),
+                });
+            }
+            Err(UpstreamError::Refused(refusal)) => refusal,
+        };
     if let Some(claims) = &refusal.claims {
         flow.challenges.insert(session.client.clone(), claims.to_string());
     }

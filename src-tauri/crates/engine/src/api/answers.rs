@@ -231,6 +231,8 @@ pub struct PersonRow {
     pub name: Option<String>,
     pub username: Option<String>,
     pub guest: bool,
+    /// App roles, as the last tokens said.
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, TS)]
@@ -402,8 +404,8 @@ pub struct ResidentRow {
 
 impl From<Person> for PersonRow {
     fn from(person: Person) -> Self {
-        let Person { id, name, username, guest, .. } = person;
-        Self { object: id.object, tenant: id.tenant, name, username, guest }
+        let Person { id, name, username, guest, roles, .. } = person;
+        Self { object: id.object, tenant: id.tenant, name, username, guest, roles }
     }
 }
 

@@ -324,6 +324,9 @@ fn effects(before: Option<&Settings>, after: &Settings) -> Vec<Effect> {
             "Sessions of people who may no longer sign in end when their client next refreshes.".to_owned(),
         );
     }
+    if before.tools != after.tools {
+        found.push("Clients are asked for the scopes a tool needs when they next call it.".to_owned());
+    }
     if before.storage.database != after.storage.database || before.storage.data_dir != after.storage.data_dir
     {
         found.push("Another database is used: clients register and people sign in again. The old one stays where it is.".to_owned());

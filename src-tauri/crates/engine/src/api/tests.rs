@@ -91,7 +91,7 @@ async fn a_session_is_listed_with_person_client_and_times_in_milliseconds() {
             "attempt": session.attempt,
             "person": {
                 "object": "oid-ada", "tenant": "tid-home", "name": "Ada Lindqvist",
-                "username": "ada@practice.example", "guest": true,
+                "username": "ada@practice.example", "guest": true, "roles": [],
             },
             "client": {
                 "id": session.client, "name": "Inspector", "kind": null, "verified_host": null, "uri": null,

@@ -168,6 +168,20 @@ pub const FIELDS: &[Field] = &[
         "",
         "Domain whose own sign-in page people are taken to at once, such as `contoso.com`.",
     ),
+    field(
+        "tools.get_user_info_scopes",
+        "",
+        "Scopes of the exposed API that `get_user_info` needs, all of them, beyond the required ones.",
+    )
+    .shape(Shape::List),
+    field("tools.get_user_info_roles", "", "App roles of which `get_user_info` needs one.").shape(Shape::List),
+    field(
+        "tools.version_scopes",
+        "",
+        "Scopes of the exposed API that `version` needs, all of them, beyond the required ones.",
+    )
+    .shape(Shape::List),
+    field("tools.version_roles", "", "App roles of which `version` needs one.").shape(Shape::List),
     field("storage.data_dir", "", "Folder of everything that is kept; the platform's data folder unless given."),
     field(
         "storage.database_url",

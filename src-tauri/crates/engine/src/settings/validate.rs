@@ -10,6 +10,7 @@ mod entra;
 mod scopes;
 mod server;
 mod storage;
+mod tools;
 mod tunnel;
 
 use model::settings::{Identity, PracticeSettings, Settings};
@@ -37,17 +38,19 @@ impl SettingsDraft {
         let client_rules = clients::rules(&mut check);
         let tunnel = tunnel::read(&mut check);
         let access = access::read(&mut check, identity.as_ref().ok());
-        match (server, identity, access, storage, clients, client_rules, tunnel) {
+        let tools = tools::read(&mut check, identity.as_ref().ok());
+        match (server, identity, access, tools, storage, clients, client_rules, tunnel) {
             (
                 Ok(server),
                 Ok(identity),
                 Ok(access),
+                Ok(tools),
                 Ok(storage),
                 Ok(clients),
                 Ok(client_rules),
                 Ok(tunnel),
             ) if check.problems.is_empty() => {
-                Ok(Settings { server, identity, access, storage, tunnel, clients, client_rules })
+                Ok(Settings { server, identity, access, tools, storage, tunnel, clients, client_rules })
             }
             _ => Err(check.problems),
         }

@@ -11,6 +11,7 @@ use model::person::{Person, PersonId};
 use model::scope::ScopeSet;
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
+use model::tools::ToolRules;
 use model::upstream::{Profile, Profiles};
 
 /// 2026-11-23T12:00:00Z
@@ -20,6 +21,7 @@ pub(crate) fn config() -> McpConfig {
     McpConfig {
         version: "1.2.3".to_owned(),
         scopes: ScopeSet::parse_lenient("read"),
+        rules: ToolRules::default(),
         clock: Arc::new(ManualClock::at(NOW)),
         profiles: Arc::new(Directory),
     }

@@ -16,3 +16,4 @@ mod promises;
 mod registration;
 mod sign_in;
 mod token;
+mod tools;

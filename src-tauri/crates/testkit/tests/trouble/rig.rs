@@ -94,6 +94,7 @@ impl Rig {
             sign_in: SignInFrom::ThisComputer,
             callback_path: "/auth/callback".into(),
             scopes: ScopeSet::parse_lenient("read"),
+            more_scopes: ScopeSet::default(),
             cors_origins: Vec::new(),
             static_clients: Vec::new(),
             client_rules: model::settings::ClientRules::default(),

@@ -99,6 +99,7 @@ impl Bench {
             practice,
             configured: vec![client(ClientId::parse("configured").unwrap(), ClientKind::Static, None)],
             mcp_url: origins.local().mcp_url(),
+            tools: model::tools::ToolRules::default(),
             public: origins.public(),
         });
         let api = Engine::over(parts, live).api();
@@ -273,6 +274,7 @@ fn policy(origins: &Origins) -> Policy {
         sign_in: SignInFrom::ThisComputer,
         callback_path: "/auth/callback".into(),
         scopes: ScopeSet::parse_lenient("read"),
+        more_scopes: ScopeSet::default(),
         cors_origins: Vec::new(),
         static_clients: Vec::new(),
         client_rules: model::settings::ClientRules::default(),

@@ -9,20 +9,7 @@ use crate::settings::problem::quoted;
 
 /// `identifier` is the prefix of our own API's scopes, if it is known; empty means there is none.
 pub(super) fn required(check: &mut Check<'_>, identifier: Option<&str>) -> Read<ScopeSet> {
-    let mut names = Vec::new();
-    let mut noted = None;
-    for item in check.items("entra.required_scopes") {
-        match short_name(check, item, identifier) {
-            // Asked for in any case, never part of an access token's `scp`, so nothing can require them.
-            Ok(scope) if scope.is_oidc() => {}
-            Ok(scope) => names.push(scope),
-            Err(problem) => noted = Some(problem),
-        }
-    }
-    if let Some(noted) = noted {
-        return Err(noted);
-    }
-    let names: ScopeSet = names.into_iter().collect();
+    let names = names(check, "entra.required_scopes", identifier)?;
     if names.is_empty() {
         let message = "no scope of the exposed API is left; `openid`, `profile`, `email` and `offline_access` belong to \
                        no API (AADSTS70011)";
@@ -32,8 +19,22 @@ pub(super) fn required(check: &mut Check<'_>, identifier: Option<&str>) -> Read<
     Ok(names)
 }
 
-fn short_name(check: &mut Check<'_>, item: &str, identifier: Option<&str>) -> Read<Scope> {
-    let key = "entra.required_scopes";
+/// The scopes of our own API that a setting lists, by their short names.
+pub(super) fn names(check: &mut Check<'_>, key: &str, identifier: Option<&str>) -> Read<ScopeSet> {
+    let mut names = Vec::new();
+    let mut noted = None;
+    for item in check.items(key) {
+        match short_name(check, key, item, identifier) {
+            // Asked for in any case, never part of an access token's `scp`, so nothing can require them.
+            Ok(scope) if scope.is_oidc() => {}
+            Ok(scope) => names.push(scope),
+            Err(problem) => noted = Some(problem),
+        }
+    }
+    noted.map_or_else(|| Ok(names.into_iter().collect()), Err)
+}
+
+fn short_name(check: &mut Check<'_>, key: &str, item: &str, identifier: Option<&str>) -> Read<Scope> {
     let own = match identifier {
         Some("") => item,
         Some(prefix) => below(prefix, item).unwrap_or(item),
