@@ -31,9 +31,6 @@ use crate::sessions::Sessions;
 /// Between two tries to write down what cannot be had a second time. The store itself waits before it says no.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-/// How long a person may take to come back after a claims challenge.
-const CHALLENGE_LASTS: Duration = Duration::from_secs(24 * 3600);
-
 /// The parts the authorization server is composed of.
 pub struct Parts {
     pub clock: Arc<dyn Clock>,
@@ -99,7 +96,7 @@ impl Flow {
         Self(Arc::new(Shared {
             sessions: Sessions::default(),
             profiles: Known::default(),
-            challenges: Cache::builder().max_capacity(2_000).time_to_live(CHALLENGE_LASTS).build(),
+            challenges: Cache::builder().max_capacity(2_000).time_to_live(Shared::CHALLENGE_LASTS).build(),
             tasks: TaskTracker::new(),
             sealer: Sealer::new(&master),
             mint: Mint::new(&master),
@@ -136,6 +133,9 @@ impl Flow {
 }
 
 impl Shared {
+    /// How long a person may take to come back after a claims challenge.
+    pub(crate) const CHALLENGE_LASTS: Duration = Duration::from_secs(24 * 3600);
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

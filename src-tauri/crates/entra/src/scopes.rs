@@ -1,4 +1,5 @@
-//! The scopes that go over the wire. They follow from the settings alone; no client has a say.
+//! The scopes that go over the wire. They follow from the settings alone; a client has a say only in which of those that
+//! single tools need it asks for.
 //!
 //! An access token is for one API: scopes of another may ride on authorize, for consent, and nowhere else
 //! (AADSTS28000).

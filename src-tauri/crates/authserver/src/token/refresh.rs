@@ -167,14 +167,14 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
             }
             Err(UpstreamError::Refused(refusal)) => refusal,
         };
-    if let Some(claims) = &refusal.claims {
-        flow.challenges.insert(session.client.clone(), claims.to_string());
-    }
     let hint = told(&refusal.what, &refusal.hint);
     let why = match refusal.effect {
         Effect::Barred => Ended::NotAllowed { hint },
         Effect::Ends => Ended::UpstreamRefused { code: refusal.code, hint },
-        Effect::SignIn => Ended::SignInNeeded { code: refusal.code, hint },
+        Effect::SignIn => {
+            let claims = refusal.claims.as_deref().map(str::to_owned);
+            Ended::SignInNeeded { code: refusal.code, hint, claims }
+        }
         Effect::SetUp => {
             let detail = format!("{}; your session is kept. {}", refusal.what, refusal.hint);
             note_trouble(flow, session, told(&refusal.what, &refusal.hint)).await;

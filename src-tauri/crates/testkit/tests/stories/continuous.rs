@@ -99,6 +99,7 @@ async fn the_claims_of_a_refused_refresh_go_with_the_next_sign_in_and_no_further
     let ada = ada(&rig).await;
     rig.practice().set_fault(Fault::MfaRequired, true);
     assert_eq!(ada.refresh().await.status, 400);
+    let rig = rig.restarted().await;
     let mut browser = rig.browser();
     let mut asked = async || {
         let consent = browser.open(&ada.client.authorize_url(&[]), "").await;
