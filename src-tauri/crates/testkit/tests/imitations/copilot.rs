@@ -62,7 +62,7 @@ async fn copilot_cli_asks_again_for_what_it_was_granted() {
     let server =
         finds(&copilot, &copilot.post_json(&copilot.mcp_url, &[ACCEPT_BOTH, JSON], &cli()).await).await;
     let by = Credentials::published("https://github.com/copilot/cli/client-metadata.json", CLI_REDIRECT);
-    works(copilot, rig, &server, &by).await;
+    Box::pin(works(copilot, rig, &server, &by)).await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn copilot_cli_registers_where_documents_are_not_taken() {
         "token_endpoint_auth_method": "none",
     });
     let by = copilot.registers(&server, &[JSON], &body).await;
-    works(copilot, rig, &server, &by).await;
+    Box::pin(works(copilot, rig, &server, &by)).await;
 }
 
 fn cli() -> Value {
