@@ -1,13 +1,14 @@
-// mcp-remote: how a client that only speaks stdio (Claude Desktop's config file) reaches us. It opens "the browser"
-// itself, which is open-browser.mjs here, in a process of its own with cookies of its own.
+// mcp-remote: how a client that only speaks stdio (Claude Desktop's config file) reaches us, started by the very entry that the
+// card of Claude Desktop has. It opens "the browser" itself, which is open-browser.mjs here, in a process of its own with
+// cookies of its own.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { desktopFile, SERVER_NAME } from '../../../ui/pages/home/links.ts';
 import { cleanEnvironment, ROOT } from './harness.mjs';
 import { Lines } from './lines.mjs';
 import { tellStory, toolAnswer } from './story.mjs';
 
-const PROXY = join(ROOT, 'node_modules', 'mcp-remote', 'dist', 'proxy.js');
 const OPEN = join(ROOT, 'src-tauri', 'tests', 'clients', 'open-browser.mjs');
 const DESKTOP = /^(DISPLAY|WAYLAND_DISPLAY|XDG_CURRENT_DESKTOP|DESKTOP_SESSION|KDE_|GNOME_|DBUS_)/;
 
@@ -34,7 +35,9 @@ tellStory('mcp-remote', ({ mcpUrl, folder }) => {
 
   return {
     async connect() {
-      lines = new Lines(process.execPath, [PROXY, mcpUrl], { env });
+      // From here npx takes the copy that is installed, and asks no registry.
+      const { command, args } = JSON.parse(desktopFile(mcpUrl)).mcpServers[SERVER_NAME];
+      lines = new Lines(command, args, { env, cwd: ROOT });
       await request('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'story', version: '1.0.0' } });
       lines.send({ jsonrpc: '2.0', method: 'notifications/initialized' });
     },
