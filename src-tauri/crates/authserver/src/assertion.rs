@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use model::ids::{ClientId, TokenHash};
@@ -26,6 +28,10 @@ const LONGEST: Duration = Duration::from_hours(1);
 const LONGEST_ID: usize = 512;
 /// Keys of a set that are kept, and so tried for an assertion that names none.
 const MOST_KEYS: usize = 16;
+/// What they may take up all together, in bytes of JSON: strangers register them.
+const ROOM_FOR_KEYS: usize = 8 * 1024;
+/// Longest `kid` that is kept.
+const LONGEST_KID: usize = 256;
 
 /// Why an assertion does not prove who sent it. Told to the client in `error_description`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -155,7 +161,13 @@ pub(crate) fn usable_keys(set: &Value) -> Option<Vec<Value>> {
     let good = |key: &Value| {
         [Algorithm::ES256, Algorithm::PS256, Algorithm::RS256].iter().any(|alg| decoding(key, *alg).is_some())
     };
-    let keys: Vec<Value> = keys.iter().filter_map(public_part).filter(good).take(MOST_KEYS).collect();
+    let mut room = ROOM_FOR_KEYS;
+    let mut fits = |key: &Value| {
+        room = room.saturating_sub(key.to_string().len());
+        room > 0
+    };
+    let keys: Vec<Value> =
+        keys.iter().filter_map(public_part).filter(good).take(MOST_KEYS).take_while(&mut fits).collect();
     (!keys.is_empty()).then_some(keys)
 }
 
@@ -163,6 +175,10 @@ pub(crate) fn usable_keys(set: &Value) -> Option<Vec<Value>> {
 fn public_part(key: &Value) -> Option<Value> {
     let known = ["kty", "use", "alg", "kid", "n", "e", "crv", "x", "y"];
     let members = key.as_object()?.iter().filter(|(name, _)| known.contains(&name.as_str()));
+    let named = key.get("kid").and_then(Value::as_str).unwrap_or_default();
+    if named.len() > LONGEST_KID {
+        return None;
+    }
     Some(Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect()))
 }
 
@@ -185,7 +201,21 @@ fn decoding(key: &Value, algorithm: Algorithm) -> Option<DecodingKey> {
         }
         _ => false,
     };
-    if fits { DecodingKey::from_jwk(&jwk).ok() } else { None }
+    let bytes = |text: &str| B64.decode(text).unwrap_or_default();
+    let sound = match &jwk.algorithm {
+        // 2048 to 8192 bits; some put a zero in front.
+        AlgorithmParameters::RSA(rsa) => {
+            let modulus = bytes(&rsa.n);
+            let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+            zeros <= 1 && (256..=1024).contains(&(modulus.len() - zeros))
+        }
+        // RFC 7518 section 6.2.1.2: all of the octets, zeros too.
+        AlgorithmParameters::EllipticCurve(ec) => {
+            [&ec.x, &ec.y].into_iter().all(|part| bytes(part).len() == 32)
+        }
+        _ => false,
+    };
+    if fits && sound { DecodingKey::from_jwk(&jwk).ok() } else { None }
 }
 
 /// A `NumericDate` (RFC 7519 section 2), which may have a fraction.

@@ -4,13 +4,13 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::client::{Client, ClientAuth, ClientKeys};
-use model::ids::ClientId;
+use model::ids::{ClientId, CredentialKind, TokenHash};
 use model::origin::Site;
-use model::ports::{StoreError, Swap};
+use model::ports::{AssertionUse, StoreError, Swap};
 
-use crate::assertion::{self, Assertion, BadAssertion, usable_keys};
+use crate::assertion::{self, Assertion, BadAssertion, Proof, usable_keys};
 use crate::clients::UnknownClient;
-use crate::documents::Standing;
+use crate::documents::{DocumentError, Standing};
 use crate::flow::Shared;
 use crate::params::Params;
 
@@ -39,6 +39,8 @@ pub(crate) enum ClientAuthError {
     Assertion(#[from] BadAssertion),
     #[error("the keys that this client signs with cannot be read just now; try again in a minute")]
     KeysNotNow,
+    #[error("the metadata document of this client cannot be read just now; try again in a minute")]
+    DocumentNotNow,
     #[error(
         "the keys that this client signs with cannot be read: its jwks_uri must be a plain https URL of a key set"
     )]
@@ -71,7 +73,7 @@ impl Shared {
     ) -> Result<ClientId, ClientAuthError> {
         let Presented { id, proof } = presented(headers, params)?;
         let id = ClientId::parse(&id).ok_or(ClientAuthError::Unknown)?;
-        let Some(client) = self.registered(&id).await? else { return Ok(id) };
+        let client = self.registered(&id).await?;
         match (&client.auth, proof) {
             (ClientAuth::None, _)
             | (ClientAuth::NoneOrPrivateKeyJwt(_), Brought::Nothing | Brought::Secret(_)) => {}
@@ -83,17 +85,13 @@ impl Shared {
                 return Err(ClientAuthError::WrongSecret);
             }
             (ClientAuth::PrivateKeyJwt(keys), Brought::Assertion(token)) => {
-                self.prove(site, &client, keys, &token).await?;
+                self.prove(site, &client, keys, &token, params).await?;
             }
             (ClientAuth::PrivateKeyJwt(_), _) => return Err(ClientAuthError::NoAssertion),
             (ClientAuth::NoneOrPrivateKeyJwt(keys), Brought::Assertion(token)) => {
-                match self.prove(site, &client, keys, &token).await {
+                match self.prove(site, &client, keys, &token, params).await {
                     // It need not have signed, so that nobody can look gains a stranger nothing.
-                    Err(ClientAuthError::KeysNotNow | ClientAuthError::Keys) => {
-                        tracing::warn!(
-                            "a client's assertion could not be checked for want of its keys; it is public too"
-                        );
-                    }
+                    Err(ClientAuthError::KeysNotNow | ClientAuthError::Keys) => {}
                     checked => checked?,
                 }
             }
@@ -101,13 +99,12 @@ impl Shared {
         Ok(id)
     }
 
-    /// The client as it authenticates; `None` for one known by its document that nobody approved, to which nothing was
-    /// issued. A document need not be reachable here: what it said when somebody last signed in is in the store.
-    async fn registered(&self, id: &ClientId) -> Result<Option<Client>, ClientAuthError> {
+    /// The client as it authenticates. What its document said when somebody last signed in is in the store, so for a client
+    /// with nothing to prove the document need not be reachable here; one that signs may have changed its keys.
+    async fn registered(&self, id: &ClientId) -> Result<Client, ClientAuthError> {
         let configured = self.policy.static_clients.iter().any(|client| client.id == *id);
         if configured || !self.documents.names_document(id) {
-            let found = self.client(id).await;
-            return found.map(Some).map_err(|unknown| match unknown {
+            return self.client(id).await.map_err(|unknown| match unknown {
                 UnknownClient::Store(error) => ClientAuthError::Store(error),
                 UnknownClient::Blocked => ClientAuthError::Blocked,
                 UnknownClient::NotRegistered | UnknownClient::Document(_) | UnknownClient::Host(_) => {
@@ -120,38 +117,78 @@ impl Shared {
             return Err(ClientAuthError::Blocked);
         }
         self.admit_publisher(id).map_err(|_| ClientAuthError::Blocked)?;
-        Ok(stored)
+        if let Some(stored) = &stored
+            && !stored.auth.signs()
+        {
+            let newer = self.documents.at_hand(id).filter(|published| published.auth.signs());
+            return Ok(newer.unwrap_or_else(|| stored.clone()));
+        }
+        let standing = if stored.is_some() { Standing::Approved } else { Standing::Unproven };
+        match (self.documents.client(id, standing, self.now()).await, stored) {
+            (Ok(published), Some(stored)) if published.auth == stored.auth => Ok(stored),
+            (Ok(published), Some(stored)) => {
+                let changed = Client { approved_at: stored.approved_at, ..published };
+                self.store.put_client(&changed).await?;
+                Ok(changed)
+            }
+            (Ok(published), None) => Ok(published),
+            (Err(_), Some(stored)) => Ok(stored),
+            (Err(error), None) if error.is_transient() => Err(ClientAuthError::DocumentNotNow),
+            (Err(_), None) => Err(ClientAuthError::Unknown),
+        }
     }
 
-    /// RFC 7523 section 3. An assertion counts once; of a client nobody approved nothing is written down, because to
-    /// that one nothing was issued that a second use could get at.
+    /// RFC 7523 section 3. An assertion counts once, where there is something to get at: strangers can sign as many for
+    /// clients of their own as they like, and those are not written down.
     async fn prove(
         &self,
         site: &Site,
         client: &Client,
         keys: &ClientKeys,
         token: &str,
+        params: &Params,
     ) -> Result<(), ClientAuthError> {
         let assertion = Assertion::read(token)?;
-        let standing = if client.approved_at.is_some() { Standing::Approved } else { Standing::Unproven };
+        let at_stake = self.is_at_stake(&client.id, params).await?;
         let keys = match keys {
             ClientKeys::Jwks(set) => usable_keys(set).ok_or(ClientAuthError::Keys)?.into(),
             ClientKeys::JwksUri(address) => {
                 let enough = |keys: &[serde_json::Value]| assertion.names_one_of(keys);
-                self.documents.keys(&client.id, standing, address, enough).await.map_err(|error| {
-                    tracing::warn!(%error, "the keys of a client could not be had");
-                    if error.is_transient() { ClientAuthError::KeysNotNow } else { ClientAuthError::Keys }
-                })?
+                let standing = if at_stake { Standing::Approved } else { Standing::Unproven };
+                self.documents.keys(&client.id, standing, address, enough).await.map_err(
+                    |error| match error {
+                        DocumentError::Location(_) => ClientAuthError::Keys,
+                        // Hosts answer 403 or a page of their own to data centres; that is no word of the client's.
+                        _ => ClientAuthError::KeysNotNow,
+                    },
+                )?
             }
         };
         let audiences = [site.issuer(), &site.base.join("/token")];
-        let proof = assertion.check(&keys, &client.id, &audiences, self.now())?;
-        if standing == Standing::Approved
-            && self.store.use_assertion(&proof.id, proof.until).await? == Swap::Lost
-        {
+        let now = self.now();
+        let Proof { id, until } = assertion.check(&keys, &client.id, &audiences, now)?;
+        let used = AssertionUse { id, request: params.fingerprint(), at: now, until };
+        if at_stake && self.store.use_assertion(&used).await? == Swap::Lost {
             return Err(BadAssertion::Replayed.into());
         }
         Ok(())
+    }
+
+    /// Whether the request brings a code or a token that was issued to this client.
+    async fn is_at_stake(&self, client: &ClientId, params: &Params) -> Result<bool, StoreError> {
+        if let Some(code) = params.get("code").filter(|code| CredentialKind::Code.looks_right(code)) {
+            let grant = self.store.find_grant_by_code(&TokenHash::of(code)).await?;
+            return Ok(grant.is_some_and(|grant| grant.client == *client));
+        }
+        let Some(token) = params.get("refresh_token").or_else(|| params.get("token")) else {
+            return Ok(false);
+        };
+        if !CredentialKind::Refresh.looks_right(token) {
+            return Ok(self.mint.check(token, self.now()).is_ok_and(|claims| claims.client_id == *client));
+        }
+        let Some(refresh) = self.store.find_refresh(&TokenHash::of(token)).await? else { return Ok(false) };
+        let session = self.store.lookup_session(&refresh.session).await?;
+        Ok(session.is_some_and(|session| session.client == *client))
     }
 }
 

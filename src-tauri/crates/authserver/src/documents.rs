@@ -31,6 +31,8 @@ use url::Url;
 
 use budget::{Asker, Budget};
 
+use crate::turns::Turns;
+
 pub use document::{ClientDocument, DocumentFault};
 pub use error::DocumentError;
 pub use fetch::{DocumentFetch, FetchError, Fetched, SafeFetch};
@@ -69,6 +71,7 @@ struct Inner {
     failures: Cache<ClientId, Failure>,
     /// By their address.
     key_sets: Cache<String, Arc<keys::KeySet>>,
+    key_turns: Turns,
     flights: Mutex<HashMap<ClientId, Flight>>,
     flown: AtomicU64,
 }
@@ -115,6 +118,7 @@ impl Documents {
             known: Cache::builder().max_capacity(MAX_KEPT).time_to_live(STALE_LIFETIME).build(),
             failures: Cache::new(MAX_KEPT),
             key_sets: Cache::builder().max_capacity(MAX_KEPT).time_to_live(STALE_LIFETIME).build(),
+            key_turns: Turns::default(),
             flights: Mutex::default(),
             flown: AtomicU64::new(0),
         }))
@@ -128,6 +132,11 @@ impl Documents {
     /// Whether something could be fetched from this address at all.
     pub(crate) fn may_be_at(&self, address: &str) -> bool {
         self.0.fetch.locate(address).is_ok()
+    }
+
+    /// What a copy says that is at hand, fresh or not. Nobody is asked.
+    pub(crate) fn at_hand(&self, id: &ClientId) -> Option<Client> {
+        self.0.copies.get(id).map(|copy| copy.client.clone())
     }
 
     /// The client that `id` names, from a copy that still counts or from its publisher.

@@ -59,13 +59,6 @@ pub struct Policy {
     pub notice: Option<String>,
 }
 
-impl Policy {
-    /// Every scope a token can have, but `offline_access`.
-    pub(crate) fn all_scopes(&self) -> ScopeSet {
-        self.scopes.iter().chain(self.more_scopes.iter()).cloned().collect()
-    }
-}
-
 /// Cheap to clone; shared by every request.
 #[derive(Clone)]
 pub struct Flow(Arc<Shared>);

@@ -72,7 +72,7 @@ fn protected_resource(policy: &Policy, site: &Site, resource: &str) -> Value {
     json!({
         "resource": resource,
         "authorization_servers": [site.issuer()],
-        "scopes_supported": policy.all_scopes(),
+        "scopes_supported": policy.scopes,
         "bearer_methods_supported": ["header"],
         "resource_name": "Just MCP OAuth Proxy",
     })
@@ -80,8 +80,10 @@ fn protected_resource(policy: &Policy, site: &Site, resource: &str) -> Value {
 
 fn authorization_server(policy: &Policy, site: &Site) -> Value {
     let methods = ["none", "client_secret_post", "client_secret_basic", "private_key_jwt"];
-    let all = policy.all_scopes();
-    let scopes: Vec<&str> = all.iter().map(model::scope::Scope::as_str).chain([OIDC_SCOPES[3]]).collect();
+    // What every call needs. A tool that needs more says so itself and in the challenge (403): whoever asks for all that is
+    // listed here must not end at the consent of an administrator for a tool that nobody called.
+    let scopes: Vec<&str> =
+        policy.scopes.iter().map(model::scope::Scope::as_str).chain([OIDC_SCOPES[3]]).collect();
     json!({
         "issuer": site.issuer(),
         "authorization_endpoint": site.base.join("/authorize"),

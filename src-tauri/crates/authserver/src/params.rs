@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
+use model::ids::TokenHash;
 
 use crate::error;
 
@@ -62,6 +63,17 @@ impl Params {
             params.push((name.into_owned(), value.into_owned()));
         }
         Ok(Self(params))
+    }
+
+    /// Names this request: the same parameters in the same order.
+    pub(crate) fn fingerprint(&self) -> TokenHash {
+        let mut bytes = Vec::new();
+        for text in self.0.iter().flat_map(|(name, value)| [name, value]) {
+            // Length-prefixed, so no two requests share an encoding.
+            bytes.extend((text.len() as u64).to_be_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        TokenHash::of(bytes)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {

@@ -111,6 +111,11 @@ impl Client {
 }
 
 impl ClientAuth {
+    /// Whether its keys matter.
+    pub const fn signs(&self) -> bool {
+        matches!(self, Self::PrivateKeyJwt(_) | Self::NoneOrPrivateKeyJwt(_))
+    }
+
     /// The registered value of `token_endpoint_auth_method`.
     pub const fn method(&self) -> &'static str {
         match self {

@@ -22,7 +22,10 @@ impl HostPattern {
     pub fn parse(text: &str) -> Option<Self> {
         let (wild, name) = text.strip_prefix("*.").map_or((false, text), |name| (true, name));
         let name = match Host::parse(name).ok()? {
-            Host::Domain(name) if !name.is_empty() && !name.contains('*') => name,
+            // The dot at the end of a name is of no account (RFC 1034 section 3.1).
+            Host::Domain(name) if !name.trim_end_matches('.').is_empty() && !name.contains('*') => {
+                name.trim_end_matches('.').to_owned()
+            }
             address @ (Host::Ipv4(_) | Host::Ipv6(_)) if !wild => address.to_string(),
             _ => return None,
         };
@@ -31,7 +34,6 @@ impl HostPattern {
 
     /// Whether `host`, as it stands in a URL that was read, is meant.
     pub fn matches(&self, host: &str) -> bool {
-        // The dot at the end of a name is of no account (RFC 1034 section 3.1).
         let host = host.trim_end_matches('.');
         match self.0.strip_prefix('*') {
             Some(below) => host.len() > below.len() && host.ends_with(below),
@@ -82,6 +84,8 @@ mod tests {
         ] {
             assert!(HostPattern::parse(text).is_none(), "{text}");
         }
+        assert!(HostPattern::parse("evil.org.").unwrap().matches("evil.org"));
+        assert!(HostPattern::parse("*.evil.org.").unwrap().matches("a.evil.org."));
         assert_eq!(HostPattern::parse("bücher.example").unwrap().to_string(), "xn--bcher-kva.example");
     }
 

@@ -86,6 +86,25 @@ impl Default for Bounds {
     }
 }
 
+/// One use of a client assertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AssertionUse {
+    /// Names the assertion among all of all clients.
+    pub id: TokenHash,
+    /// The whole request it came with.
+    pub request: TokenHash,
+    pub at: Timestamp,
+    /// From when on it could not be used anyway.
+    pub until: Timestamp,
+}
+
+impl AssertionUse {
+    /// Whether this is the request of `before` once more, soon enough to be an honest one.
+    pub fn repeats(&self, before: &Self) -> bool {
+        self.request == before.request && self.at.since(before.at) <= RefreshToken::GRACE
+    }
+}
+
 /// What [`Store::reap`] removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Reaped {
@@ -136,8 +155,8 @@ pub enum Forget {
     Events,
     /// Sessions, their refresh tokens, and the sign-ins under way that would become sessions.
     Sessions,
-    /// Registered clients and known documents, blocked ones too, with what was approved for them and the sign-ins they
-    /// have under way.
+    /// Registered clients and known documents with all they have: sessions, what was approved for them, sign-ins under
+    /// way. Blocked ones stay blocked.
     Clients,
     Everything,
 }
@@ -223,8 +242,9 @@ pub trait Store: Send + Sync + 'static {
 
     // --- client assertions ---
     /// Notes that an assertion was used (`jti`, RFC 7523 section 3), for as long as it could be used again. `Lost` if it
-    /// was used before.
-    async fn use_assertion(&self, assertion: &TokenHash, expires_at: Timestamp) -> Result<Swap, StoreError>;
+    /// was used before, except by the very same request within [`RefreshToken::GRACE`]: a client repeats one whose answer
+    /// got lost.
+    async fn use_assertion(&self, used: &AssertionUse) -> Result<Swap, StoreError>;
 
     // --- the auth log ---
     /// Cuts the log to [`Bounds::events`], give or take a hundredth. An event longer than 4 KiB as JSON is stored with

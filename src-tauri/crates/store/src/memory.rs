@@ -14,7 +14,9 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
-use model::ports::{AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap};
+use model::ports::{
+    AssertionUse, AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap,
+};
 use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session};
 use model::time::Timestamp;
 
@@ -243,12 +245,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn use_assertion(&self, assertion: &TokenHash, expires_at: Timestamp) -> Result<Swap, StoreError> {
+    async fn use_assertion(&self, used: &AssertionUse) -> Result<Swap, StoreError> {
         let mut tables = self.tables();
-        if tables.assertions.contains_key(assertion) {
-            return Ok(Swap::Lost);
+        if let Some(before) = tables.assertions.get(&used.id) {
+            return Ok(if used.repeats(before) { Swap::Done } else { Swap::Lost });
         }
-        tables.assertions.insert(*assertion, expires_at);
+        tables.assertions.insert(used.id, *used);
         Ok(Swap::Done)
     }
 

@@ -31,7 +31,7 @@ pub(crate) const fn forgotten(what: Forget) -> (bool, bool, bool) {
     match what {
         Forget::Events => (true, false, false),
         Forget::Sessions => (false, true, false),
-        Forget::Clients => (false, false, true),
+        Forget::Clients => (false, true, true),
         Forget::Everything => (true, true, true),
     }
 }

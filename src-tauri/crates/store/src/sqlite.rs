@@ -25,7 +25,9 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
-use model::ports::{AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap};
+use model::ports::{
+    AssertionUse, AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap,
+};
 use model::session::{Ended, RefreshToken, RefreshTrouble, Session};
 use model::time::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -310,8 +312,8 @@ impl Store for SqliteStore {
         Ok(consents::forget(&self.writer, browser, client).await?)
     }
 
-    async fn use_assertion(&self, assertion: &TokenHash, expires_at: Timestamp) -> Result<Swap, StoreError> {
-        Ok(assertions::consume(&self.writer, assertion, expires_at).await?)
+    async fn use_assertion(&self, used: &AssertionUse) -> Result<Swap, StoreError> {
+        Ok(assertions::consume(&self.writer, used).await?)
     }
 
     async fn append_events(&self, events: &[AuthEvent]) -> Result<Vec<i64>, StoreError> {

@@ -66,8 +66,7 @@ rules! {
     12 "Both loopback addresses answer, 127.0.0.1 and ::1.":
         Rust("testkit::stories::discovery::every_spelling_of_our_address_is_answered_as_itself");
     13 "Programs and the well-known clients' pages may call; pages of foreign origins may not.":
-        Rust("testkit::stories::discovery::pages_of_foreign_origins_may_not_call_mcp_and_inspectors_may"),
-        Script("src-tauri/tests/clients/conformance.test.mjs", "conformance: authorization server");
+        Rust("testkit::stories::discovery::pages_of_foreign_origins_may_not_call_mcp_and_inspectors_may");
     14 "What forwarding headers say never changes who the server is; the tunnel's own listener does.":
         Rust("testkit::stories::discovery::names_that_merely_resolve_here_are_turned_away"),
         Rust("testkit::stories::discovery::a_visitor_of_the_tunnel_who_writes_localhost_is_not_at_this_computer"),
@@ -114,7 +113,7 @@ rules! {
         Rust("authserver::documents::document::tests::a_readable_document_is_always_taken");
     27 "Loopback redirect URIs match on any port and by any spelling of this computer, and on nothing but their path.":
         Rust("model::redirect::loopback_ignores_port_and_spelling_and_nothing_else"),
-        Rust("authserver::documents::location::addresses_that_real_clients_use_are_taken"),
+        Rust("authserver::documents::pinned::every_connector_has_a_document_and_a_redirect_uri_of_its_own"),
         Rust("testkit::imitations::goose::goose_comes_by_its_document_on_any_port");
     28 "Every callback, good or bad, has our issuer and the client's state byte for byte.":
         Rust("testkit::stories::authorize::the_state_comes_back_byte_for_byte_and_none_where_none_was_sent"),
@@ -129,6 +128,8 @@ rules! {
         Rust("testkit::stories::authorize::with_both_known_the_client_is_told_with_state_and_issuer");
     31 "Every advertised way to authenticate at the token endpoint works, an empty secret is none, and JSON is told what to send.":
         Rust("testkit::imitations::chatgpt::chatgpt_signs_its_requests"),
+        Rust("testkit::stories::assertions::a_client_that_signs_needs_a_fresh_assertion_each_time_even_after_a_restart"),
+        Rust("testkit::stories::assertions::the_keys_of_a_published_client_come_from_its_jwks_uri"),
         Rust("testkit::stories::sign_in::every_kind_of_client_authentication_gets_through_and_a_wrong_secret_does_not"),
         Rust("authserver::client_auth::both_halves_of_basic_are_form_decoded"),
         Rust("authserver::client_auth::an_empty_password_is_no_secret_and_two_different_ids_contradict"),

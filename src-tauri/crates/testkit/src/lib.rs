@@ -13,7 +13,7 @@ pub mod tunnel;
 
 pub use browser::{Browser, Landed};
 pub use client::{Answer, Client, Connected};
-pub use publisher::{document_host, signing_host};
+pub use publisher::{changing_host, document_host, signing_host};
 pub use rig::Rig;
 pub use signer::{ASSERTION_TYPE, Signer};
 pub use tunnel::Tunnel;

@@ -103,6 +103,8 @@ struct Running {
     child: Box<dyn ChildWrapper>,
     lines: mpsc::Receiver<String>,
     last_words: String,
+    /// It has said an address, so it is there and runs.
+    opened: bool,
 }
 
 /// How a program ended.
@@ -221,6 +223,7 @@ impl Supervisor {
             }
             running.note(&line);
             if let Some(url) = self.shape.address_in(&line) {
+                running.opened = true;
                 return Ok(url);
             }
         }
@@ -302,7 +305,7 @@ impl Running {
         if let Some(output) = child.stderr().take() {
             tokio::spawn(pass_on(output, sender));
         }
-        Ok(Self { child, lines, last_words: String::new() })
+        Ok(Self { child, lines, last_words: String::new(), opened: false })
     }
 
     fn note(&mut self, line: &str) {
@@ -324,7 +327,7 @@ impl Running {
     async fn ended(&mut self) -> End {
         let how = match self.child.wait().await {
             // What a shell says of a program that is not there, or may not be run.
-            Ok(status) if cfg!(unix) && matches!(status.code(), Some(126 | 127)) => {
+            Ok(status) if cfg!(unix) && !self.opened && matches!(status.code(), Some(126 | 127)) => {
                 return End::Refused {
                     reason: format!("the program could not be started{}", self.words()),
                     hint: "check that it is there and may be run".to_owned(),

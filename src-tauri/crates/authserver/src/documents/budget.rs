@@ -1,5 +1,6 @@
 //! How many documents we can be made to fetch: 10 at a time, and in each of two ledgers 60 a minute over all hosts together
-//! and 30 a minute of one host. One ledger is for clients somebody has signed in for, the other for all others.
+//! and 30 a minute of one host. One ledger is for clients somebody has signed in for, the other for all others. Key sets count
+//! as documents do; a request that brings neither a code nor a token of the client is a stranger's.
 //!
 //! Anybody may put any https URL into `/authorize`; without this we would be an amplifier. An id that somebody signed in
 //! for cannot be made up, so nothing that strangers ask for is paid by its ledger. Of the other one a part is kept for

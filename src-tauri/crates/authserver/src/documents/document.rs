@@ -143,7 +143,8 @@ fn auth(members: &Map<String, Value>) -> Result<ClientAuth, DocumentFault> {
 /// RFC 7591 section 2. Whether the address leads anywhere is seen when it is fetched.
 fn keys(members: &Map<String, Value>) -> Option<ClientKeys> {
     let set = members.get("jwks").and_then(usable_keys).map(|keys| ClientKeys::Jwks(json!({ "keys": keys })));
-    let address = text(members, "jwks_uri").filter(|address| !address.is_empty());
+    let address =
+        text(members, "jwks_uri").filter(|address| (1..=RedirectUri::MAX_LEN).contains(&address.len()));
     set.or_else(|| address.map(|address| ClientKeys::JwksUri(address.to_owned())))
 }
 

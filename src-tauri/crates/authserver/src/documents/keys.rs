@@ -26,7 +26,7 @@ pub(super) struct KeySet {
 
 impl Documents {
     /// The keys that `client` publishes at `address`. `enough` says whether keys at hand will do: a client that has just
-    /// begun to sign with a new one is asked again, at most once a minute.
+    /// begun to sign with a new one is asked again, at most once a minute, and until then it is told to wait.
     ///
     /// # Errors
     /// There are none at hand, and none to be had.
@@ -37,13 +37,15 @@ impl Documents {
         address: &str,
         enough: impl Fn(&[Value]) -> bool,
     ) -> Result<Arc<Vec<Value>>, DocumentError> {
-        let now = self.0.clock.now();
-        let known = self.0.key_sets.get(address);
-        if let Some(set) = &known
-            && (set.is_fresh(now, enough) || now.since(set.asked_at) < FAILURE_LIFETIME)
-        {
-            return set.answer(now);
+        if let Some(answer) = self.keys_at_hand(address, &enough) {
+            return answer;
         }
+        // One asks, the others wait for what it hears.
+        let _turn = self.0.key_turns.take(address).await;
+        if let Some(answer) = self.keys_at_hand(address, &enough) {
+            return answer;
+        }
+        let known = self.0.key_sets.get(address);
         let asked = self.fetch_keys(client, standing, address).await;
         let now = self.0.clock.now();
         let set = match asked {
@@ -51,21 +53,38 @@ impl Documents {
                 KeySet { keys: Some(Arc::new(keys)), fetched_at: now, fresh_for, asked_at: now, failed: None }
             }
             // Being busy says nothing about this address.
-            Err(DocumentError::Busy { retry_after }) => {
-                let busy = DocumentError::Busy { retry_after };
-                return known.map_or(Err(busy), |set| set.answer(now));
+            Err(busy @ DocumentError::Busy { .. }) => return Err(busy),
+            Err(error) => {
+                tracing::warn!(client = client.as_str(), %error, "the keys of a client could not be had");
+                KeySet {
+                    keys: known.as_ref().and_then(|set| set.keys.clone()),
+                    fetched_at: known.as_ref().map_or(now, |set| set.fetched_at),
+                    fresh_for: known.as_ref().map_or(Duration::ZERO, |set| set.fresh_for),
+                    asked_at: now,
+                    failed: Some(error),
+                }
             }
-            Err(error) => KeySet {
-                keys: known.as_ref().and_then(|set| set.keys.clone()),
-                fetched_at: known.as_ref().map_or(now, |set| set.fetched_at),
-                fresh_for: known.as_ref().map_or(Duration::ZERO, |set| set.fresh_for),
-                asked_at: now,
-                failed: Some(error),
-            },
         };
         let set = Arc::new(set);
         self.0.key_sets.insert(address.to_owned(), Arc::clone(&set));
         set.answer(now)
+    }
+
+    /// What can be answered without asking anybody.
+    fn keys_at_hand(
+        &self,
+        address: &str,
+        enough: &impl Fn(&[Value]) -> bool,
+    ) -> Option<Result<Arc<Vec<Value>>, DocumentError>> {
+        let now = self.0.clock.now();
+        let set = self.0.key_sets.get(address)?;
+        let will_do = set.keys.as_ref().is_some_and(|keys| enough(keys));
+        if will_do && now.since(set.fetched_at) < set.fresh_for {
+            return Some(set.answer(now));
+        }
+        let rest = FAILURE_LIFETIME.checked_sub(now.since(set.asked_at)).filter(|rest| !rest.is_zero())?;
+        let wait = set.keys.is_some() && !will_do;
+        Some(if wait { Err(DocumentError::Busy { retry_after: rest }) } else { set.answer(now) })
     }
 
     async fn fetch_keys(
@@ -95,10 +114,6 @@ impl Documents {
 }
 
 impl KeySet {
-    fn is_fresh(&self, now: Timestamp, enough: impl Fn(&[Value]) -> bool) -> bool {
-        now.since(self.fetched_at) < self.fresh_for && self.keys.as_ref().is_some_and(|keys| enough(keys))
-    }
-
     /// What there is, unless it is too old to be relied upon.
     fn answer(&self, now: Timestamp) -> Result<Arc<Vec<Value>>, DocumentError> {
         match (&self.keys, self.failed) {

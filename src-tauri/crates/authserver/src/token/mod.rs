@@ -191,7 +191,9 @@ impl TokenError {
             Self::NotForm | Self::Params(_) | Self::Missing(_) => "invalid_request",
             Self::GrantType => "unsupported_grant_type",
             Self::Client(ClientAuthError::Store(_)) | Self::Store(_) => "server_error",
-            Self::Client(ClientAuthError::KeysNotNow) | Self::NotNow { .. } => "temporarily_unavailable",
+            Self::Client(ClientAuthError::KeysNotNow | ClientAuthError::DocumentNotNow) | Self::NotNow { .. } => {
+                "temporarily_unavailable"
+            },
             Self::Client(_) => "invalid_client",
             Self::UnknownCode
             | Self::Replayed(_)
@@ -211,7 +213,7 @@ impl TokenError {
     pub(crate) fn answer(&self, headers: &HeaderMap) -> Response {
         match self {
             Self::Store(store) | Self::Client(ClientAuthError::Store(store)) => error::store_failed(store),
-            Self::Client(ClientAuthError::KeysNotNow) => {
+            Self::Client(ClientAuthError::KeysNotNow | ClientAuthError::DocumentNotNow) => {
                 error::unavailable(&self.to_string(), KEYS_SOON.as_secs())
             }
             Self::NotNow { detail, retry_after_secs } => error::unavailable(detail, *retry_after_secs),

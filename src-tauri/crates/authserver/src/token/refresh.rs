@@ -10,6 +10,7 @@ use model::event::EventKind;
 use model::ids::{ClientId, CredentialKind, TokenHash};
 use model::keys::{Place, Sealed};
 use model::ports::Swap;
+use model::scope::ScopeSet;
 use model::session::{Ended, RefreshToken, RefreshTrouble, Session, SessionState};
 use model::upstream::{Effect, Refusal, SignedIn, UpstreamError};
 
@@ -154,19 +155,26 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
         .as_ref()
         .and_then(|sealed| flow.open_upstream(Shared::session_place(&session.id), sealed))
         .ok_or(TokenError::Sealed)?;
-    let refusal =
-        match flow.upstream.refresh(&session.person.id, &tokens, &flow.more_of(&session.scope)).await {
-            Ok(signed_in) => return Ok(Ok(signed_in)),
-            Err(UpstreamError::Unavailable { detail, retry_after }) => {
-                note_trouble(flow, session, format!("the identity provider does not answer: {detail}")).await;
-                flow.event(about_session(session), EventKind::UpstreamUnavailable { detail });
-                return Err(TokenError::NotNow {
-                    detail: "the identity provider does not answer; your session is kept, try again".into(),
-                    retry_after_secs: retry_after.map_or(5, |after| after.as_secs()),
-                });
-            }
-            Err(UpstreamError::Refused(refusal)) => refusal,
-        };
+    let more = flow.more_of(&session.scope);
+    let mut answer = flow.upstream.refresh(&session.person.id, &tokens, &more).await;
+    // What only some tools need can be withdrawn by itself; the rest of the session need not stand still for it.
+    if !more.is_empty()
+        && matches!(&answer, Err(UpstreamError::Refused(refusal)) if refusal.effect == Effect::SetUp)
+    {
+        answer = flow.upstream.refresh(&session.person.id, &tokens, &ScopeSet::default()).await;
+    }
+    let refusal = match answer {
+        Ok(signed_in) => return Ok(Ok(signed_in)),
+        Err(UpstreamError::Unavailable { detail, retry_after }) => {
+            note_trouble(flow, session, format!("the identity provider does not answer: {detail}")).await;
+            flow.event(about_session(session), EventKind::UpstreamUnavailable { detail });
+            return Err(TokenError::NotNow {
+                detail: "the identity provider does not answer; your session is kept, try again".into(),
+                retry_after_secs: retry_after.map_or(5, |after| after.as_secs()),
+            });
+        }
+        Err(UpstreamError::Refused(refusal)) => refusal,
+    };
     let hint = told(&refusal.what, &refusal.hint);
     let why = match refusal.effect {
         Effect::Barred => Ended::NotAllowed { hint },

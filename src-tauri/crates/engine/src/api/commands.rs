@@ -125,7 +125,7 @@ impl Api {
             Forgotten::Clients => Forget::Clients,
             Forgotten::Everything => Forget::Everything,
         };
-        if matches!(what, Forget::Sessions | Forget::Everything) {
+        if !matches!(what, Forget::Events) {
             // Ended first, so that tokens already trusted here stop counting at once.
             let sessions = live.store.list_sessions().await?.into_iter().filter(Session::is_live);
             live.end_all(sessions.map(|session| session.id)).await?;

@@ -9,7 +9,7 @@ use model::consent::Consent;
 use model::event::AuthEvent;
 use model::grant::{Grant, Stage};
 use model::ids::{AttemptId, ClientId, GrantId, SessionId, TokenHash};
-use model::ports::{AttemptQuery, Bounds, Forget, Reaped, StoreError, Swap};
+use model::ports::{AssertionUse, AttemptQuery, Bounds, Forget, Reaped, StoreError, Swap};
 use model::session::{Ended, RefreshToken, Session};
 use model::time::Timestamp;
 
@@ -23,8 +23,7 @@ pub(super) struct Tables {
     pub(super) sessions: HashMap<SessionId, Session>,
     pub(super) refresh_tokens: HashMap<TokenHash, RefreshToken>,
     pub(super) consents: HashMap<(TokenHash, ClientId, String), Consent>,
-    /// Until when each used one could be used again.
-    pub(super) assertions: HashMap<TokenHash, Timestamp>,
+    pub(super) assertions: HashMap<TokenHash, AssertionUse>,
     pub(super) events: VecDeque<AuthEvent>,
     /// Position of the newest event there ever was.
     pub(super) last_seq: i64,
@@ -96,7 +95,8 @@ impl Tables {
         }
     }
 
-    /// The oldest nobody ever approved go, but not the one just put, nor one with an open grant or a live session.
+    /// The oldest nobody ever approved go, but not the one just put, nor one that is blocked or has an open
+    /// grant or a live session.
     pub(super) fn evict_clients(&mut self, bound: u32, spare: Option<&ClientId>) -> u64 {
         let by_grants =
             self.grants.values().filter(|grant| rules::needs_client(grant)).map(|grant| &grant.client);
@@ -107,7 +107,9 @@ impl Tables {
             self.clients.values().filter(|client| client.approved_at.is_none()).collect();
         let evictable = unapproved
             .iter()
-            .filter(|client| Some(&client.id) != spare && !needed.contains(&client.id))
+            .filter(|client| {
+                Some(&client.id) != spare && !client.is_blocked() && !needed.contains(&client.id)
+            })
             .map(|client| (client.created_at, &client.id));
         let gone = oldest(evictable, unapproved.len().saturating_sub(bound as usize));
         self.clients.retain(|id, _| !gone.contains(id));
@@ -226,7 +228,8 @@ impl Tables {
             self.sessions.clear();
         }
         if clients {
-            self.clients.clear();
+            let all = what == Forget::Everything;
+            self.clients.retain(|_, client| client.is_blocked() && !all);
             self.consents.clear();
         }
         if sessions || clients {
@@ -246,7 +249,7 @@ impl Tables {
         self.consents.retain(|_, consent| now < consent.expires_at);
         let consents = (consents - self.consents.len()) as u64 + self.evict_consents(bounds.consents);
         let assertions = self.assertions.len();
-        self.assertions.retain(|_, expires_at| now < *expires_at);
+        self.assertions.retain(|_, used| now < used.until);
         let assertions = (assertions - self.assertions.len()) as u64;
         let kept_from = rules::events_kept_from(bounds, now);
         let events = self.events.len();

@@ -1,20 +1,36 @@
 //! Client assertions that were used: each counts once.
 
 use model::ids::TokenHash;
-use model::ports::Swap;
+use model::ports::{AssertionUse, Swap};
 use model::time::Timestamp;
-use sqlx::{SqlitePool, query};
+use sqlx::{SqlitePool, query, query_as};
 
 use super::row::Outcome;
+use super::write;
 
-pub(super) async fn consume(db: &SqlitePool, assertion: &TokenHash, expires_at: Timestamp) -> Outcome<Swap> {
-    let added =
-        query("INSERT INTO assertions (hash, expires_at) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
-            .bind(assertion.to_text())
-            .bind(expires_at.millis())
-            .execute(db)
+pub(super) async fn consume(db: &SqlitePool, used: &AssertionUse) -> Outcome<Swap> {
+    let mut tx = write(db).await?;
+    let before: Option<(String, i64, i64)> =
+        query_as("SELECT request, used_at, expires_at FROM assertions WHERE hash = ?")
+            .bind(used.id.to_text())
+            .fetch_optional(&mut *tx)
             .await?;
-    Ok(if added.rows_affected() == 1 { Swap::Done } else { Swap::Lost })
+    if let Some((request, at, until)) = before {
+        let again = TokenHash::from_text(&request).is_some_and(|request| {
+            let (at, until) = (Timestamp::from_millis(at), Timestamp::from_millis(until));
+            used.repeats(&AssertionUse { id: used.id, request, at, until })
+        });
+        return Ok(if again { Swap::Done } else { Swap::Lost });
+    }
+    query("INSERT INTO assertions (hash, request, used_at, expires_at) VALUES (?, ?, ?, ?)")
+        .bind(used.id.to_text())
+        .bind(used.request.to_text())
+        .bind(used.at.millis())
+        .bind(used.until.millis())
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Swap::Done)
 }
 
 pub(super) async fn reap(db: &SqlitePool, now: Timestamp) -> Outcome<u64> {

@@ -92,7 +92,9 @@ pub(super) async fn evict(tx: &mut SqliteConnection, bound: u32, spare: Option<&
     let gone = query(
         "DELETE FROM clients WHERE id IN (
              SELECT id FROM clients
-             WHERE approved_at IS NULL AND id <> ?2 AND NOT EXISTS (
+             WHERE approved_at IS NULL AND id <> ?2
+             AND CASE WHEN json_valid(data) THEN json_extract(data, '$.blocked_at') END IS NULL
+             AND NOT EXISTS (
                  SELECT 1 FROM grants WHERE grants.client = clients.id
                  AND grants.stage IN ('awaiting_consent', 'at_upstream', 'approved'))
              AND NOT EXISTS (

@@ -24,12 +24,16 @@ pub(super) async fn reap(db: &SqlitePool, bounds: &Bounds, now: Timestamp) -> Ou
 
 pub(super) async fn forget(db: &SqlitePool, what: Forget) -> Outcome<()> {
     let (events, sessions, clients) = rules::forgotten(what);
+    // A row that does not read back blocks nobody.
+    let unblocked = "DELETE FROM clients
+         WHERE CASE WHEN json_valid(data) THEN json_extract(data, '$.blocked_at') END IS NULL";
+    let gone = if what == Forget::Everything { "DELETE FROM clients" } else { unblocked };
     let mut tx = write(db).await?;
     // Refresh tokens go with their sessions.
     for (goes, statement) in [
         (events, "DELETE FROM events"),
         (sessions, "DELETE FROM sessions"),
-        (clients, "DELETE FROM clients"),
+        (clients, gone),
         (clients, "DELETE FROM consents"),
         (sessions || clients, "DELETE FROM grants"),
     ] {

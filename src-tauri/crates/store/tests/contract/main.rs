@@ -66,6 +66,7 @@ macro_rules! store_contract {
                 consents::a_flood_of_consents_stays_within_a_hundredth_of_the_bound,
                 consents::forgetting_takes_every_redirect_of_one_client_in_one_browser,
                 assertions::an_assertion_counts_once_until_it_is_forgotten,
+                assertions::a_request_repeated_within_the_grace_is_no_second_use,
                 assertions::of_parallel_uses_exactly_one_is_done,
                 events::every_kind_of_event_reads_back,
                 events::appending_answers_the_positions,

@@ -169,7 +169,7 @@ pub(crate) async fn forgetting_takes_what_was_named_and_nothing_else(backend: Ba
     for (what, left) in [
         (Forget::Events, [false, true, true, true, true]),
         (Forget::Sessions, [true, false, true, true, false]),
-        (Forget::Clients, [true, true, false, false, false]),
+        (Forget::Clients, [true, false, false, false, false]),
         (Forget::Everything, [false; 5]),
     ] {
         let (bench, make) = (backend.open().await, Maker::new());
@@ -183,7 +183,13 @@ pub(crate) async fn forgetting_takes_what_was_named_and_nothing_else(backend: Ba
         store.put_consent(&given).await.unwrap();
         store.append_events(&[event(at(0))]).await.unwrap();
 
+        let blocked = make.client(at(1));
+        store.put_client(&blocked).await.unwrap();
+        assert!(store.block_client(&blocked.id, Some(at(2))).await.unwrap());
+
         store.forget(what).await.unwrap();
+        let still = store.lookup_client(&blocked.id).await.unwrap().is_some_and(|client| client.is_blocked());
+        assert_eq!(still, what != Forget::Everything, "{what:?}: who is blocked stays so");
         let found = store.find_consent(&given.browser, &client.id, REDIRECT).await.unwrap();
         let is_left = [
             !store.list_events(&EventQuery::default()).await.unwrap().is_empty(),

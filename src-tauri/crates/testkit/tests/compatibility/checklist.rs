@@ -51,8 +51,12 @@ fn is_a_test(path: &str) -> bool {
     let mut files = Vec::new();
     sources(&at_root("src-tauri/crates").join(crate_name), &mut files);
     files.iter().any(|file| {
-        let place = file.display().to_string();
-        places.iter().all(|part| place.contains(part)) && has_test(&fs::read_to_string(file).unwrap(), name)
+        // Folders and the name of the file; a module within a file has none.
+        let within =
+            file.strip_prefix(at_root("src-tauri/crates").join(crate_name)).unwrap().with_extension("");
+        let parts: Vec<_> = within.iter().filter_map(|part| part.to_str()).collect();
+        places.iter().all(|part| *part == "tests" || parts.contains(part))
+            && has_test(&fs::read_to_string(file).unwrap(), name)
     })
 }
 
@@ -61,10 +65,13 @@ fn has_test(source: &str, name: &str) -> bool {
     let lines: Vec<_> = source.lines().collect();
     lines.iter().enumerate().any(|(at, line)| {
         let above = lines[at.saturating_sub(4)..at].iter().rev();
+        let attributes: Vec<_> = above
+            .take_while(|line| line.trim() != "}")
+            .filter(|line| line.trim().starts_with("#["))
+            .collect();
         declared.iter().any(|text| line.contains(text))
-            && above
-                .take_while(|line| line.trim() != "}")
-                .any(|line| line.trim().starts_with("#[") && line.contains("test"))
+            && attributes.iter().any(|line| line.contains("test"))
+            && !attributes.iter().any(|line| line.contains("ignore"))
     })
 }
 

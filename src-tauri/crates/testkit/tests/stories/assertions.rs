@@ -1,7 +1,9 @@
 //! Clients that sign their requests instead of sending a secret (`private_key_jwt`, RFC 7523).
 
+use std::time::Duration;
+
 use serde_json::json;
-use testkit::{ASSERTION_TYPE, Answer, Client, Rig, Signer, signing_host};
+use testkit::{ASSERTION_TYPE, Answer, Client, Rig, Signer, changing_host, signing_host};
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
 
@@ -108,6 +110,45 @@ async fn the_keys_of_a_published_client_come_from_its_jwks_uri() {
 }
 
 #[tokio::test]
+async fn a_request_whose_answer_got_lost_may_be_sent_again_as_it_was() {
+    let rig = Rig::start().await;
+    let signer = Signer::new("k1");
+    let client = registered(&rig, &signer).await;
+    let signing = Signing { rig: &rig, client, signer: &signer };
+    let tokens = signing.redeems(&signing.code().await, &signing.assertion("one")).await;
+    let refresh_token = tokens.text("refresh_token");
+    let assertion = signing.assertion("two");
+    let first = signing.refreshes(refresh_token, &assertion).await;
+    let again = signing.refreshes(refresh_token, &assertion).await;
+    assert_eq!((first.status, again.status), (200, 200), "{}", again.body);
+    assert_eq!(first.text("refresh_token"), again.text("refresh_token"), "the same answer");
+    let elsewhere = signing.refreshes(first.text("refresh_token"), &assertion).await;
+    assert_eq!(elsewhere.status, 401, "another request with it is a replay");
+    rig.pass(Duration::from_secs(61));
+    assert_eq!(signing.refreshes(refresh_token, &assertion).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_client_that_publishes_other_keys_is_known_by_them_and_no_longer_by_the_old() {
+    let rig = Rig::start().await;
+    let (old, new) = (Signer::new("k1"), Signer::new("k2"));
+    let (url, publish) = changing_host(CALLBACK, &old.jwks()).await;
+    let client = published(&rig, &url);
+    let before = Signing { rig: &rig, client: client.clone(), signer: &old };
+    let tokens = before.redeems(&before.code().await, &before.assertion("one")).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.body);
+
+    publish(&new.jwks());
+    // A copy counts for an hour.
+    rig.pass(Duration::from_secs(3600));
+    let refresh_token = tokens.text("refresh_token");
+    assert_eq!(before.refreshes(refresh_token, &before.assertion("two")).await.status, 401, "withdrawn");
+    let after = Signing { rig: &rig, client, signer: &new };
+    let refreshed = after.refreshes(refresh_token, &after.assertion("three")).await;
+    assert_eq!(refreshed.status, 200, "{}", refreshed.body);
+}
+
+#[tokio::test]
 async fn without_its_keys_a_client_that_must_sign_waits_and_one_that_may_is_served() {
     let rig = Rig::start().await;
     let signer = Signer::new("k1");
@@ -149,6 +190,8 @@ async fn a_registration_says_with_which_keys_it_signs_and_says_it_once() {
         (Some(set.clone()), Some(uri), 400),
         (Some(json!({ "keys": [] })), None, 400),
         (Some(json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] })), None, 400),
+        (Some(json!({ "keys": [{ "kty": "RSA", "n": "A".repeat(50_000), "e": "AQAB" }] })), None, 400),
+        (Some(json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }] })), None, 400),
         (None, Some("http://client.example/jwks.json"), 400),
         (None, Some("https://10.0.0.1/jwks.json"), 400),
         (Some(set), None, 201),

@@ -1,6 +1,7 @@
 //! What the owner of a server decides about clients that are not configured.
 
 use model::host::HostPattern;
+use model::ports::Forget;
 use model::settings::{ClientRules, Settings};
 use serde_json::json;
 use testkit::{Client, Rig, document_host};
@@ -142,4 +143,18 @@ async fn published_clients_come_from_allowed_hosts_only_and_a_new_rule_ends_thei
     let refused = ada.refresh().await;
     assert_eq!((refused.status, refused.error()), (401, "invalid_client"));
     drop(rig);
+}
+
+#[tokio::test]
+async fn forgotten_clients_leave_nothing_behind_and_blocked_ones_stay_blocked() {
+    let rig = Rig::start_with(self_contained).await;
+    let (kept, blocked) = (rig.client("kept").registers().await, rig.client("blocked").registers().await);
+    let ada = kept.signs_in(&mut rig.browser(), "ada").await;
+    let id = model::ids::ClientId::parse(&blocked.id).expect("an id");
+    assert!(rig.running.store().block_client(&id, Some(rig.now())).await.expect("the store answers"));
+
+    rig.running.store().forget(Forget::Clients).await.expect("the store answers");
+    assert_eq!(ada.refresh().await.error(), "invalid_grant", "its session went with it");
+    let page = rig.browser().open(&blocked.authorize_url(&[]), &blocked.redirect_uri).await;
+    assert_eq!(page.status, 403, "{}", page.body);
 }

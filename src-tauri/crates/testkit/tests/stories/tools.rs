@@ -31,7 +31,7 @@ async fn a_missing_scope_is_403_with_a_challenge_and_a_step_up_opens_the_tool() 
     let rig = rig("version", "write", &[]).await;
     let client = rig.client("c").registers().await;
     let metadata = client.get("/.well-known/oauth-protected-resource/mcp").await;
-    assert_eq!(metadata.body["scopes_supported"], json!(["read", "write"]));
+    assert_eq!(metadata.body["scopes_supported"], json!(["read"]), "what every call needs, and no more");
     let ada = client.signs_in(&mut rig.browser(), "ada").await;
     assert_eq!(ada.calls("get_user_info").await.status, 200, "the base is enough");
 

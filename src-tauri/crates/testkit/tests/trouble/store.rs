@@ -11,7 +11,9 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
-use model::ports::{AttemptQuery, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap};
+use model::ports::{
+    AssertionUse, AttemptQuery, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap,
+};
 use model::session::{Ended, RefreshToken, RefreshTrouble, Session};
 use model::time::Timestamp;
 use store::MemoryStore;
@@ -104,7 +106,7 @@ passes_on! {
     put_consent(consent: &Consent) -> ();
     find_consent(browser: &TokenHash, client: &ClientId, redirect_uri: &str) -> Option<Consent>;
     forget_consent(browser: &TokenHash, client: &ClientId) -> ();
-    use_assertion(assertion: &TokenHash, expires_at: Timestamp) -> Swap;
+    use_assertion(used: &AssertionUse) -> Swap;
     append_events(events: &[AuthEvent]) -> Vec<i64>;
     list_events(query: &EventQuery) -> Vec<AuthEvent>;
     list_attempts(query: &AttemptQuery) -> Vec<Vec<AuthEvent>>;

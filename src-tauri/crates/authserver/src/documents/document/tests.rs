@@ -6,6 +6,8 @@ use serde_json::json;
 use super::*;
 
 const ID: &str = "https://client.example/oauth/client.json";
+/// Of the right length, which is all that is looked at before a signature is.
+const COORDINATE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 fn id() -> ClientId {
     ClientId::parse(ID).unwrap()
@@ -145,7 +147,7 @@ fn a_client_signs_or_has_nothing_to_prove_but_never_shares_a_secret() {
 
 #[test]
 fn who_signs_must_say_with_what() {
-    let key = json!({ "kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB", "kid": "1" });
+    let key = json!({ "kty": "EC", "crv": "P-256", "x": COORDINATE, "y": COORDINATE, "kid": "1" });
     let mut document = with("token_endpoint_auth_method", json!("private_key_jwt"));
     assert_eq!(parse(&document).unwrap_err(), DocumentFault::NoKeys);
     for useless in

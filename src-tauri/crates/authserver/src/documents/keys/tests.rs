@@ -13,6 +13,8 @@ use super::super::{DocumentFetch, Freshness, Validators};
 use super::*;
 
 const ADDRESS: &str = "https://client.example/jwks.json";
+/// Of the right length, which is all that is looked at before a signature is.
+const COORDINATE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 struct Host {
     script: Mutex<VecDeque<Result<Fetched, FetchError>>>,
@@ -30,7 +32,7 @@ impl DocumentFetch for Host {
 
 #[expect(clippy::unnecessary_wraps, reason = "stands beside errors in a script")]
 fn set(kid: &str) -> Result<Fetched, FetchError> {
-    let key = json!({ "kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB", "kid": kid });
+    let key = json!({ "kty": "EC", "crv": "P-256", "x": COORDINATE, "y": COORDINATE, "kid": kid });
     let body = json!({ "keys": [key] }).to_string().into();
     Ok(Fetched::Document { body, validators: Validators::default(), freshness: Freshness::Unstated })
 }
@@ -83,8 +85,14 @@ async fn a_set_is_kept_for_an_hour_unless_a_key_is_missing_from_it() {
 #[tokio::test]
 async fn assertions_with_made_up_keys_cost_one_fetch_a_minute() {
     let rig = Rig::with([set("k")]);
+    assert_eq!(rig.kid("made-up").await.unwrap(), "k", "the host was just asked: there is no such key");
     for n in 0..50 {
-        assert_eq!(rig.kid(&format!("made-up-{n}")).await.unwrap(), "k");
+        let waits = rig.kid(&format!("made-up-{n}")).await;
+        assert!(
+            matches!(waits, Err(DocumentError::Busy { .. })),
+            "it may be a new one, and is asked for later"
+        );
+        assert_eq!(rig.kid("k").await.unwrap(), "k", "nobody else has to wait");
     }
     assert_eq!(rig.asked(), 1);
     rig.later(60);
@@ -125,6 +133,14 @@ async fn what_is_no_set_of_usable_keys_is_none_and_is_looked_at_once_a_minute() 
         rig.later(60);
         assert_eq!(rig.kid("k").await.unwrap(), "k");
     }
+}
+
+#[tokio::test]
+async fn many_at_once_cost_one_fetch() {
+    let rig = Rig::with([set("k")]);
+    let kids = futures::future::join_all((0..40).map(|_| rig.kid("k"))).await;
+    assert!(kids.iter().all(|kid| kid.as_deref() == Ok("k")), "{kids:?}");
+    assert_eq!(rig.asked(), 1);
 }
 
 #[tokio::test]
