@@ -53,10 +53,27 @@ client: string, blocked: boolean, };
 
 export type BundleFile = { name: string, text: string, };
 
+/**
+ * A certificate the settings have the private key of.
+ */
+export type CertificateRow = { 
+/**
+ * SHA-1 in hex digits, as the portal lists it.
+ */
+thumbprint: string, 
+/**
+ * `CN=Just MCP OAuth Proxy`
+ */
+subject: string, starts_at: number, expires_at: number, 
+/**
+ * The public half: what is uploaded in the portal.
+ */
+pem: string, };
+
 export type CheckStep = { 
 /**
- * `authority`, `keys`, `clock`, `application`, `credential`, `redirect_uri`, `api`, `consent`, `token`; `practice` where
- * there is nothing to check.
+ * `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`;
+ * `practice` where there is nothing to check.
  */
 about: string, outcome: StepOutcome, 
 /**
@@ -155,6 +172,23 @@ export type CreationWish = { name?: string, any_directory?: boolean,
  * At the practice tenant, to see how it goes; nothing is saved then.
  */
 practice?: boolean, };
+
+/**
+ * How the app proves itself to Entra, as far as it has to be looked after.
+ */
+export type CredentialState = { 
+/**
+ * `secret`, `certificate`, `federated-token`, `managed-identity` or `none`
+ */
+kind: string, 
+/**
+ * When it stops counting, as far as that is known.
+ */
+expires_at: number | null, 
+/**
+ * Entra refused the one that comes first, and another one is used.
+ */
+fell_back: boolean, };
 
 /**
  * Nothing more to say.
@@ -586,7 +620,11 @@ callback_urls: Array<string>, practice_url: string | null, identity: IdentityKin
 /**
  * As in the settings; `null` on the practice tenant.
  */
-tenant: string | null, client_id: string | null, version: string, started_at: number | null, now: number, 
+tenant: string | null, client_id: string | null, 
+/**
+ * How the app proves itself to Entra; `null` on the practice tenant.
+ */
+credential: CredentialState | null, version: string, started_at: number | null, now: number, 
 /**
  * Events that are missing in the auth log because too many came at once.
  */
@@ -769,6 +807,10 @@ export interface EngineCommands {
   confirm_creation: [Empty, Creation];
   /** Stops it and removes what was made; what is over is put away. */
   cancel_creation: [Empty, Creation];
+  /** The certificates the settings have, the newest first, without their private keys. */
+  list_certificates: [Empty, Array<CertificateRow>];
+  /** Makes a certificate for the app registration and seals its private key; the one before goes on until the new one is uploaded. */
+  make_certificate: [Empty, Array<CertificateRow>];
   /** Every setting: what it means, what is given and where, and what is wrong. */
   settings: [Empty, SettingsForm];
   /** What a change of settings would do, without making it. */

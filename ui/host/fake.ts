@@ -2,7 +2,7 @@
 // states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
 // never answer, `emit` sends an event.
 
-import type { AttemptRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TunnelProgram, TunnelState } from './api';
+import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TunnelProgram, TunnelState } from './api';
 import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, entraProblems, practiceInForce, registration, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
@@ -21,6 +21,10 @@ export const STATES = [
   'entra_wrong',
   'entra_slow',
   'entra_unchecked',
+  'entra_certificate',
+  'entra_secret_ends',
+  'entra_secret_ended',
+  'entra_fell_back',
   'public',
   'tunnel_starting',
   'tunnel_up',
@@ -56,6 +60,8 @@ export interface FakeWorld {
   creating: Creating;
   /** What could open a tunnel. */
   programs: TunnelProgram[];
+  /** Whose private keys are kept. */
+  certificates: CertificateRow[];
   preferences: DesktopPreferences;
 }
 
@@ -165,6 +171,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     registration: registration(),
     creating: { state: { is: 'idle' }, practice: false },
     programs: programs(),
+    certificates: [],
     preferences: fixtures.preferences(),
   };
   if (isTunnelState(state)) {
@@ -190,6 +197,18 @@ function worldOf(state: FakeState, now: number): FakeWorld {
         status: fixtures.withEntra(world.status),
         settings: fixtures.entraInForce(world.settings),
       };
+    case 'entra_certificate': {
+      const certificates = [fixtures.certificate(now, 0), fixtures.certificate(now, 1, 12)];
+      const settings = fixtures.given(fixtures.given(fixtures.entraInForce(world.settings), 'entra.credential', 'certificate'), 'entra.certificate', '');
+      return { ...world, certificates, practice: null, settings, status: withCredential(world.status, { kind: 'certificate', expires_at: now + 365 * DAY, fell_back: true }) };
+    }
+    case 'entra_secret_ends':
+    case 'entra_secret_ended':
+    case 'entra_fell_back': {
+      const at = now + (state === 'entra_secret_ends' ? 12 : -3) * DAY;
+      const credential = { kind: 'secret', expires_at: at, fell_back: state === 'entra_fell_back' };
+      return { ...world, practice: null, settings: fixtures.entraInForce(world.settings), status: withCredential(world.status, credential) };
+    }
     case 'public':
       return {
         ...world,
@@ -219,6 +238,10 @@ function worldOf(state: FakeState, now: number): FakeWorld {
       return world;
   }
 }
+
+const DAY = 24 * 3_600_000;
+
+const withCredential = (status: Status, credential: Status['credential']): Status => ({ ...fixtures.withEntra(status), credential });
 
 const PORT_TAKEN: Status['state'] = {
   is: 'failed',
@@ -347,6 +370,13 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
   return {
     status: () => ({ ...world.status, now: Date.now() }),
     restart: run,
+    list_certificates: () => world.certificates,
+    make_certificate: () => {
+      const row = world.settings.rows.find(({ key }) => key === 'entra.certificate');
+      if (row) Object.assign(row, { given: true, source: { is: 'vault' } });
+      world.certificates = [fixtures.certificate(Date.now(), world.certificates.length), ...world.certificates.slice(0, 1)];
+      return world.certificates;
+    },
     set_paused: ({ paused }: Request<'set_paused'>) => {
       world.status = { ...world.status, paused };
       return told();

@@ -83,7 +83,7 @@ export function checkEntra(rows: readonly SettingRow[], urls: readonly string[],
     step('clock', 'passed', 'the clock of this computer agrees with it, 0 s apart'),
     step('application', 'passed', 'the directory knows the client ID'),
     secret === 'good'
-      ? step('credential', 'passed', 'client ID and secret are accepted')
+      ? step('credential', 'passed', 'client ID and client secret are accepted')
       : step('credential', 'failed', 'The client secret has expired.', { hint: expired, code: 7_000_222, link: blade('Credentials') }),
     ...urls.map((url) => {
       if (redirectUris.includes(url)) return step('redirect_uri', 'passed', `${url} is registered`);

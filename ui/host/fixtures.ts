@@ -3,6 +3,7 @@
 import type {
   AttemptRow,
   AttemptStep,
+  CertificateRow,
   ClientRow,
   DesktopPreferences,
   EventRow,
@@ -111,6 +112,7 @@ export function status(now: number, sessions: number): Status {
     identity: 'practice',
     tenant: TENANT,
     client_id: APP,
+    credential: null,
     version: '0.1.0',
     started_at: now - 3 * HOUR - 12 * MINUTE,
     now,
@@ -128,6 +130,16 @@ export const withEntra = (status: Status): Status => ({
   practice_url: null,
   tenant: 'contoso.onmicrosoft.com',
   client_id: '3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11',
+  credential: { kind: 'secret', expires_at: status.now + 200 * DAY, fell_back: false },
+});
+
+/** As the engine makes them; the public half only. */
+export const certificate = (now: number, number: number, days = 365): CertificateRow => ({
+  thumbprint: ['7C1F0A9E4B3D2C5A6F8E9D0B1A2C3D4E5F607182', '19E3B5D7F90A2C4E6081A3C5E7092B4D6F8113A5'][number % 2] ?? '',
+  subject: 'CN=Just MCP OAuth Proxy',
+  starts_at: now - DAY,
+  expires_at: now + days * DAY,
+  pem: '-----BEGIN CERTIFICATE-----\nMIIC6zCCAdOgAwIBAgIQUm9vdCBvZiBub3RoaW5nIGF0IGFsbDANBgkqhkiG9w0B\n-----END CERTIFICATE-----\n',
 });
 
 // === sessions ===
@@ -560,13 +572,22 @@ export function settings(): SettingsForm {
       row('entra.authority', 'https://login.microsoftonline.com', "Sign-in host: another Microsoft cloud's, or any OpenID Connect server."),
       row('entra.tenant', '', 'Directory (tenant) id, a verified domain, or `organizations`, `common` or `consumers`.', inFile('contoso.onmicrosoft.com', 4)),
       row('entra.client_id', '', 'Application (client) id of the app registration.', inEnvironment('3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11', 'JMOP_ENTRA_CLIENT_ID')),
-      row('entra.client_secret', '', 'Value of the client secret; leave it out for the platform "Mobile and desktop". Never in the file.', {
+      row('entra.credential', 'auto', 'How the app proves itself: `secret`, `certificate`, `federated-token`, `managed-identity` or `none` (platform "Mobile and desktop"); `auto` is the secret or else the certificate that is given, or none.'),
+      row('entra.client_secret', '', 'Value of the client secret. Never in the file.', {
         exposure: 'secret',
         text: null,
         given: true,
         source: { is: 'vault' },
       }),
       row('entra.client_secret_file', '', 'File that holds nothing but the client secret, instead of the secret.'),
+      row('entra.client_secret_expires', '', 'Day on which the client secret expires, `2027-05-24`, to be told in time; Entra itself does not say.', inFile('2027-06-12', 6)),
+      row('entra.next_client_secret', '', 'Value of the client secret that comes next: tried when Entra refuses the first, so that nobody is signed out.', { exposure: 'secret', text: null }),
+      row('entra.certificate', '', 'Certificate and its private key as PEM, the newest first; the Entra page makes one. Never in the file.', { exposure: 'secret', text: null }),
+      row('entra.certificate_file', '', 'PEM or PFX file with the certificate, instead of the certificate.'),
+      row('entra.certificate_key_file', '', 'PEM file with its private key, where that is a file of its own.'),
+      row('entra.certificate_password', '', 'Password of a PFX file. Never in the file.', { exposure: 'secret', text: null }),
+      row('entra.federated_token_file', '', 'With `federated-token`: file with a token of another provider that the app trusts (workload identity); read whenever it is used.'),
+      row('entra.managed_identity', '', "With `managed-identity`: client id of a user-assigned identity of this Azure server; the system's unless given."),
       row('entra.identifier_uri', '', 'Application ID URI that prefixes the scopes; `api://{client_id}` at Microsoft, no prefix elsewhere.'),
       row('entra.required_scopes', 'read', 'Scopes of the exposed API that a token must have, by their short names.', { shape: 'list', ...inFile('read write', 7) }),
       row('entra.extra_authorize_scopes', '', 'Scopes of other resources to ask consent for while signing in; a bare name means Microsoft Graph.', { shape: 'list' }),

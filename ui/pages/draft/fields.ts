@@ -25,9 +25,62 @@ const ENTRA = {
     placeholder: '00000000-0000-0000-0000-000000000000',
     mono: true,
   },
+  'entra.credential': {
+    label: 'Kind of credential',
+    hint: 'One of these, as the registration has it.',
+    options: [
+      { value: 'auto', label: 'The secret that is given, or else the certificate' },
+      { value: 'secret', label: 'Client secret' },
+      { value: 'certificate', label: 'Certificate' },
+      { value: 'federated-token', label: 'Federated token file' },
+      { value: 'managed-identity', label: 'Managed identity' },
+      { value: 'none', label: 'None' },
+    ],
+  },
   'entra.client_secret': {
     label: 'Client secret',
-    hint: 'The Value, not the ID. It is kept encrypted and never shown again. A registration on the platform “Mobile and desktop” needs none.',
+    hint: 'The Value, not the ID. It is kept encrypted and never shown again.',
+  },
+  'entra.client_secret_expires': {
+    label: 'Secret expires on',
+    hint: 'The day the portal shows beside the secret. You are reminded 30 days before.',
+    placeholder: '2027-05-24',
+    mono: true,
+  },
+  'entra.next_client_secret': {
+    label: 'Next client secret',
+    hint: 'Tried when Entra refuses the first, so that nobody is signed out when one follows the other.',
+  },
+  'entra.certificate': {
+    label: 'Certificate',
+    hint: 'Made on the Entra page. Its private key is kept encrypted and never shown.',
+  },
+  'entra.certificate_file': {
+    label: 'Certificate file',
+    hint: 'Path of a PEM file, or of a PFX file with its private key.',
+    placeholder: '/etc/just-mcp-oauth-proxy/app.pem',
+    mono: true,
+  },
+  'entra.certificate_key_file': {
+    label: 'Private key file',
+    hint: 'Path of a PEM file, where the key is not in the certificate file.',
+    mono: true,
+  },
+  'entra.certificate_password': {
+    label: 'Password of the PFX file',
+    hint: 'It is kept encrypted and never shown again. A PEM file needs none.',
+  },
+  'entra.federated_token_file': {
+    label: 'Token file',
+    hint: 'The path the platform writes the token to; read whenever it is used. AZURE_FEDERATED_TOKEN_FILE sets it too.',
+    placeholder: '/var/run/secrets/azure/tokens/azure-identity-token',
+    mono: true,
+  },
+  'entra.managed_identity': {
+    label: 'Identity',
+    hint: 'Client ID of a user-assigned identity. Empty: the system-assigned identity of this server.',
+    placeholder: 'System-assigned',
+    mono: true,
   },
   'entra.client_secret_file': {
     label: 'Client secret file',

@@ -64,7 +64,7 @@ describe('a check', () => {
     list.getByText(/Create a new secret under/);
     await user.click(list.getByRole('button', { name: 'Copy Redirect URI to register' }));
     expect(host.copied).toEqual([LOCAL]);
-    await user.click(list.getByRole('button', { name: /for Client ID and secret$/ }));
+    await user.click(list.getByRole('button', { name: /for Client ID and credential$/ }));
     expect(host.opened).toEqual([expect.stringContaining('/Credentials/appId/')]);
   });
 

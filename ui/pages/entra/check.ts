@@ -4,6 +4,7 @@ import type { CheckStep, SettingRow, StepOutcome } from '../../host/api';
 import { readable } from '../draft/fields';
 import type { ToldProblem } from '../draft/words';
 import { cloudOf } from './clouds';
+import { chosenKind, type Kind } from './credential';
 
 export interface Found extends CheckStep {
   /** Key of the setting it is mended in; `null` where that is in the portal only. */
@@ -17,7 +18,8 @@ const NAMES: Record<string, string> = {
   keys: 'Signing keys',
   clock: 'Clock',
   application: 'Application',
-  credential: 'Client ID and secret',
+  credential: 'Client ID and credential',
+  next_credential: 'Next credential',
   redirect_uri: 'Redirect URI',
   api: 'API and scopes',
   consent: 'Consent',
@@ -65,9 +67,26 @@ function fieldOf({ about, code }: CheckStep, rows: readonly SettingRow[]): strin
       return code !== null && OF_THE_API.includes(code) ? 'entra.identifier_uri' : 'entra.required_scopes';
     case 'credential':
       if (code !== null && OF_CLIENT_ID.includes(code)) return 'entra.client_id';
-      return row('entra.client_secret_file')?.given && !row('entra.client_secret')?.given ? 'entra.client_secret_file' : 'entra.client_secret';
+      return fieldOfKind(chosenKind(rows, {}, row('entra.certificate')?.given ?? false), row);
+    case 'next_credential':
+      return row('entra.next_client_secret')?.given ? 'entra.next_client_secret' : 'entra.certificate';
     default:
       return null;
+  }
+}
+
+function fieldOfKind(kind: Kind, row: (key: string) => SettingRow | undefined): string {
+  switch (kind) {
+    case 'secret':
+      return row('entra.client_secret_file')?.given && !row('entra.client_secret')?.given ? 'entra.client_secret_file' : 'entra.client_secret';
+    case 'certificate':
+      return 'entra.certificate';
+    case 'federated-token':
+      return 'entra.federated_token_file';
+    case 'managed-identity':
+      return 'entra.managed_identity';
+    case 'none':
+      return 'entra.credential';
   }
 }
 

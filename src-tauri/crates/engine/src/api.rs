@@ -6,6 +6,7 @@
 mod answers;
 mod attempt;
 mod bundle;
+mod certificate;
 mod check;
 mod claims;
 mod commands;
@@ -42,6 +43,7 @@ pub use answers::{
 };
 pub use attempt::{AttemptRow, AttemptStep, Outcome, StepState, Verdict};
 pub use bundle::{BundleFile, SupportBundle};
+pub use certificate::{CertificateRow, CredentialState};
 pub use check::{CheckStep, EntraCheck, StepOutcome};
 pub use claims::{Finding, Note, Notes, TokenInspection};
 pub use error::{ApiError, ErrorCode};
@@ -161,6 +163,10 @@ commands! {
     confirm_creation(Empty) -> Creation;
     /// Stops it and removes what was made; what is over is put away.
     cancel_creation(Empty) -> Creation;
+    /// The certificates the settings have, the newest first, without their private keys.
+    list_certificates(Empty) -> Vec<CertificateRow>;
+    /// Makes a certificate for the app registration and seals its private key; the one before goes on until the new one is uploaded.
+    make_certificate(Empty) -> Vec<CertificateRow>;
     /// Every setting: what it means, what is given and where, and what is wrong.
     settings(Empty) -> SettingsForm;
     /// What a change of settings would do, without making it.

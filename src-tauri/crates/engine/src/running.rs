@@ -12,14 +12,14 @@ use std::time::Duration;
 use authserver::documents::{Documents, Resolver, SafeFetch};
 use authserver::{Flow, Parts, Policy};
 use entra::Entra;
-use model::Secret;
 use model::event::AuthEvent;
 use model::keys::{MasterKey, Purpose};
 use model::origin::Origins;
 use model::ports::{Clock, Entropy, Pause, Store, StoreError};
 use model::scope::ScopeSet;
 use model::settings::{
-    Database, EntraSettings, Identity, PracticeSettings, ServerSettings, Settings, StorageSettings,
+    Credential, Database, EntraSettings, Identity, PracticeSettings, ServerSettings, Settings,
+    StorageSettings,
 };
 use practice::{Practice, PracticeConfig};
 use store::{MemoryStore, SqliteStore};
@@ -385,7 +385,7 @@ async fn upstream(
                     settings.tenant
                 );
             }
-            (settings, None)
+            (*settings, None)
         }
         Identity::Practice(settings) => {
             let callbacks = [Some(origins.local()), origins.public()]
@@ -403,7 +403,12 @@ async fn upstream(
         "Practice tenant: nobody here is real, and anyone at this computer can sign in as them.".to_owned()
     });
     let scopes = settings.required_scopes.clone();
-    Ok(Upstream { entra: Entra::new(settings, http, clock.clone()), scopes, notice, practice })
+    Ok(Upstream {
+        entra: Entra::new(settings, http, clock.clone(), entropy.clone()),
+        scopes,
+        notice,
+        practice,
+    })
 }
 
 /// The practice tenant, and the Entra settings that point at it. From here on it is an identity provider like any other.
@@ -428,7 +433,7 @@ async fn practice_tenant(
         authority,
         tenant: practice::TENANT_ID.to_owned(),
         client_id: practice::CLIENT_ID.to_owned(),
-        client_secret: Some(Secret::from(practice::CLIENT_SECRET)),
+        credential: Credential::secret(practice::CLIENT_SECRET),
         identifier_uri: practice::IDENTIFIER_URI.to_owned(),
         required_scopes: ScopeSet::parse_lenient("read"),
         extra_authorize_scopes: ScopeSet::default(),

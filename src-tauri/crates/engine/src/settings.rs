@@ -22,6 +22,7 @@ pub use edit::edited;
 pub use environment::OTHER_VARIABLES;
 pub use fields::{Exposure, FIELDS, Field, Shape, fields_markdown};
 pub use problem::{Problem, Source};
+pub(crate) use validate::certificates_of;
 
 /// Where `settings.toml` lives unless a person says otherwise; `None` where the platform names no home folder.
 pub fn default_file() -> Option<PathBuf> {

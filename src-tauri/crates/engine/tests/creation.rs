@@ -42,7 +42,9 @@ impl Desk {
         let rig = Rig::start().await;
         let folder = TempDir::new().unwrap();
         let practice = rig.running.practice_url.clone().unwrap();
-        let file = format!("[server]\nlisten = \"127.0.0.1:0\"\n[entra]\nauthority = \"{practice}\"\n");
+        // An earlier registration needed no secret.
+        let entra = format!("[entra]\nauthority = \"{practice}\"\ncredential = \"none\"\n");
+        let file = format!("[server]\nlisten = \"127.0.0.1:0\"\n{entra}");
         std::fs::write(folder.path().join("settings.toml"), file).unwrap();
         let person = Arc::new(Person { clock: rig.clock.clone(), entered: Semaphore::new(0) });
         let engine = engine(folder.path(), &rig, &person);
@@ -127,6 +129,10 @@ async fn from_nothing_to_a_server_on_the_new_registration() {
     let file = std::fs::read_to_string(desk.folder.path().join("settings.toml")).unwrap();
     assert!(file.contains(done["client_id"].as_str().unwrap()), "{file}");
     assert!(!file.contains("practice~"), "the secret is in the vault: {file}");
+    let ends = format!("client_secret_expires = \"{}\"", &done["secret_ends"].as_str().unwrap()[..10]);
+    assert!(file.contains(&ends) && !file.contains("credential ="), "{ends}: {file}");
+    assert_eq!(status["credential"]["kind"], "secret");
+    assert!(status["credential"]["expires_at"].is_i64(), "a banner tells in time: {status}");
     assert!(!desk.folder.path().join("data/registration.json").exists());
     let events = format!("{done}{plan}{status}");
     assert!(!events.contains("practice~"), "{events}");

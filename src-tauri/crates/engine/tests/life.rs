@@ -187,6 +187,45 @@ async fn a_secret_typed_in_is_sealed_and_comes_back_with_the_same_key_only() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_made_sealed_used_and_replaced_without_its_key_leaving() {
+    let desk = Desk::with(ANY_PORT).await;
+    assert_eq!(desk.call("list_certificates", json!({})).await, json!([]));
+    let first = desk.call("make_certificate", json!({})).await;
+    let shown = first[0].clone();
+    assert!(shown["pem"].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----"), "{first}");
+    assert_eq!(shown["subject"], "CN=Just MCP OAuth Proxy");
+    let lasts = shown["expires_at"].as_i64().unwrap() - shown["starts_at"].as_i64().unwrap();
+    assert_eq!(lasts, 366 * 24 * 3600 * 1000);
+
+    let saved = desk
+        .saves(json!({
+            "entra.tenant": "11111111-2222-4333-8444-555555555555",
+            "entra.client_id": "11111111-2222-4333-8444-666666666666",
+            "entra.credential": "certificate",
+        }))
+        .await;
+    assert_eq!(saved["saved"], true, "{saved}");
+    let status = desk.call("status", json!({})).await;
+    let state = &status["credential"];
+    assert_eq!((&state["kind"], &state["expires_at"]), (&json!("certificate"), &shown["expires_at"]));
+
+    let second = desk.call("make_certificate", json!({})).await;
+    assert_eq!(second.as_array().unwrap().len(), 2, "the one before goes on until the new one is uploaded");
+    assert_eq!(second[1], shown);
+    let third = desk.call("make_certificate", json!({})).await;
+    assert_eq!(third.as_array().unwrap().len(), 2);
+    assert_eq!(third[1], second[0]);
+
+    let sealed = std::fs::read_to_string(desk.folder.path().join("data/secrets.json")).unwrap();
+    for everywhere in
+        [sealed, desk.file(), third.to_string(), desk.call("settings", json!({})).await.to_string()]
+    {
+        assert!(!everywhere.contains("PRIVATE KEY"), "{everywhere}");
+    }
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
 async fn pausing_turns_everybody_away_also_after_a_restart_and_signs_nobody_out() {
     let desk = Desk::with(ANY_PORT).await;
     assert_eq!(desk.status_of("/.well-known/oauth-authorization-server").await, 200);

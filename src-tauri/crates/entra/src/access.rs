@@ -11,12 +11,12 @@ use model::person::Person;
 use model::upstream::{Effect, UpstreamError};
 use serde_json::Value;
 
-use crate::discovery::Layout;
+use crate::discovery::{Layout, Metadata};
 use crate::fault::{Barred, Fault, Trouble};
 use crate::graph::{self, Graph};
 use crate::http::unavailable;
 use crate::rules::{Claims, issuer_host, text};
-use crate::wire::Wire;
+use crate::upstream::Entra;
 
 /// How long a sign-in waits for Graph to say which groups somebody is in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Somebody at the door, with what their tokens say.
 pub(crate) struct Door<'a> {
     pub(crate) access: &'a Access,
-    pub(crate) wire: Wire<'a>,
+    pub(crate) entra: &'a Entra,
+    pub(crate) metadata: &'a Metadata,
     pub(crate) person: &'a Person,
     pub(crate) id: &'a Claims,
     /// Empty if the access token is not for us.
@@ -52,9 +53,9 @@ impl Door<'_> {
     }
 
     fn arrival(&self) -> Arrival<'_> {
-        let issuer = &self.wire.metadata.issuer;
+        let issuer = &self.metadata.issuer;
         let either = |name: &str| text(self.id, name).or_else(|| text(self.claims, name));
-        match self.wire.metadata.layout {
+        match self.metadata.layout {
             Layout::Entra => Arrival {
                 person: self.person,
                 home: issuer.tenant(),
@@ -71,9 +72,9 @@ impl Door<'_> {
 
     async fn ask_graph(&self, token: &Secret) -> Result<bool, Trouble> {
         let unknown = |code| Trouble::Fault(Fault::Barred(Barred::GroupsUnknown(code)));
-        let Some(base) = graph::address(self.wire) else { return Err(unknown(None)) };
+        let Some(base) = graph::address(self.entra, self.metadata) else { return Err(unknown(None)) };
         let asked = async {
-            let graph = Graph::on_behalf_of(self.wire, base, token).await?;
+            let graph = Graph::on_behalf_of(self.entra, self.metadata, base, token).await?;
             graph.is_in_one_of(&self.access.groups).await
         };
         let answered = tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| {

@@ -15,14 +15,16 @@ use model::upstream::{Leg, Refusal, UpstreamError};
 use url::Url;
 
 use crate::aadsts;
+use crate::credential::{Expiry, is_about_the_credential};
 use crate::discovery::Metadata;
 use crate::http::send;
 use crate::upstream::Entra;
+use crate::wire::Grant;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// `authority`, `keys`, `clock`, `application`, `credential`, `redirect_uri`, `api`, `consent`, `token`
+    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`
     pub about: &'static str,
     pub outcome: Outcome,
     /// What was found: one sentence.
@@ -60,7 +62,7 @@ impl Entra {
         });
         steps.push(self.clock_step(&metadata).await);
         let Some(first) = redirect_uris.first() else { return steps };
-        let credential = self.credential(&metadata, first).await;
+        let credential = self.credential(0, &metadata, first).await;
         if let Some(application) = application(&credential) {
             let is_there = application.outcome != Outcome::Failed;
             steps.push(application);
@@ -69,6 +71,10 @@ impl Entra {
             }
         }
         steps.push(credential);
+        // By itself, so that the next one is known to be good before it is needed.
+        for which in 1..self.credentials().count() {
+            steps.push(self.credential(which, &metadata, first).await);
+        }
         let mut api = None;
         for redirect_uri in redirect_uris {
             let (step, about_api) = self.redirect_uri(&metadata, redirect_uri).await;
@@ -117,21 +123,24 @@ impl Entra {
         }
     }
 
-    async fn credential(&self, metadata: &Metadata, redirect_uri: &str) -> Step {
-        let leg = nobodys(redirect_uri);
-        match self.wire(metadata).redeem(Secret::from("0"), &leg).await {
+    async fn credential(&self, which: usize, metadata: &Metadata, redirect_uri: &str) -> Step {
+        let about = if which == 0 { "credential" } else { "next_credential" };
+        let (leg, code) = (nobodys(redirect_uri), Secret::from("0"));
+        let (name, expiry) = self.credentials().described(which, self.clock().now());
+        match self.tokens_by(which, metadata, Grant::Code(&code, &leg)).await {
             Err(UpstreamError::Refused(refusal)) if is_about_the_code(&refusal) => {
-                let what = if self.has_secret() {
-                    "client ID and secret are accepted"
-                } else {
-                    "the client ID is accepted without a secret"
+                let (until, hint) = expiry.map(|expiry| (expiry.accepted, expiry.hint)).unwrap_or_default();
+                Step { hint, ..passed(about, format!("{name}{until}")) }
+            }
+            Err(UpstreamError::Refused(refusal)) if is_about_the_credential(&refusal) => {
+                let refused = match expiry {
+                    Some(Expiry { ended: Some(ended), .. }) => format!("{} {ended}", refusal.what),
+                    _ => refusal.what.clone(),
                 };
-                passed("credential", what.to_owned())
+                failed(about, Refusal { what: refused, ..*refusal })
             }
-            Err(error) => told("credential", error),
-            Ok(_) => {
-                unknown("credential", "the provider gave tokens for a code that nobody was given".to_owned())
-            }
+            Err(error) => told(about, error),
+            Ok(_) => unknown(about, "the provider gave tokens for a code that nobody was given".to_owned()),
         }
     }
 

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use ::http::{Method, StatusCode};
 use ::url::Url;
 use model::Secret;
-use model::ports::{Clock, Pause};
+use model::ports::{Clock, Entropy, Pause};
 use model::scope::ScopeSet;
-use model::settings::EntraSettings;
+use model::settings::{Credential, EntraSettings};
 use model::upstream::UpstreamError;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -164,19 +164,20 @@ impl Maker {
         tenant: &str,
         http: reqwest::Client,
         clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
         pause: Arc<dyn Pause>,
     ) -> Self {
         let settings = EntraSettings {
             authority,
             tenant: tenant.to_owned(),
             client_id: GRAPH_TOOLS.to_owned(),
-            client_secret: None,
+            credential: Credential::None,
             identifier_uri: String::new(),
             required_scopes: ScopeSet::default(),
             extra_authorize_scopes: ScopeSet::default(),
             allowed_tenants: Vec::new(),
         };
-        Self { entra: Entra::new(settings, http, clock), pause }
+        Self { entra: Entra::new(settings, http, clock, entropy), pause }
     }
 
     /// Makes the registration. `marker` is a text that nothing else has: it finds what was made when its answer was

@@ -8,15 +8,13 @@ use model::{ExposeSecret as _, Secret};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 use crate::discovery::Metadata;
 use crate::http::{Answer, send, unavailable};
 use crate::rules::Provider;
-use crate::wire::Wire;
+use crate::upstream::Entra;
+use crate::wire::Grant;
 
-/// RFC 7523 section 2.1, with Microsoft's addition for a middle tier.
-const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The one delegated permission needed: it reads the person's own profile and memberships.
 const PERMISSION: &str = "User.Read";
 /// `checkMemberGroups` takes no more.
@@ -42,45 +40,30 @@ pub(crate) struct Me {
 }
 
 #[derive(Deserialize)]
-struct Token {
-    access_token: String,
-}
-
-#[derive(Deserialize)]
 struct Groups {
     value: Vec<String>,
 }
 
 /// Where Graph is for this provider; none where it would not take a token of ours.
-pub(crate) fn address<'a>(wire: Wire<'a>) -> Option<&'a Url> {
-    let metadata: &'a Metadata = wire.metadata;
-    let host = wire.settings.authority.host_str().unwrap_or_default();
+pub(crate) fn address<'a>(entra: &Entra, metadata: &'a Metadata) -> Option<&'a Url> {
+    let settings = entra.settings();
+    let host = settings.authority.host_str().unwrap_or_default();
     // Azure AD B2C has no on-behalf-of flow.
-    let has_flow =
-        Provider::of(wire.settings, metadata) == Provider::Entra && !host.ends_with(".b2clogin.com");
+    let has_flow = Provider::of(settings, metadata) == Provider::Entra && !host.ends_with(".b2clogin.com");
     metadata.graph.as_ref().filter(|_| has_flow)
 }
 
 impl<'a> Graph<'a> {
     /// Exchanges the access token issued to us for one to Graph. Missing consent is AADSTS65001.
     pub(crate) async fn on_behalf_of(
-        wire: Wire<'a>,
+        entra: &'a Entra,
+        metadata: &Metadata,
         base: &'a Url,
         assertion: &Secret,
     ) -> Result<Self, UpstreamError> {
-        let request = wire
-            .http
-            .post(wire.metadata.token_endpoint.clone())
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form(wire, base, assertion));
-        let answer = send(wire.http, built(request)?).await?;
-        if answer.status != StatusCode::OK {
-            return Err(wire.refusals.of_answer(&answer));
-        }
-        // The body holds a token: not a word of it.
-        let token: Token = serde_json::from_slice(&answer.body)
-            .map_err(|_| unavailable("it answered a token request with something that is no token answer"))?;
-        Ok(Self { http: wire.http, base, token: Secret::from(token.access_token) })
+        let scope = format!("{}/{PERMISSION}", base.as_str().trim_end_matches('/'));
+        let tokens = entra.tokens(metadata, Grant::OnBehalfOf(assertion, &scope)).await?;
+        Ok(Self { http: entra.http(), base, token: tokens.access })
     }
 
     pub(crate) async fn me(&self) -> Result<Me, UpstreamError> {
@@ -125,20 +108,6 @@ impl<'a> Graph<'a> {
         }
         url
     }
-}
-
-/// The token request, with the app's own credential as in every other.
-fn form(wire: Wire<'_>, base: &Url, assertion: &Secret) -> String {
-    let mut form = Serializer::new(String::new());
-    form.append_pair("grant_type", ON_BEHALF_OF)
-        .append_pair("client_id", &wire.settings.client_id)
-        .append_pair("assertion", assertion.expose_secret())
-        .append_pair("scope", &format!("{}/{PERMISSION}", base.as_str().trim_end_matches('/')))
-        .append_pair("requested_token_use", "on_behalf_of");
-    if let Some(secret) = &wire.settings.client_secret {
-        form.append_pair("client_secret", secret.expose_secret());
-    }
-    form.finish()
 }
 
 fn built(request: reqwest::RequestBuilder) -> Result<reqwest::Request, UpstreamError> {

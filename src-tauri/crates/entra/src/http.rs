@@ -32,9 +32,11 @@ pub fn http_client() -> Result<reqwest::Client, ClientError> {
     Ok(builder().build()?)
 }
 
-/// Like [`http_client`], but past the proxy if `authority` is on this computer, where no proxy could reach it.
+/// Like [`http_client`], but past the proxy if `authority` is on this computer or on its own link, where no proxy could
+/// reach it.
 pub fn http_client_for(authority: &Url) -> Result<reqwest::Client, ClientError> {
-    let builder = if is_loopback(authority) { builder().no_proxy() } else { builder() };
+    let link_local = matches!(authority.host(), Some(Host::Ipv4(ip)) if ip.is_link_local());
+    let builder = if is_loopback(authority) || link_local { builder().no_proxy() } else { builder() };
     Ok(builder.build()?)
 }
 

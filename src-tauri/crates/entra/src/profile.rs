@@ -4,24 +4,24 @@
 
 use std::time::Duration;
 
-use model::time::Timestamp;
 use model::upstream::{Effect, Profile, UpstreamError, UpstreamTokens};
 
+use crate::discovery::Metadata;
 use crate::graph::{self, Graph, Me};
-use crate::wire::Wire;
+use crate::upstream::Entra;
 
 /// How long a tool call waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `None` where there is no Graph to ask.
-pub(crate) async fn ask(wire: Wire<'_>, tokens: &UpstreamTokens, now: Timestamp) -> Option<Profile> {
-    let base = graph::address(wire)?;
-    if tokens.access_expires_at <= now {
+pub(crate) async fn ask(entra: &Entra, metadata: &Metadata, tokens: &UpstreamTokens) -> Option<Profile> {
+    let base = graph::address(entra, metadata)?;
+    if tokens.access_expires_at <= entra.clock().now() {
         return Some(missing(
             "The sign-in they would be read with has ended. Let the client refresh its token, then call again.",
         ));
     }
-    let asked = async { Graph::on_behalf_of(wire, base, &tokens.access_token).await?.me().await };
+    let asked = async { Graph::on_behalf_of(entra, metadata, base, &tokens.access_token).await?.me().await };
     Some(match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(Me { job_title, office_location })) => Profile { job_title, office_location, note: None },
         Ok(Err(error)) => missing(&reason(&error)),

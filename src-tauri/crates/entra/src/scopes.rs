@@ -68,6 +68,8 @@ fn distinct(scopes: impl Iterator<Item = String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use model::scope::ScopeSet;
+    use model::settings::Credential;
     use url::Url;
 
     use super::*;
@@ -81,7 +83,7 @@ mod tests {
             authority: Url::parse("https://login.microsoftonline.com").unwrap(),
             tenant: "common".into(),
             client_id: "app-1".into(),
-            client_secret: None,
+            credential: Credential::None,
             identifier_uri: identifier_uri.into(),
             required_scopes: ScopeSet::parse_lenient(required),
             extra_authorize_scopes: ScopeSet::parse_lenient(extra),

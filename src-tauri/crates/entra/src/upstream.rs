@@ -9,21 +9,25 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::access::Access;
 use model::person::{Person, PersonId};
-use model::ports::Clock;
+use model::ports::{Clock, Entropy};
 use model::scope::ScopeSet;
 use model::settings::EntraSettings;
 use model::time::Timestamp;
 use model::upstream::{Leg, Profile, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
 use model::{ExposeSecret as _, Secret};
+use url::Url;
 
 use crate::access::Door;
+use crate::credential::{Credentials, Making, is_about_the_credential};
 use crate::discovery::{Discovery, Metadata};
 use crate::fault::{Fault, Trouble, Which};
+use crate::http::unavailable;
+use crate::identity::ManagedIdentity;
 use crate::keys::{Keys, Source};
 use crate::person::person;
 use crate::refusal::Refusals;
 use crate::rules::{Claims, Provider, Rules, agree, granted, seconds, text};
-use crate::wire::{Tokens, Wire};
+use crate::wire::{Grant, Tokens, Wire};
 use crate::{profile, scopes};
 
 /// How long an access token lives if nobody says.
@@ -37,9 +41,11 @@ pub struct Entra {
     settings: EntraSettings,
     http: reqwest::Client,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     discovery: Discovery,
     keys: Keys,
     access: Access,
+    credentials: Credentials,
 }
 
 /// What is known of a sign-in before the answer is read.
@@ -61,20 +67,38 @@ struct Verified {
 
 impl Entra {
     /// `http` comes from [`http_client`](crate::http_client): time limits and no redirects are relied upon.
-    pub fn new(settings: EntraSettings, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            settings,
-            http,
-            clock,
-            discovery: Discovery::new(),
-            keys: Keys::new(),
-            access: Access::default(),
-        }
+    pub fn new(
+        settings: EntraSettings,
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let credentials = Credentials::new(settings.credential.clone());
+        let (discovery, keys) = (Discovery::new(), Keys::new());
+        let access = Access::default();
+        Self { settings, http, clock, entropy, discovery, keys, access, credentials }
     }
 
     /// Lets in only whom these rules let in, and asks them as these rules say.
+    #[must_use]
     pub fn admitting(self, access: Access) -> Self {
         Self { access, ..self }
+    }
+
+    /// Asks for the token of the managed identity at `address` instead of Azure's own. For tests.
+    #[must_use]
+    pub fn with_identity_endpoint(mut self, address: Url) -> Self {
+        self.credentials.identity = ManagedIdentity::at(address);
+        self
+    }
+
+    /// Whether the first secret or certificate was refused and another one works.
+    pub fn has_fallen_back(&self) -> bool {
+        self.credentials.first() != 0
+    }
+
+    pub(crate) const fn settings(&self) -> &EntraSettings {
+        &self.settings
     }
 
     pub(crate) fn refusals(&self) -> Refusals<'_> {
@@ -99,8 +123,50 @@ impl Entra {
         &self.http
     }
 
-    pub(crate) const fn has_secret(&self) -> bool {
-        self.settings.client_secret.is_some()
+    pub(crate) const fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Tokens for `grant`, by one credential after the other until one is not refused.
+    pub(crate) async fn tokens(
+        &self,
+        metadata: &Metadata,
+        grant: Grant<'_>,
+    ) -> Result<Tokens, UpstreamError> {
+        let mut refused = None;
+        for which in self.credentials.order() {
+            let answer = self.tokens_by(which, metadata, grant).await;
+            match answer {
+                Err(UpstreamError::Refused(refusal)) if is_about_the_credential(&refusal) => {
+                    refused.get_or_insert(refusal);
+                }
+                // It says nothing about the credential.
+                Err(UpstreamError::Unavailable { .. }) => return answer,
+                _ => {
+                    self.credentials.worked(which);
+                    return answer;
+                }
+            }
+        }
+        Err(refused.map_or_else(|| unavailable("the app has no credential"), UpstreamError::Refused))
+    }
+
+    /// By one credential only.
+    pub(crate) async fn tokens_by(
+        &self,
+        which: usize,
+        metadata: &Metadata,
+        grant: Grant<'_>,
+    ) -> Result<Tokens, UpstreamError> {
+        let making = Making {
+            client_id: &self.settings.client_id,
+            token_endpoint: metadata.token_endpoint.as_str(),
+            clock: &*self.clock,
+            entropy: &*self.entropy,
+            refusals: self.refusals(),
+        };
+        let proof = self.credentials.proof(which, making).await?;
+        self.wire(metadata).tokens(grant, &proof).await
     }
 
     pub(crate) async fn prepare(&self, metadata: &Metadata) -> Result<(), UpstreamError> {
@@ -156,7 +222,7 @@ impl Entra {
     /// Whether who signed in may come in.
     async fn admit(&self, metadata: &Metadata, verified: &Verified, token: &Secret) -> Result<(), Trouble> {
         let Verified { person, id, access: claims } = verified;
-        let door = Door { access: &self.access, wire: self.wire(metadata), person, id, claims };
+        let door = Door { access: &self.access, entra: self, metadata, person, id, claims };
         door.admit(token).await
     }
 
@@ -270,7 +336,7 @@ impl Upstream for Entra {
         let metadata = self.metadata().await?;
         // A code can be spent once, so what its answer needs is fetched before.
         self.keys.prepare(self.source(&metadata)).await?;
-        let tokens = self.wire(&metadata).redeem(code, leg).await?;
+        let tokens = self.tokens(&metadata, Grant::Code(&code, leg)).await?;
         self.accept(&metadata, tokens, Before::Nonce(&leg.nonce), &leg.more).await
     }
 
@@ -285,7 +351,7 @@ impl Upstream for Entra {
         };
         let metadata = self.metadata().await?;
         self.keys.prepare(self.source(&metadata)).await?;
-        let fresh = self.wire(&metadata).refresh(refresh_token, more).await?;
+        let fresh = self.tokens(&metadata, Grant::Refresh(refresh_token, more)).await?;
         let signed_in = self.accept(&metadata, fresh, Before::Tokens(tokens), more).await?;
         if signed_in.person.id != *person {
             return Err(self.told(Fault::AnotherPerson.into()));
@@ -295,7 +361,7 @@ impl Upstream for Entra {
 
     async fn profile(&self, tokens: &UpstreamTokens) -> Option<Profile> {
         let metadata = self.metadata().await.ok()?;
-        profile::ask(self.wire(&metadata), tokens, self.clock.now()).await
+        profile::ask(self, &metadata, tokens).await
     }
 
     fn explain(&self, error: &str, description: &str) -> Refusal {

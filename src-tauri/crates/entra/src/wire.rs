@@ -1,4 +1,4 @@
-//! The OAuth leg: where the browser goes, and the two token requests. What comes back is not trusted here.
+//! The OAuth leg: where the browser goes, and the token requests. What comes back is not trusted here.
 //!
 //! `resource`, and anything a client of ours said never get in: the parameters are written down below.
 
@@ -7,7 +7,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use ::http::StatusCode;
+use ::http::{StatusCode, header};
 use model::access::{Access, Prompt};
 use model::scope::ScopeSet;
 use model::settings::EntraSettings;
@@ -17,13 +17,15 @@ use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, CsrfToken, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
     TokenResponse as _, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded::Serializer;
 
+use crate::credential::Proof;
 use crate::discovery::Metadata;
 use crate::http::{Answer, send, unavailable};
 use crate::refusal::Refusals;
@@ -47,6 +49,19 @@ pub(crate) struct Wire<'a> {
     pub(crate) http: &'a reqwest::Client,
     pub(crate) refusals: Refusals<'a>,
 }
+
+/// A token request, whichever credential goes with it.
+#[derive(Clone, Copy)]
+pub(crate) enum Grant<'a> {
+    Code(&'a Secret, &'a Leg),
+    /// With the scopes beyond the required ones.
+    Refresh(&'a Secret, &'a ScopeSet),
+    /// An access token issued to us, and the scope of another API.
+    OnBehalfOf(&'a Secret, &'a str),
+}
+
+/// RFC 7523 section 2.1, with Microsoft's addition for a middle tier.
+const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 type OAuth = Client<
     BasicErrorResponse,
@@ -111,46 +126,83 @@ impl Wire<'_> {
         Ok(request.url().0.into())
     }
 
+    /// Asks for tokens; `proof` says who asks.
+    pub(crate) async fn tokens(self, grant: Grant<'_>, proof: &Proof) -> Result<Tokens, UpstreamError> {
+        match grant {
+            Grant::Code(code, leg) => self.redeem(code, leg, proof).await,
+            Grant::Refresh(refresh_token, more) => self.refresh(refresh_token, more, proof).await,
+            Grant::OnBehalfOf(assertion, scope) => self.on_behalf_of(assertion, scope, proof).await,
+        }
+    }
+
     /// Redeems a code. Entra wants the scopes again, or answers AADSTS900144 or 70011.
-    pub(crate) async fn redeem(self, code: Secret, leg: &Leg) -> Result<Tokens, UpstreamError> {
+    async fn redeem(self, code: &Secret, leg: &Leg, proof: &Proof) -> Result<Tokens, UpstreamError> {
         let (oauth, redirect_uri) = (self.oauth(), self.redirect_uri(leg)?);
         let post = transport(self.http);
-        let answer = oauth
+        let mut request = oauth
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(leg.verifier.expose_secret().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect_uri))
-            .add_extra_param("scope", scopes::for_tokens(self.settings, &leg.more).join(" "))
-            .request_async(&post)
-            .await;
-        Tokens::of(answer, self.refusals)
+            .add_extra_param("scope", scopes::for_tokens(self.settings, &leg.more).join(" "));
+        for (name, value) in proof.params() {
+            request = request.add_extra_param(name, value);
+        }
+        Tokens::of(request.request_async(&post).await, self.refusals)
     }
 
-    pub(crate) async fn refresh(
+    async fn refresh(
         self,
         refresh_token: &Secret,
         more: &ScopeSet,
+        proof: &Proof,
     ) -> Result<Tokens, UpstreamError> {
         let (oauth, token) = (self.oauth(), RefreshToken::new(refresh_token.expose_secret().to_owned()));
         let post = transport(self.http);
-        let answer = oauth
+        let mut request = oauth
             .exchange_refresh_token(&token)
-            .add_scopes(scopes::for_tokens(self.settings, more).into_iter().map(Scope::new))
-            .request_async(&post)
-            .await;
-        Tokens::of(answer, self.refusals)
+            .add_scopes(scopes::for_tokens(self.settings, more).into_iter().map(Scope::new));
+        for (name, value) in proof.params() {
+            request = request.add_extra_param(name, value);
+        }
+        Tokens::of(request.request_async(&post).await, self.refusals)
     }
 
-    /// The secret goes into the body: Basic would need it form-encoded first (RFC 6749 section 2.3.1), which
-    /// providers disagree about. Without one, `client_id` alone (public client).
+    /// A token for another API, for the person the assertion is of. `oauth2` knows no such grant.
+    async fn on_behalf_of(
+        self,
+        assertion: &Secret,
+        scope: &str,
+        proof: &Proof,
+    ) -> Result<Tokens, UpstreamError> {
+        let form = [
+            ("grant_type", ON_BEHALF_OF),
+            ("client_id", self.settings.client_id.as_str()),
+            ("assertion", assertion.expose_secret()),
+            ("scope", scope),
+            ("requested_token_use", "on_behalf_of"),
+        ];
+        let body = Serializer::new(String::new()).extend_pairs(form).extend_pairs(proof.params()).finish();
+        let request = self
+            .http
+            .post(self.metadata.token_endpoint.clone())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body)
+            .build()
+            .map_err(|_| unavailable("its token endpoint is no URL"))?;
+        let answer = send(self.http, request).await?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refusals.of_answer(&answer));
+        }
+        serde_json::from_slice::<TokenAnswer>(&answer.body).map(Tokens::from).map_err(|_| no_tokens())
+    }
+
+    /// Without a secret of its own, which would keep `client_id` out of the body: what proves the app is added to each
+    /// request.
     fn oauth(self) -> OAuth {
-        let client = Client::new(ClientId::new(self.settings.client_id.clone()))
+        Client::new(ClientId::new(self.settings.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(self.metadata.authorization_endpoint.clone()))
             .set_token_uri(TokenUrl::from_url(self.metadata.token_endpoint.clone()))
-            .set_auth_type(AuthType::RequestBody);
-        match &self.settings.client_secret {
-            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
-            None => client,
-        }
+            .set_auth_type(AuthType::RequestBody)
     }
 
     fn redirect_uri(self, leg: &Leg) -> Result<RedirectUrl, UpstreamError> {
@@ -194,18 +246,26 @@ impl Tokens {
             // These carry the body, which may hold tokens: not a word of it.
             RequestTokenError::ServerResponse(_)
             | RequestTokenError::Parse(..)
-            | RequestTokenError::Other(_) => {
-                unavailable("it answered a token request with something that is no token answer")
-            }
+            | RequestTokenError::Other(_) => no_tokens(),
         })?;
+        Ok(Self::from(answer))
+    }
+}
+
+fn no_tokens() -> UpstreamError {
+    unavailable("it answered a token request with something that is no token answer")
+}
+
+impl From<TokenAnswer> for Tokens {
+    fn from(answer: TokenAnswer) -> Self {
         let id = answer.extra_fields().id_token.clone().map(Secret::from);
-        Ok(Self {
+        Self {
             access: Secret::from(answer.access_token().secret().clone()),
             id,
             refresh: answer.refresh_token().map(|token| Secret::from(token.secret().clone())),
             expires_in: answer.expires_in(),
             scope: answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
-        })
+        }
     }
 }
 

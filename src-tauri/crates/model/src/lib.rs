@@ -1,10 +1,11 @@
 //! The words of the product as types: what is stored, what crosses between the parts, and the ports they meet at.
 //!
-//! Nothing here does IO, reads a clock or draws randomness. Time and entropy come in through [`ports`];
-//! the test doubles for both live in [`testing`].
+//! Nothing here does IO, reads a clock or draws randomness, but for keys and salts that the crypto library draws itself.
+//! Time and entropy come in through [`ports`]; the test doubles for both live in [`testing`].
 
 pub mod access;
 pub mod caller;
+pub mod certificate;
 pub mod client;
 pub mod consent;
 pub mod event;

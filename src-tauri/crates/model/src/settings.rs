@@ -7,11 +7,13 @@ use url::Url;
 
 use crate::Secret;
 use crate::access::Access;
+use crate::certificate::Certificate;
 use crate::client::Client;
 use crate::host::HostRules;
 use crate::origin::BaseUrl;
 use crate::ports::Bounds;
 use crate::scope::ScopeSet;
+use crate::time::Timestamp;
 use crate::tools::ToolRules;
 
 #[derive(Debug, Clone)]
@@ -81,7 +83,7 @@ pub enum SignInFrom {
 pub enum Identity {
     /// The built-in imitation of Entra.
     Practice(PracticeSettings),
-    Entra(EntraSettings),
+    Entra(Box<EntraSettings>),
 }
 
 #[derive(Debug, Clone)]
@@ -100,8 +102,8 @@ pub struct EntraSettings {
     pub tenant: String,
     /// Application (client) id.
     pub client_id: String,
-    /// Client secret; none for a public client (platform "Mobile and desktop").
-    pub client_secret: Option<Secret>,
+    /// How the app proves that it is this application.
+    pub credential: Credential,
     /// Application ID URI, normally `api://{client_id}`.
     pub identifier_uri: String,
     /// Short names of the scopes a token must have, normally `read`.
@@ -110,6 +112,33 @@ pub struct EntraSettings {
     pub extra_authorize_scopes: ScopeSet,
     /// Directories people may come from; empty means the one in `tenant`, or any if that names many.
     pub allowed_tenants: Vec<String>,
+}
+
+/// How an app proves itself at the token endpoint. Where there are several of a kind they are tried in turn, so that one
+/// can be replaced by the next without anybody being signed out.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// A public client (platform "Mobile and desktop"): the client id alone.
+    None,
+    Secret(ClientSecret),
+    /// The newest first; never empty.
+    Certificates(Vec<Certificate>),
+    /// A file with a token of another identity provider that Entra was told to trust (workload identity federation). The
+    /// platform writes it anew, so it is read whenever it is used.
+    FederatedToken(PathBuf),
+    /// The identity of the Azure server this runs on; the client id of a user-assigned one, or the system's.
+    ManagedIdentity {
+        client_id: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct ClientSecret {
+    pub current: Secret,
+    /// The one that comes after it.
+    pub next: Option<Secret>,
+    /// Begin of the day on which `current` ends, as somebody noted it: Entra never says.
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -125,4 +154,33 @@ pub enum Database {
     Sqlite(PathBuf),
     /// Gone with the process. For tests.
     Memory,
+}
+
+// === impl Credential ===
+
+impl Credential {
+    /// One secret of which nothing else is known.
+    pub fn secret(text: impl Into<Secret>) -> Self {
+        Self::Secret(ClientSecret { current: text.into(), next: None, expires_at: None })
+    }
+
+    /// What it is, as the settings name it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Secret(_) => "secret",
+            Self::Certificates(_) => "certificate",
+            Self::FederatedToken(_) => "federated-token",
+            Self::ManagedIdentity { .. } => "managed-identity",
+        }
+    }
+
+    /// When it stops counting, as far as that is known.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Secret(secret) => secret.expires_at,
+            Self::Certificates(all) => all.first().map(|newest| newest.public().not_after()),
+            Self::None | Self::FederatedToken(_) | Self::ManagedIdentity { .. } => None,
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::Practice;
 use crate::apps::App;
 use crate::directory::{GRAPH_ID, Person, STRONG_CONTEXT};
 use crate::fault::Fault;
+use crate::proof::ProvenBy;
 use crate::scope::{Granted, Resource};
 use crate::sign_in::SignIn;
 use crate::signing::Signature;
@@ -23,8 +24,7 @@ pub(crate) struct Issue<'a> {
     pub(crate) sign_in: &'a SignIn,
     pub(crate) granted: &'a Granted,
     pub(crate) app: &'a App,
-    /// Whether the app proved itself with a secret (`azpacr`).
-    pub(crate) confidential: bool,
+    pub(crate) proven: ProvenBy,
     /// Seconds until the access token expires.
     pub(crate) lifetime: i64,
 }
@@ -78,7 +78,7 @@ impl Issue<'_> {
         claims["iss"] = self.practice.issuer(person.tid).into();
         claims["ver"] = "2.0".into();
         claims["azp"] = (*self.app.client_id).into();
-        claims["azpacr"] = self.credential().into();
+        claims["azpacr"] = self.proven.acr().into();
         claims["name"] = person.name.into();
         claims["preferred_username"] = person.username.into();
         claims["scp"] = self.scp().into();
@@ -92,7 +92,7 @@ impl Issue<'_> {
         claims["ver"] = "1.0".into();
         claims["acr"] = "1".into();
         claims["appid"] = (*self.app.client_id).into();
-        claims["appidacr"] = self.credential().into();
+        claims["appidacr"] = self.proven.acr().into();
         claims["name"] = person.name.into();
         claims["unique_name"] = person.username.into();
         // A guest has no upn here: only `unique_name` and where the account comes from.
@@ -152,11 +152,6 @@ impl Issue<'_> {
             return "write".to_owned();
         }
         names.join(" ")
-    }
-
-    /// "1" stands for a secret, "0" for a public client.
-    const fn credential(&self) -> &'static str {
-        if self.confidential { "1" } else { "0" }
     }
 
     const fn person(&self) -> &'static Person {

@@ -15,6 +15,8 @@ pub const OTHER_TENANT_ID: &str = "07e47e00-0000-4000-8000-000000000002";
 pub const CLIENT_ID: &str = "ac71ce00-0000-4000-8000-00000000c11e";
 /// Its client secret. Public on purpose: it opens nothing but this imitation.
 pub const CLIENT_SECRET: &str = "practice~client~secret~opens~nothing";
+/// A second one beside it, so that one can be replaced by the other; the fault `expired-secret` leaves it alone.
+pub const NEXT_CLIENT_SECRET: &str = "next~practice~client~secret~opens~nothing";
 /// Its Application ID URI.
 pub const IDENTIFIER_URI: &str = "api://ac71ce00-0000-4000-8000-00000000c11e";
 /// The scopes it exposes.

@@ -31,7 +31,7 @@ macro_rules! faults {
 
 faults! {
     ExpiredSecret, "expired-secret",
-        "The client secret has expired: the token endpoint answers AADSTS7000222.";
+        "The client secret has expired: the token endpoint answers AADSTS7000222. The next secret still works.";
     PublicClient, "public-client",
         "The app is registered as a public client: sending a secret is AADSTS700025, sending none works.";
     WrongRedirectUri, "wrong-redirect-uri",

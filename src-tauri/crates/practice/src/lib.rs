@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as B64};
+use model::certificate::PublicCertificate;
 use model::keys::{MasterKey, Place, Purpose, Sealed, Sealer};
 use model::ports::{Clock, Entropy};
 use model::time::Timestamp;
@@ -34,6 +35,7 @@ mod memberships;
 mod metadata;
 mod page;
 mod params;
+mod proof;
 mod refusal;
 mod scope;
 mod sign_in;
@@ -42,15 +44,17 @@ mod switches;
 mod token;
 
 pub use directory::{
-    API_SCOPES, CLIENT_ID, CLIENT_SECRET, IDENTIFIER_URI, OTHER_TENANT_ID, TENANT_DOMAIN, TENANT_ID,
-    people_keys,
+    API_SCOPES, CLIENT_ID, CLIENT_SECRET, IDENTIFIER_URI, NEXT_CLIENT_SECRET, OTHER_TENANT_ID, TENANT_DOMAIN,
+    TENANT_ID, people_keys,
 };
 pub use fault::{Fault, UnknownFault};
+pub use proof::Federated;
 pub use switches::Resident;
 
 use apps::{App, AppKind, Apps, GRAPH_TOOLS_ID};
 use codes::Codes;
 use device::Devices;
+use proof::Trusted;
 use refusal::Why;
 use signing::KeyRing;
 use switches::Switches;
@@ -78,6 +82,7 @@ struct Inner {
     auto_sign_in: Option<String>,
     redirect_uris: Mutex<Vec<String>>,
     switches: Mutex<Switches>,
+    trusted: Mutex<Trusted>,
     codes: Mutex<Codes>,
     devices: Mutex<Devices>,
     apps: Mutex<Apps>,
@@ -112,6 +117,7 @@ impl Practice {
             auto_sign_in: config.auto_sign_in,
             redirect_uris: Mutex::new(config.redirect_uris),
             switches: Mutex::default(),
+            trusted: Mutex::default(),
             codes: Mutex::default(),
             devices: Mutex::default(),
             apps: Mutex::default(),
@@ -144,6 +150,8 @@ impl Practice {
             .route("/practice", get(switches::get))
             .route("/practice/faults", post(switches::post_fault))
             .route("/practice/people", post(switches::post_person))
+            .route("/practice/certificate", post(switches::post_certificate))
+            .route("/practice/federated", post(switches::post_federated))
             .merge(machines)
             .fallback(page::not_found)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -189,6 +197,20 @@ impl Practice {
     /// Replaces what the app registration lists.
     pub fn set_redirect_uris(&self, uris: Vec<String>) {
         *locked(&self.0.redirect_uris) = uris;
+    }
+
+    /// Registers a certificate of the practice app, as an upload in the portal does. Forgotten when the process ends.
+    pub fn register_certificate(&self, certificate: PublicCertificate) {
+        self.trusted().add_certificate(certificate);
+    }
+
+    /// Adds a federated credential to the practice app. Forgotten when the process ends.
+    pub fn trust(&self, federated: Federated) {
+        self.trusted().add_federated(federated);
+    }
+
+    pub(crate) fn trusted(&self) -> MutexGuard<'_, Trusted> {
+        locked(&self.0.trusted)
     }
 
     pub(crate) fn base(&self) -> &str {

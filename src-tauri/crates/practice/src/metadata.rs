@@ -24,7 +24,7 @@ pub(crate) async fn configuration(
         "end_session_endpoint": format!("{root}/oauth2/v2.0/logout"),
         "device_authorization_endpoint": format!("{root}/oauth2/v2.0/devicecode"),
         "jwks_uri": format!("{root}/discovery/v2.0/keys"),
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
         "response_modes_supported": ["query", "fragment"],
         "response_types_supported": ["code"],
         "subject_types_supported": ["pairwise"],

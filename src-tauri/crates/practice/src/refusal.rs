@@ -121,9 +121,31 @@ pub(crate) enum Why {
     #[error("Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")]
     PublicClient,
     #[error(
-        "The certificate used to sign the client assertion is not registered on application '{CLIENT_ID}'."
+        "The certificate with identifier used to sign the client assertion is not registered on application '{CLIENT_ID}'. [Reason - The key was not found.]"
     )]
-    AssertionUnknown,
+    CertificateUnknown,
+    #[error("Client assertion contains an invalid signature. [Reason - The key used is expired.]")]
+    CertificateExpired,
+    #[error("Client assertion is not within its valid time range.")]
+    AssertionOutOfTime,
+    #[error("Client assertion audience claim does not match Realm issuer.")]
+    AssertionAudienceOfApp,
+    #[error("JWT token is invalid or malformed.")]
+    AssertionMalformed,
+    #[error("The 'client_assertion_type' is not 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'.")]
+    AssertionType,
+    #[error(
+        "No matching federated identity record found for presented assertion issuer '{0}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+    )]
+    FederatedIssuer(String),
+    #[error(
+        "No matching federated identity record found for presented assertion audience '{0}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+    )]
+    FederatedAudience(String),
+    #[error(
+        "No matching federated identity record found for presented assertion subject '{0}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+    )]
+    FederatedSubject(String),
     #[error("The provided value for the '{0}' parameter is not valid.")]
     GrantUnknown(&'static str),
     #[error(
@@ -228,7 +250,14 @@ impl Why {
             Self::SecretWrong => (7_000_215, "invalid_client", UNAUTHORIZED),
             Self::SecretExpired => (7_000_222, "invalid_client", UNAUTHORIZED),
             Self::PublicClient => (700_025, "invalid_client", UNAUTHORIZED),
-            Self::AssertionUnknown => (700_027, "invalid_client", UNAUTHORIZED),
+            Self::CertificateUnknown | Self::CertificateExpired => (700_027, "invalid_client", UNAUTHORIZED),
+            Self::AssertionOutOfTime => (700_024, "invalid_client", UNAUTHORIZED),
+            Self::AssertionAudienceOfApp => (700_023, "invalid_client", UNAUTHORIZED),
+            Self::AssertionMalformed => (50027, "invalid_client", UNAUTHORIZED),
+            Self::AssertionType => (70_002, "invalid_client", UNAUTHORIZED),
+            Self::FederatedIssuer(_) => (700_211, "invalid_client", UNAUTHORIZED),
+            Self::FederatedAudience(_) => (700_212, "invalid_client", UNAUTHORIZED),
+            Self::FederatedSubject(_) => (700_213, "invalid_client", UNAUTHORIZED),
             Self::GrantUnknown(_) => (70000, "invalid_grant", BAD),
             Self::CodeReused => (54005, "invalid_grant", BAD),
             Self::CodeExpired => (70008, "invalid_grant", BAD),

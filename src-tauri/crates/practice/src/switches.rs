@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use model::certificate::{CertificateError, PublicCertificate};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use crate::directory::{
     API_SCOPES, CLIENT_ID, DISABLED_AT_START, IDENTIFIER_URI, PEOPLE, Person, TENANT_DOMAIN, TENANT_ID,
 };
-use crate::{Fault, Practice};
+use crate::{Fault, Federated, Practice};
 
 /// The state of the switches.
 pub(crate) struct Switches {
@@ -60,6 +61,22 @@ struct PersonSwitch {
     revoke: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Upload {
+    /// The public half, as it is uploaded in the portal.
+    pem: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trust {
+    issuer: String,
+    subject: String,
+    /// A certificate of the key that signs.
+    pem: String,
+}
+
 /// Why a switch was not moved.
 #[derive(Debug, thiserror::Error)]
 enum SwitchError {
@@ -73,6 +90,8 @@ enum SwitchError {
     UnknownFault(#[from] crate::UnknownFault),
     #[error("nobody has that key; `GET /practice` lists everybody")]
     UnknownPerson,
+    #[error("the certificate cannot be used: {0}")]
+    NoCertificate(#[from] CertificateError),
 }
 
 /// `GET /practice`: everything a script or the console needs to know.
@@ -109,6 +128,37 @@ pub(crate) async fn post_person(
         practice.revoke(&switch.person);
     }
     Ok(Json(overview(&practice)))
+}
+
+/// `POST /practice/certificate`: `{"pem":"-----BEGIN CERTIFICATE-----..."}`, as uploaded in the portal.
+pub(crate) async fn post_certificate(
+    State(practice): State<Practice>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Response> {
+    let upload: Upload = read(&practice, &headers, &body).map_err(SwitchError::into_answer)?;
+    practice.register_certificate(certificate(&upload.pem).map_err(SwitchError::into_answer)?);
+    Ok(Json(overview(&practice)))
+}
+
+/// `POST /practice/federated`: `{"issuer":"https://..","subject":"..","pem":".."}`, a federated credential.
+pub(crate) async fn post_federated(
+    State(practice): State<Practice>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Response> {
+    let Trust { issuer, subject, pem } =
+        read(&practice, &headers, &body).map_err(SwitchError::into_answer)?;
+    practice.trust(Federated {
+        issuer,
+        subject,
+        signer: certificate(&pem).map_err(SwitchError::into_answer)?,
+    });
+    Ok(Json(overview(&practice)))
+}
+
+fn certificate(pem: &str) -> Result<PublicCertificate, SwitchError> {
+    Ok(PublicCertificate::from_pem(pem)?)
 }
 
 // === impl Switches ===
@@ -185,6 +235,7 @@ impl SwitchError {
             Self::Unreadable(_) => (StatusCode::BAD_REQUEST, "unreadable"),
             Self::UnknownFault(_) => (StatusCode::BAD_REQUEST, "unknown_fault"),
             Self::UnknownPerson => (StatusCode::BAD_REQUEST, "unknown_person"),
+            Self::NoCertificate(_) => (StatusCode::BAD_REQUEST, "no_certificate"),
         };
         (status, Json(json!({ "error": error, "message": self.to_string() }))).into_response()
     }
@@ -217,7 +268,7 @@ fn overview(practice: &Practice) -> Value {
         "practice": true,
         "base": practice.base(),
         "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
-        "app": { "client_id": CLIENT_ID, "identifier_uri": IDENTIFIER_URI, "scopes": API_SCOPES },
+        "app": { "client_id": CLIENT_ID, "identifier_uri": IDENTIFIER_URI, "scopes": API_SCOPES, "certificates": practice.trusted().thumbprints() },
         "people": practice.people(),
         "faults": faults,
     })

@@ -10,17 +10,16 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use model::ids::random_text;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::apps::{App, AppKind};
+use crate::apps::App;
 use crate::claims::{Issue, read_own};
-use crate::directory::{CLIENT_SECRET, Person, STRONG_CONTEXT, Tenant};
+use crate::directory::{Person, STRONG_CONTEXT, Tenant};
 use crate::params::Params;
+use crate::proof::{ProvenBy, authenticate};
 use crate::refusal::{Refusal, Why};
 use crate::scope::{Granted, Requested, refuse_resource};
 use crate::sign_in::{Moment, SignIn};
@@ -53,8 +52,7 @@ struct Exchange<'a> {
     tenant: Tenant,
     app: App,
     params: &'a Params,
-    /// Whether it proved itself with a secret.
-    confidential: bool,
+    proven: ProvenBy,
 }
 
 /// What an exchange ends in.
@@ -84,9 +82,9 @@ async fn answer(practice: &Practice, segment: &str, headers: &HeaderMap, body: &
     let tenant = Tenant::parse(segment).ok_or_else(|| Why::UnknownTenant(segment.to_owned()))?;
     let params = Params::parse(body)?;
     let grant_type = params.required("grant_type")?;
-    let (app, confidential) = authenticate(practice, headers, &params)?;
+    let (app, proven) = authenticate(practice, tenant, headers, &params)?;
     refuse_resource(&params, &app)?;
-    let exchange = Exchange { practice, tenant, app, params: &params, confidential };
+    let exchange = Exchange { practice, tenant, app, params: &params, proven };
     let outcome = match grant_type {
         "authorization_code" => exchange.code()?,
         "refresh_token" => exchange.refresh()?,
@@ -95,48 +93,6 @@ async fn answer(practice: &Practice, segment: &str, headers: &HeaderMap, body: &
         other => return Err(Why::GrantType(other.to_owned())),
     };
     Ok(exchange.tokens(&outcome).await)
-}
-
-/// Which app it is, and whether it proved itself with its secret; a public client must not send one.
-fn authenticate(practice: &Practice, headers: &HeaderMap, params: &Params) -> Result<(App, bool), Why> {
-    let basic = basic_credentials(headers);
-    let (id, secret) = match &basic {
-        Some((id, secret)) => (id.as_str(), Some(secret.as_str()).filter(|secret| !secret.is_empty())),
-        None => (params.required("client_id")?, params.get("client_secret")),
-    };
-    let app = practice.app(id)?;
-    let assertion = params.get("client_assertion").is_some();
-    if app.kind == AppKind::GraphTools || practice.has(Fault::PublicClient) {
-        return if secret.is_some() || assertion { Err(Why::PublicClient) } else { Ok((app, false)) };
-    }
-    let is_right = |secret: &str| match app.kind {
-        AppKind::Registered => practice.apps().by_client_id(id).is_some_and(|app| app.has_secret(secret)),
-        AppKind::BuiltIn | AppKind::GraphTools => secret == CLIENT_SECRET,
-    };
-    match secret {
-        // No certificate is registered here.
-        None if assertion => Err(Why::AssertionUnknown),
-        None => Err(Why::SecretMissing),
-        Some(secret) if !is_right(secret) => Err(Why::SecretWrong),
-        Some(_) if practice.has(Fault::ExpiredSecret) => Err(Why::SecretExpired),
-        Some(_) => Ok((app, true)),
-    }
-}
-
-/// RFC 6749 section 2.3.1: both halves are form-encoded before they are joined.
-fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let joined = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = joined.split_once(':')?;
-    Some((form_decoded(id), form_decoded(secret)))
-}
-
-fn form_decoded(text: &str) -> String {
-    let pair = format!("v={text}");
-    form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
 // === impl Exchange ===
@@ -227,7 +183,7 @@ impl Exchange<'_> {
             sign_in: &outcome.sign_in,
             granted: &outcome.granted,
             app: &self.app,
-            confidential: self.confidential,
+            proven: self.proven,
             lifetime,
         };
         let key = practice.keys().current().await;

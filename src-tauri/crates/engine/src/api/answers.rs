@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use ts_rs::TS;
 
+use super::certificate::CredentialState;
 use super::claims::{Finding, Note, Notes};
 use super::registration::Creation;
 use super::wording::{Level, summary};
@@ -74,6 +75,8 @@ pub struct Status {
     /// As in the settings; `null` on the practice tenant.
     pub tenant: Option<String>,
     pub client_id: Option<String>,
+    /// How the app proves itself to Entra; `null` on the practice tenant.
+    pub credential: Option<CredentialState>,
     pub version: &'static str,
     pub started_at: Option<i64>,
     pub now: i64,

@@ -21,8 +21,8 @@ pub struct EntraCheck {
 
 #[derive(Debug, Clone, Serialize, TS)]
 pub struct CheckStep {
-    /// `authority`, `keys`, `clock`, `application`, `credential`, `redirect_uri`, `api`, `consent`, `token`; `practice` where
-    /// there is nothing to check.
+    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`;
+    /// `practice` where there is nothing to check.
     pub about: &'static str,
     pub outcome: StepOutcome,
     /// What was found: one sentence.
@@ -71,7 +71,7 @@ impl Api {
         let public = settings.server.public_url.clone().or_else(|| self.0.gate().url());
         let redirect_uris = redirect_uris(&settings.server, public);
         let client_id = entra.client_id.clone();
-        let entra = Entra::new(entra, http, world.clock.clone());
+        let entra = Entra::new(*entra, http, world.clock.clone(), world.entropy.clone());
         let mut steps = entra.check(&redirect_uris).await;
         // Where the directory is not reached, a token of earlier says nothing.
         if steps.len() > 1 {

@@ -12,6 +12,7 @@ use url::Url;
 use super::answers::{
     Checked, Effect, EnvChange, EnvPreview, IdentityKind, Saved, SettingRow, SettingsForm, State, Status,
 };
+use super::certificate::CredentialState;
 use super::claims::Finding;
 use super::requests::{Empty, EnvText, PauseSwitch, SettingsChange};
 use super::{Api, ApiError};
@@ -156,6 +157,11 @@ impl Api {
             identity: if entra.is_some() { IdentityKind::Entra } else { IdentityKind::Practice },
             tenant: entra.map(|entra| entra.tenant.clone()),
             client_id: entra.map(|entra| entra.client_id.clone()),
+            credential: entra.map(|entra| CredentialState {
+                kind: entra.credential.kind(),
+                expires_at: entra.credential.expires_at().map(model::time::Timestamp::millis),
+                fell_back: live.as_ref().is_some_and(|live| live.entra.has_fallen_back()),
+            }),
             version: env!("CARGO_PKG_VERSION"),
             started_at: engine.started_at().map(model::time::Timestamp::millis),
             now: engine.now().millis(),
@@ -216,7 +222,7 @@ impl Api {
         }
     }
 
-    async fn keep_secrets(&self, typed: &Typed, drafted: &Drafted) -> Answer<()> {
+    pub(super) async fn keep_secrets(&self, typed: &Typed, drafted: &Drafted) -> Answer<()> {
         let is_secret = |key: &str| {
             drafted.draft.rows().iter().any(|row| row.key == key && row.exposure == Exposure::Secret)
         };

@@ -30,10 +30,12 @@ const AUTHORITY: &str = "https://login.microsoftonline.com";
 /// Names of tenants that stand for many directories.
 const MANY: [&str; 3] = ["organizations", "common", "consumers"];
 /// What making one sets.
-const SET: [&str; 5] = [
+const SET: [&str; 7] = [
     "entra.tenant",
     "entra.client_id",
+    "entra.credential",
     "entra.client_secret",
+    "entra.client_secret_expires",
     "entra.identifier_uri",
     "entra.allowed_tenants",
 ];
@@ -351,6 +353,7 @@ impl Making {
             &tenant,
             http,
             world.clock.clone(),
+            world.entropy.clone(),
             world.pause.clone(),
         );
         let marker = format!("just-mcp-oauth-proxy-{}", random_text::<12>(world.entropy.as_ref()));
@@ -442,7 +445,7 @@ impl Making {
         }
         let nobodys = "00000000-0000-4000-8000-000000000000";
         let uri = format!("api://{nobodys}");
-        let typed = self.settings(&owner.tenant, nobodys, &uri, "a secret that nobody was given");
+        let typed = self.settings(&owner.tenant, nobodys, &uri, "a secret that nobody was given", None);
         let problems = self.engine.api().problems(&typed).await;
         match problems.first() {
             None => Ok(()),
@@ -459,7 +462,13 @@ impl Making {
         let Created { tenant, client_id, identifier_uri, secret, secret_ends } = created;
         if self.is_kept {
             use model::ExposeSecret as _;
-            let typed = self.settings(&tenant, &client_id, &identifier_uri, secret.expose_secret());
+            let typed = self.settings(
+                &tenant,
+                &client_id,
+                &identifier_uri,
+                secret.expose_secret(),
+                secret_ends.as_deref(),
+            );
             let saved = self.engine.api().save(&typed).await;
             let trouble = match saved {
                 Ok(saved) if saved.saved => None,
@@ -494,14 +503,19 @@ impl Making {
         client_id: &str,
         identifier_uri: &str,
         secret: &str,
+        secret_ends: Option<&str>,
     ) -> BTreeMap<String, SecretString> {
         let (tenant, allowed) = self.registration.tenant_settings(tenant);
         let mut typed = BTreeMap::new();
         for (key, text) in [
             ("entra.tenant", tenant.as_str()),
             ("entra.client_id", client_id),
+            // A secret is what is given, whatever proved the app before.
+            ("entra.credential", ""),
             ("entra.client_secret", secret),
             ("entra.client_secret_file", ""),
+            ("entra.client_secret_expires", secret_ends.and_then(day).unwrap_or_default()),
+            ("entra.next_client_secret", ""),
             ("entra.identifier_uri", identifier_uri),
             ("entra.allowed_tenants", allowed.as_str()),
             ("identity.practice", ""),
@@ -510,6 +524,12 @@ impl Making {
         }
         typed
     }
+}
+
+/// `2028-11-25` of `2028-11-25T10:00:00Z`; the settings take nothing finer.
+fn day(time: &str) -> Option<&str> {
+    let (day, _) = time.split_once('T')?;
+    day.parse::<jiff::civil::Date>().ok().map(|_| day)
 }
 
 fn calls() -> Vec<PlannedCall> {

@@ -241,9 +241,13 @@ impl SettingsDraft {
             Source::File { .. } => ("secret-in-file", "a secret does not belong in the settings file"),
             _ => ("secret-on-command-line", "everybody at this computer can read a command line"),
         };
+        let file = format!("{key}_file");
+        let or_file = match Key::parse(&file) {
+            Some(_) => format!(", or into a file of its own named by `{file}`"),
+            None => String::new(),
+        };
         let hint = format!(
-            "put it into the environment as `{}`, or into a file of its own named by `{key}_file`; if others could \
-             read it, create a new one",
+            "put it into the environment as `{}`{or_file}; if others could read it, create a new one",
             key.variable()
         );
         self.note(Problem {

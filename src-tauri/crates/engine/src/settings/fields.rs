@@ -19,7 +19,7 @@ pub struct Field {
     pub default: &'static str,
     pub shape: Shape,
     pub exposure: Exposure,
-    /// Names the replaced example gave it in the environment.
+    /// Names it has elsewhere in the environment: with the replaced example, or with Azure's platforms.
     pub legacy: &'static [&'static str],
 }
 
@@ -119,13 +119,48 @@ pub const FIELDS: &[Field] = &[
     field("entra.client_id", "", "Application (client) id of the app registration.")
         .was(&["FASTMCP_SERVER_AUTH_AZURE_CLIENT_ID"]),
     field(
-        "entra.client_secret",
-        "",
-        "Value of the client secret; leave it out for the platform \"Mobile and desktop\". Never in the file.",
-    )
-    .exposure(Exposure::Secret)
-    .was(&["FASTMCP_SERVER_AUTH_AZURE_CLIENT_SECRET"]),
+        "entra.credential",
+        "auto",
+        "How the app proves itself: `secret`, `certificate`, `federated-token`, `managed-identity` or `none` (platform \
+         \"Mobile and desktop\"); `auto` is the secret or else the certificate that is given, or none.",
+    ),
+    field("entra.client_secret", "", "Value of the client secret. Never in the file.")
+        .exposure(Exposure::Secret)
+        .was(&["FASTMCP_SERVER_AUTH_AZURE_CLIENT_SECRET"]),
     field("entra.client_secret_file", "", "File that holds nothing but the client secret, instead of the secret."),
+    field(
+        "entra.client_secret_expires",
+        "",
+        "Day on which the client secret expires, `2027-05-24`, to be told in time; Entra itself does not say.",
+    ),
+    field(
+        "entra.next_client_secret",
+        "",
+        "Value of the client secret that comes next: tried when Entra refuses the first, so that nobody is signed out.",
+    )
+    .exposure(Exposure::Secret),
+    field(
+        "entra.certificate",
+        "",
+        "Certificate and its private key as PEM, the newest first; the Entra page makes one. Never in the file.",
+    )
+    .exposure(Exposure::Secret),
+    field("entra.certificate_file", "", "PEM or PFX file with the certificate, instead of the certificate."),
+    field("entra.certificate_key_file", "", "PEM file with its private key, where that is a file of its own."),
+    field("entra.certificate_password", "", "Password of a PFX file. Never in the file.")
+        .exposure(Exposure::Secret),
+    field(
+        "entra.federated_token_file",
+        "",
+        "With `federated-token`: file with a token of another provider that the app trusts (workload identity); read \
+         whenever it is used.",
+    )
+    .was(&["AZURE_FEDERATED_TOKEN_FILE"]),
+    field(
+        "entra.managed_identity",
+        "",
+        "With `managed-identity`: client id of a user-assigned identity of this Azure server; the system's unless given.",
+    ),
     field(
         "entra.identifier_uri",
         "",

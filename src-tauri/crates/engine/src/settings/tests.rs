@@ -1,6 +1,7 @@
 //! Stories about settings: what each source may say, what is refused and why, and that no text is ever too strange.
 
 mod access;
+mod credential;
 mod entra;
 mod layers;
 mod legacy;
@@ -38,7 +39,7 @@ pub(super) fn settings(draft: &SettingsDraft) -> Settings {
 #[track_caller]
 pub(super) fn entra_of(draft: &SettingsDraft) -> EntraSettings {
     match settings(draft).identity {
-        Identity::Entra(entra) => entra,
+        Identity::Entra(entra) => *entra,
         Identity::Practice(_) => panic!("practice is on"),
     }
 }

@@ -1,12 +1,14 @@
 //! From a draft to settings, or to every problem at once.
 //!
-//! Each part is read to the end even when another has a problem already. The only IO is reading the file that
-//! `entra.client_secret_file` names.
+//! Each part is read to the end even when another has a problem already. The only IO is reading the files that settings
+//! name: client secret, certificate, federated token.
 
 mod access;
 mod addresses;
 mod clients;
+mod credential;
 mod entra;
+mod pfx;
 mod scopes;
 mod server;
 mod storage;
@@ -14,6 +16,8 @@ mod tools;
 mod tunnel;
 
 use model::settings::{Identity, PracticeSettings, Settings};
+
+pub(crate) use credential::certificates_of;
 
 use super::draft::SettingsDraft;
 use super::fields::{Exposure, Key};
@@ -166,7 +170,7 @@ fn identity(check: &mut Check<'_>, practice: Read<bool>, addresses: &Addresses) 
         return Ok(Identity::Practice(PracticeSettings { listen: addresses.practice?, sign_in: person? }));
     }
     let entra = entra::read(check)?;
-    person.map(|_| Identity::Entra(entra))
+    person.map(|_| Identity::Entra(Box::new(entra)))
 }
 
 fn practice_person(check: &mut Check<'_>) -> Read<Option<String>> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
+use crate::credentials::{refuses_those_with, two_secrets};
 use crate::rig::*;
 
 const ME: &str = "/v1.0/me";
@@ -67,6 +68,21 @@ async fn the_token_issued_to_us_is_exchanged_for_one_to_graph() {
         (Some("s3cret"), Some("on_behalf_of"))
     );
     assert!(value("assertion").is_some_and(|token| token.split('.').count() == 3));
+}
+
+#[tokio::test]
+async fn the_exchange_turns_to_the_next_secret_like_every_other_request() {
+    let mut rig = with_graph().await;
+    rig.settings.credential = two_secrets(None);
+    let entra = rig.entra();
+    let session = redeem(&entra).await.unwrap();
+    refuses_those_with(&rig, "client_secret=s3cret", 7_000_222).await;
+    exchanges(&rig, graph_token()).await;
+    says(&rig, "GET", ME, ok(&json!({"jobTitle": "Countess"}))).await;
+    let profile = entra.profile(&session.tokens).await.unwrap();
+    assert_eq!(profile.job_title.as_deref(), Some("Countess"), "{profile:?}");
+    assert_eq!(rig.asked("/token").await, 3, "the sign-in, and one after the other");
+    assert!(entra.has_fallen_back());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected shall end")]
 
+mod credentials;
 mod examine;
 mod graph;
 mod refresh;

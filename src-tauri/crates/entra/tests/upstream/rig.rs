@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use entra::{Entra, http_client_for};
 use model::Secret;
 use model::scope::ScopeSet;
-use model::settings::EntraSettings;
-use model::testing::ManualClock;
+use model::settings::{Credential, EntraSettings};
+use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
 use model::upstream::{Leg, Refusal, SignedIn, Upstream as _, UpstreamError};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ impl Rig {
             authority: base.parse().unwrap(),
             tenant: tenant.into(),
             client_id: CLIENT.into(),
-            client_secret: Some(Secret::from("s3cret")),
+            credential: Credential::secret("s3cret"),
             identifier_uri: API.into(),
             required_scopes: ScopeSet::parse_lenient("read"),
             extra_authorize_scopes: ScopeSet::default(),
@@ -91,7 +91,12 @@ impl Rig {
 
     pub(crate) fn entra(&self) -> Entra {
         let http = http_client_for(&self.settings.authority).unwrap();
-        Entra::new(self.settings.clone(), http, Arc::clone(&self.clock) as Arc<_>)
+        Entra::new(
+            self.settings.clone(),
+            http,
+            Arc::clone(&self.clock) as Arc<_>,
+            Arc::new(SeededEntropy::new(1)),
+        )
     }
 
     /// Claims of a good v2.0 ID token.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use model::ExposeSecret as _;
 use model::scope::ScopeSet;
+use model::settings::Credential;
 use model::time::Timestamp;
 use model::upstream::Upstream as _;
 use serde_json::json;
@@ -121,7 +122,7 @@ async fn a_code_is_redeemed_with_exactly_what_entra_wants() {
 #[tokio::test]
 async fn a_public_client_sends_no_secret_at_all() {
     let mut rig = Rig::start().await;
-    rig.settings.client_secret = None;
+    rig.settings.credential = Credential::None;
     redeem(&rig.entra()).await.unwrap();
     let names: Vec<_> = rig.last_body().await.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["client_id", "code", "code_verifier", "grant_type", "redirect_uri", "scope"]);

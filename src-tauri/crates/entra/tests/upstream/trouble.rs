@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entra::Entra;
+use model::testing::SeededEntropy;
 use model::upstream::{Upstream as _, UpstreamError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -107,7 +108,8 @@ async fn a_provider_that_is_not_there_or_does_not_answer_is_unavailable() {
     let mut settings = rig.settings.clone();
     settings.authority = format!("http://{address}").parse().unwrap();
     let impatient = reqwest::Client::builder().no_proxy().timeout(Duration::from_millis(30)).build().unwrap();
-    let entra = Entra::new(settings, impatient, Arc::clone(&rig.clock) as Arc<_>);
+    let entra =
+        Entra::new(settings, impatient, Arc::clone(&rig.clock) as Arc<_>, Arc::new(SeededEntropy::new(1)));
     let silent = unavailable(redeem(&entra).await).0;
     assert!(silent.contains("did not answer in time"), "{silent}");
     drop(listener);

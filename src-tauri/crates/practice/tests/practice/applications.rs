@@ -40,6 +40,23 @@ fn refusal(answer: &Answer) -> (u16, String, String) {
     (answer.status.as_u16(), text("code"), text("message"))
 }
 
+/// Object and client id of a new application that the directory does not know yet.
+async fn made(rig: &Rig, token: &str) -> (String, String) {
+    let made = send(rig, token, "POST", "applications", &json!({ "displayName": "Mine" })).await;
+    assert_eq!(made.status, 201);
+    let id = |name: &str| made.json()[name].as_str().unwrap().to_owned();
+    (id("id"), id("appId"))
+}
+
+/// Client id of an application that people could sign in to.
+pub(crate) async fn registered(rig: &Rig) -> String {
+    let token = token_of(rig).await;
+    let (_, client) = made(rig, &token).await;
+    let principal = json!({ "appId": client });
+    assert_eq!(send(rig, &token, "POST", "servicePrincipals", &principal).await.status, 201);
+    client
+}
+
 #[tokio::test]
 async fn what_graph_does_not_take_is_refused_with_the_property_and_nothing_is_made() {
     let rig = Rig::signing_in("ada");
@@ -70,10 +87,7 @@ async fn what_graph_does_not_take_is_refused_with_the_property_and_nothing_is_ma
 async fn an_application_nobody_made_known_to_the_directory_signs_nobody_in() {
     let rig = Rig::signing_in("ada");
     let token = token_of(&rig).await;
-    let made = send(&rig, &token, "POST", "applications", &json!({ "displayName": "Mine" })).await;
-    assert_eq!(made.status, 201);
-    let (object, client) = (made.json()["id"].clone(), made.json()["appId"].clone());
-    let client = client.as_str().unwrap();
+    let (object, client) = made(&rig, &token).await;
     let page = rig.get(&format!("/{TENANT_ID}/oauth2/v2.0/authorize?client_id={client}")).await;
     assert_eq!(page.aadsts(), Some(700_016));
 
@@ -82,7 +96,7 @@ async fn an_application_nobody_made_known_to_the_directory_signs_nobody_in() {
     let again = refusal(&send(&rig, &token, "POST", "servicePrincipals", &principal).await);
     assert_eq!((again.0, again.1.as_str()), (409, "Request_MultipleObjectsWithSameKeyValue"));
 
-    let path = format!("applications/{}", object.as_str().unwrap());
+    let path = format!("applications/{object}");
     assert_eq!(send(&rig, &token, "DELETE", &path, &Value::Null).await.status, 204);
     let gone = refusal(&send(&rig, &token, "GET", &path, &Value::Null).await);
     assert_eq!((gone.0, gone.1.as_str()), (404, "Request_ResourceNotFound"));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may fail a test as the tests themselves do")]
 
 mod applications;
+mod credentials;
 mod faults;
 mod flow;
 mod pages;

@@ -1,9 +1,12 @@
 //! What is made works: a person can sign in with it.
 
+use std::sync::Arc;
+
 use entra::create::{PLAN, Progress, Undone};
 use entra::{Entra, http_client_for};
 use model::scope::ScopeSet;
-use model::settings::EntraSettings;
+use model::settings::{Credential, EntraSettings};
+use model::testing::SeededEntropy;
 use model::upstream::{Leg, Upstream as _};
 use model::{ExposeSecret as _, Secret};
 use practice::{Fault, TENANT_ID};
@@ -27,14 +30,14 @@ async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
         authority: rig.base.parse().unwrap(),
         tenant: created.tenant.clone(),
         client_id: created.client_id.clone(),
-        client_secret: Some(created.secret.clone()),
+        credential: Credential::secret(created.secret.clone()),
         identifier_uri: created.identifier_uri.clone(),
         required_scopes: ScopeSet::parse_lenient("read"),
         extra_authorize_scopes: ScopeSet::default(),
         allowed_tenants: Vec::new(),
     };
     let http = http_client_for(&settings.authority).unwrap();
-    let entra = Entra::new(settings, http.clone(), rig.clock.clone());
+    let entra = Entra::new(settings, http.clone(), rig.clock.clone(), Arc::new(SeededEntropy::new(1)));
     let checked = entra.check(&[CALLBACK.to_owned()]).await;
     assert!(checked.iter().all(|step| step.outcome != entra::Outcome::Failed), "{checked:#?}");
 

@@ -99,7 +99,8 @@ impl Rig {
     pub(crate) fn maker_pausing(&self, pause: Arc<dyn Pause>) -> Maker {
         let authority: Url = self.base.parse().unwrap();
         let http = entra::http_client_for(&authority).unwrap();
-        Maker::new(authority, "organizations", http, self.clock.clone(), pause)
+        let entropy = Arc::new(SeededEntropy::new(6));
+        Maker::new(authority, "organizations", http, self.clock.clone(), entropy, pause)
     }
 
     pub(crate) fn registration(&self) -> Registration {

@@ -1,9 +1,11 @@
 //! The app registration looked at before anybody signs in: each fault is found, and a good one passes.
 
+use std::sync::Arc;
+
 use entra::{Entra, Outcome};
-use model::Secret;
 use model::scope::ScopeSet;
-use model::settings::EntraSettings;
+use model::settings::{Credential, EntraSettings};
+use model::testing::SeededEntropy;
 use practice::Fault;
 use testkit::Rig;
 
@@ -67,7 +69,7 @@ async fn an_api_or_an_application_that_is_not_there_is_told_as_that() {
             authority: base.parse().unwrap(),
             tenant: practice::TENANT_ID.to_owned(),
             client_id: practice::CLIENT_ID.to_owned(),
-            client_secret: Some(Secret::from(practice::CLIENT_SECRET)),
+            credential: Credential::secret(practice::CLIENT_SECRET),
             identifier_uri: practice::IDENTIFIER_URI.to_owned(),
             required_scopes: ScopeSet::parse_lenient("read"),
             extra_authorize_scopes: ScopeSet::default(),
@@ -75,7 +77,9 @@ async fn an_api_or_an_application_that_is_not_there_is_told_as_that() {
         };
         adjust(&mut settings);
         let http = entra::http_client_for(&settings.authority).unwrap();
-        let steps = Entra::new(settings, http, rig.clock.clone()).check(&callback).await;
+        let steps = Entra::new(settings, http, rig.clock.clone(), Arc::new(SeededEntropy::new(1)))
+            .check(&callback)
+            .await;
         let last = steps.last().unwrap();
         (last.about, last.outcome, last.code)
     };

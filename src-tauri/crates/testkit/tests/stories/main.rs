@@ -8,6 +8,7 @@ mod check;
 mod client_rules;
 mod consent;
 mod continuous;
+mod credentials;
 mod discovery;
 mod faults;
 mod pages;

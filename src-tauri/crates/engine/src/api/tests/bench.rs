@@ -22,7 +22,7 @@ use model::ports::{Bounds, Clock as _, Store, Swap};
 use model::redirect::{RedirectRule, RedirectUri};
 use model::scope::ScopeSet;
 use model::session::{RefreshToken, Session, SessionState};
-use model::settings::{EntraSettings, SignInFrom};
+use model::settings::{Credential, EntraSettings, SignInFrom};
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
 use model::upstream::{Leg, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
@@ -92,7 +92,7 @@ impl Bench {
         let http = entra::http_client_for(&entra().authority).unwrap();
         let parts = Arc::new(ApiParts {
             flow: flow.clone(),
-            entra: Arc::new(entra::Entra::new(entra(), http, clock.clone())),
+            entra: Arc::new(entra::Entra::new(entra(), http, clock.clone(), entropy.clone())),
             store: store.clone(),
             bus: bus.clone(),
             practice_url: practice.as_ref().map(|_| "http://localhost:4243".to_owned()),
@@ -260,7 +260,7 @@ fn entra() -> EntraSettings {
         authority: "http://localhost:9".parse().unwrap(),
         tenant: "tid-home".into(),
         client_id: "app".into(),
-        client_secret: None,
+        credential: Credential::None,
         identifier_uri: "api://app".into(),
         required_scopes: ScopeSet::parse_lenient("read"),
         extra_authorize_scopes: ScopeSet::default(),

@@ -1,10 +1,17 @@
 //! The app registration: the mistakes people make between the portal and here.
 
 use model::ExposeSecret as _;
-use model::settings::Identity;
+use model::settings::{Credential, EntraSettings, Identity};
 
 use super::{APP, TENANT, at_entra, entra_of, file, problem, problems, refused, settings, typed};
 use crate::settings::SettingsDraft;
+
+pub(super) fn secret_of(entra: &EntraSettings) -> &str {
+    match &entra.credential {
+        Credential::Secret(secret) => secret.current.expose_secret(),
+        other => panic!("not a secret: {other:?}"),
+    }
+}
 
 const SECRET: &str = "abC8Q~0123456789abcdefghijklmnopqrstuvwx";
 
@@ -15,7 +22,7 @@ fn an_app_registration_needs_only_its_two_ids() {
     assert_eq!((entra.tenant.as_str(), entra.client_id.as_str()), (TENANT, APP));
     assert_eq!(entra.identifier_uri, format!("api://{APP}"));
     assert_eq!(entra.required_scopes.to_string(), "read");
-    assert!(entra.client_secret.is_none() && entra.extra_authorize_scopes.is_empty());
+    assert!(matches!(entra.credential, Credential::None) && entra.extra_authorize_scopes.is_empty());
     assert!(entra.allowed_tenants.is_empty());
 }
 
@@ -154,7 +161,7 @@ fn any_other_openid_server_may_name_things_as_it_likes() {
     );
     assert_eq!(entra.required_scopes.to_string(), "read https://api.example/write");
     assert_eq!(entra.extra_authorize_scopes.to_string(), "groups");
-    assert_eq!(entra.client_secret.unwrap().expose_secret(), APP);
+    assert_eq!(secret_of(&entra), APP);
     refused(&elsewhere(&[("entra.tenant", "a/b")]), "entra.tenant", "not-a-tenant");
     refused(&elsewhere(&[("entra.client_id", "a b")]), "entra.client_id", "not-a-client-id");
 }
@@ -177,7 +184,7 @@ fn the_secret_may_be_in_a_file_of_its_own() {
         [(SECRET.to_owned(), SECRET), (format!("{SECRET}\n"), SECRET), (format!("{SECRET}\r\n"), SECRET)]
     {
         std::fs::write(&path, contents).unwrap();
-        assert_eq!(entra_of(&named).client_secret.unwrap().expose_secret(), secret);
+        assert_eq!(secret_of(&entra_of(&named)), secret);
     }
     for (contents, code) in
         [("", "missing"), ("\n", "missing"), ("x\n\n", "secret-white-space"), (APP, "secret-id")]
@@ -198,10 +205,10 @@ fn of_two_secrets_the_one_from_the_nearer_source_counts() {
     let in_file = file(&format!("[entra]\nclient_secret_file = '{path}'"));
     let in_environment = SettingsDraft::from_env([("JMOP_ENTRA_CLIENT_SECRET", "from-the-environment")]);
     let nearer = at_entra(&[]).overlay(in_file).overlay(in_environment.clone());
-    assert_eq!(entra_of(&nearer).client_secret.unwrap().expose_secret(), "from-the-environment");
+    assert_eq!(secret_of(&entra_of(&nearer)), "from-the-environment");
     let flag = SettingsDraft::from_command_line([("entra.client_secret_file", path, "--client-secret-file")]);
     let nearest = at_entra(&[]).overlay(in_environment).overlay(flag);
-    assert_eq!(entra_of(&nearest).client_secret.unwrap().expose_secret(), "from-the-file");
+    assert_eq!(secret_of(&entra_of(&nearest)), "from-the-file");
     let both = at_entra(&[("entra.client_secret", SECRET), ("entra.client_secret_file", path)]);
     refused(&both, "entra.client_secret_file", "two-secrets");
 }

@@ -1,7 +1,5 @@
 //! The `.env` of the replaced example works unchanged.
 
-use model::ExposeSecret as _;
-
 use super::{APP, TENANT, entra_of, problem, problems, refused, settings, typed};
 use crate::settings::{SettingsDraft, Source};
 
@@ -23,7 +21,7 @@ fn a_whole_env_file_of_the_example_is_taken() {
     ));
     let entra = entra_of(&draft);
     assert_eq!((entra.client_id.as_str(), entra.tenant.as_str()), (APP, TENANT));
-    assert_eq!(entra.client_secret.unwrap().expose_secret(), "abC8Q~x");
+    assert_eq!(super::entra::secret_of(&entra), "abC8Q~x");
     assert_eq!(entra.required_scopes.to_string(), "read write");
     assert_eq!(entra.extra_authorize_scopes.to_string(), "https://graph.microsoft.com/User.Read");
     let server = settings(&draft).server;

@@ -1,17 +1,12 @@
-//! The app registration: authority, directory, application, its secret and its API.
+//! The app registration: authority, directory, application and its API.
 //!
 //! Only the shape of the texts is judged. Microsoft's own hosts hold them to Microsoft's shapes; any other authority
 //! may name its directories and applications as it likes.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
-
 use model::settings::EntraSettings;
-use model::{ExposeSecret as _, Secret};
 use url::Url;
 
-use super::{Check, Read, guid_hint, is_guid, known, scopes};
+use super::{Check, Read, credential, guid_hint, is_guid, scopes};
 use crate::settings::legacy::is_loopback;
 use crate::settings::problem::quoted;
 
@@ -33,7 +28,7 @@ pub(super) fn read(check: &mut Check<'_>) -> Read<EntraSettings> {
     let graph = authority.as_ref().ok().and_then(graph_of);
     let tenant = tenant(check, graph.is_some());
     let client_id = client_id(check, graph.is_some());
-    let client_secret = client_secret(check, graph.is_some());
+    let credential = credential::read(check, graph.is_some());
     let identifier_uri = identifier_uri(check, client_id.as_deref().ok(), graph.is_some());
     let required_scopes = scopes::required(check, identifier_uri.as_deref().ok());
     let extra_authorize_scopes = scopes::extra(check, graph);
@@ -42,7 +37,7 @@ pub(super) fn read(check: &mut Check<'_>) -> Read<EntraSettings> {
         authority: authority?,
         tenant: tenant?,
         client_id: client_id?,
-        client_secret: client_secret?,
+        credential: credential?,
         identifier_uri: identifier_uri?,
         required_scopes: required_scopes?,
         extra_authorize_scopes: extra_authorize_scopes?,
@@ -158,81 +153,6 @@ fn client_id(check: &mut Check<'_>, microsoft: bool) -> Read<String> {
     }
     // Tokens name their audience in small letters, and audiences are compared byte for byte.
     Ok(if microsoft { text.to_ascii_lowercase() } else { text.to_owned() })
-}
-
-fn client_secret(check: &mut Check<'_>, microsoft: bool) -> Read<Option<Secret>> {
-    let (key, from_file) = ("entra.client_secret", "entra.client_secret_file");
-    match (check.is_given(key), check.is_given(from_file)) {
-        (false, false) => return Ok(None),
-        (true, true) if check.source(key).rank() == check.source(from_file).rank() => {
-            let message = "`entra.client_secret` is given too, and it is not clear which of the two counts";
-            return Err(check.refuse(from_file, "two-secrets", message, "remove one of them"));
-        }
-        (given, file) if file && (!given || check.source(from_file).rank() > check.source(key).rank()) => {
-            let secret = secret_in_file(check)?;
-            return examined_secret(check, from_file, &secret, microsoft).map(Some);
-        }
-        _ => {}
-    }
-    let draft = check.draft;
-    examined_secret(check, key, &Secret::from(draft.text(known(key))), microsoft).map(Some)
-}
-
-/// Never quotes the path: a person may have put the secret itself there.
-fn secret_in_file(check: &mut Check<'_>) -> Read<Secret> {
-    let key = "entra.client_secret_file";
-    let mut text = String::new();
-    let path = Path::new(check.text(key));
-    // A pipe or device might never end, and no secret is long.
-    let outcome = match path.metadata() {
-        Ok(facts) if !facts.is_file() => Err(std::io::Error::other("not a regular file")),
-        Ok(_) => File::open(path).and_then(|file| file.take(16_384).read_to_string(&mut text)),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = outcome {
-        let message = format!("the file with the client secret cannot be read: {error}");
-        let hint = "write the path of a file that this program may read; for the secret itself use the environment, \
-                    as `JMOP_ENTRA_CLIENT_SECRET`";
-        return Err(check.refuse(key, "not-readable", message, hint));
-    }
-    // Editors and `echo` end a file with a line break; that is not part of the secret.
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::from(line.strip_suffix('\r').unwrap_or(line)))
-}
-
-fn examined_secret(check: &mut Check<'_>, key: &str, secret: &Secret, microsoft: bool) -> Read<Secret> {
-    let text = secret.expose_secret();
-    let again = "copy the Value again, without what stands around it";
-    if text.is_empty() {
-        return Err(check.refuse(
-            key,
-            "missing",
-            "the file is empty",
-            "put the Value of the client secret into it",
-        ));
-    }
-    if text.trim() != text {
-        return Err(check.refuse(
-            key,
-            "secret-white-space",
-            "the client secret begins or ends with white space",
-            again,
-        ));
-    }
-    if text.contains(char::is_control) {
-        return Err(check.refuse(
-            key,
-            "secret-lines",
-            "the client secret has a line break or control character",
-            again,
-        ));
-    }
-    if microsoft && is_guid(text) {
-        let hint = "under *Certificates & secrets*, create a new client secret and paste its Value; the Value is shown \
-                    only once (AADSTS7000215)";
-        return Err(check.refuse(key, "secret-id", "you pasted the secret's ID, not its Value", hint));
-    }
-    Ok(secret.clone())
 }
 
 fn identifier_uri(check: &mut Check<'_>, client_id: Option<&str>, microsoft: bool) -> Read<String> {
