@@ -36,10 +36,12 @@ const withTimeout = (promise, ms, what) => {
 export class Engine {
   #listen;
   #practice = '127.0.0.1:0';
+  #cookie;
 
-  /** `args` are added to the command line; `folder` is its home, data and log. */
-  constructor({ folder, args = [], env = {}, binary = BINARY, listen = '127.0.0.1:0', console = 'off' }) {
+  /** `args` are added to the command line; `folder` is its home, data and log. Without `practice` the settings say who people are. */
+  constructor({ folder, args = [], env = {}, binary = BINARY, listen = '127.0.0.1:0', console = 'off', practice = true }) {
     this.#listen = listen;
+    if (!practice) this.#practice = null;
     Object.assign(this, { folder, args, env, binary, console, logFile: join(folder, 'engine.log') });
   }
 
@@ -56,7 +58,7 @@ export class Engine {
     const began = process.hrtime.bigint();
     const log = openSync(this.logFile, 'a');
     const home = { HOME: this.folder, XDG_CONFIG_HOME: this.folder, XDG_DATA_HOME: this.folder };
-    const args = ['serve', '--listen', this.#listen, '--practice', this.#practice, '--console', this.console, '--data-dir', join(this.folder, 'data'), ...this.args];
+    const args = ['serve', '--listen', this.#listen, ...(this.#practice ? ['--practice', this.#practice] : []), '--console', this.console, '--data-dir', join(this.folder, 'data'), ...this.args];
     this.child = start(this.binary, args, { stdio: ['ignore', 'pipe', log], env: cleanEnvironment({ ...home, ...this.env }) });
     const failed = this.child.ended.then(({ code, error }) => {
       throw new Error(`the engine ended with ${error?.message ?? code} before it was ready\n${this.log().slice(-3000)}`);
@@ -77,7 +79,7 @@ export class Engine {
     this.practiceUrl = facts.practice;
     this.consoleUrl = facts.console;
     this.#listen = this.#listen.replace(/:\d+$/, `:${new URL(facts.mcp).port}`);
-    this.#practice = `127.0.0.1:${new URL(facts.practice).port}`;
+    if (this.#practice) this.#practice = `127.0.0.1:${new URL(facts.practice).port}`;
     return this;
   }
 
@@ -92,6 +94,17 @@ export class Engine {
     if (!this.child) return;
     killGroup(this.child, 'SIGKILL');
     await this.child.ended;
+  }
+
+  /** One command of the console, as its pages send it. */
+  async command(name, payload = {}) {
+    if (!this.#cookie) {
+      const opened = await fetch(this.consoleUrl, { redirect: 'manual', signal: limit() });
+      this.#cookie = opened.headers.getSetCookie()[0].split(';')[0];
+    }
+    const { origin } = new URL(this.consoleUrl);
+    const headers = { cookie: this.#cookie, origin, 'content-type': 'application/json' };
+    return answer(await fetch(`${origin}/rpc/${name}`, { method: 'POST', signal: limit(), headers, body: JSON.stringify(payload) }));
   }
 
   log() {

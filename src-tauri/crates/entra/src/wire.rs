@@ -29,6 +29,7 @@ use crate::credential::Proof;
 use crate::discovery::Metadata;
 use crate::http::{Answer, send, unavailable};
 use crate::refusal::Refusals;
+use crate::rules::Provider;
 use crate::scopes;
 
 /// What the token endpoint gave, unverified.
@@ -150,6 +151,8 @@ impl Wire<'_> {
         Tokens::of(request.request_async(&post).await, self.refusals)
     }
 
+    /// Entra wants the scopes again (AADSTS90009). Other servers refuse one they left out before, such as `offline_access`, and
+    /// take silence for the same as ever (RFC 6749 section 6), `more` with them.
     async fn refresh(
         self,
         refresh_token: &Secret,
@@ -158,9 +161,10 @@ impl Wire<'_> {
     ) -> Result<Tokens, UpstreamError> {
         let (oauth, token) = (self.oauth(), RefreshToken::new(refresh_token.expose_secret().to_owned()));
         let post = transport(self.http);
-        let mut request = oauth
-            .exchange_refresh_token(&token)
-            .add_scopes(scopes::for_tokens(self.settings, more).into_iter().map(Scope::new));
+        let mut request = oauth.exchange_refresh_token(&token);
+        if Provider::of(self.settings, self.metadata) == Provider::Entra {
+            request = request.add_scopes(scopes::for_tokens(self.settings, more).into_iter().map(Scope::new));
+        }
         for (name, value) in proof.params() {
             request = request.add_extra_param(name, value);
         }

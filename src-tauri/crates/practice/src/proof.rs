@@ -1,6 +1,8 @@
 //! How an app proves itself at the token endpoint: a secret; the app that is always there also by a registered certificate,
 //! or a token of another provider it was told to trust.
 
+use std::time::Duration;
+
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
@@ -20,7 +22,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// What a federated token is made out to.
 const EXCHANGE: &str = "api://AzureADTokenExchange";
 /// Clocks may differ by so many seconds.
-const LEEWAY: i64 = 300;
+const LEEWAY: f64 = 300.0;
 /// Certificates and federated credentials an app can have.
 const AT_MOST: usize = 20;
 
@@ -187,7 +189,9 @@ impl<'a> Assertion<'a> {
         certificates: &[PublicCertificate],
         now: Timestamp,
     ) -> Result<(), Why> {
-        let named = |name: &str| self.header.get(name).and_then(Value::as_str);
+        // MSAL for Python leaves the padding of base64 on, and Entra takes it.
+        let named =
+            |name: &str| self.header.get(name).and_then(Value::as_str).map(|text| text.trim_end_matches('='));
         let certificate = certificates.iter().find(|certificate| match (named("x5t#S256"), named("x5t")) {
             (Some(thumbprint), _) => thumbprint == certificate.x5t_s256(),
             (None, Some(thumbprint)) => thumbprint == certificate.x5t(),
@@ -228,10 +232,12 @@ impl<'a> Assertion<'a> {
     }
 
     fn check_times(&self, now: Timestamp) -> Result<(), Why> {
-        let number = |name: &str| self.claims.get(name).and_then(Value::as_i64);
+        // A NumericDate may have a fraction (RFC 7519 section 2), and MSAL for Python's have one.
+        let number = |name: &str| self.claims.get(name).and_then(Value::as_f64);
         let (begins, ends) = (number("nbf").or_else(|| number("iat")), number("exp"));
-        let in_time = begins.is_none_or(|begins| begins <= now.secs() + LEEWAY)
-            && ends.is_some_and(|ends| now.secs() < ends + LEEWAY);
+        let now = Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0)).as_secs_f64();
+        let in_time = begins.is_none_or(|begins| begins <= now + LEEWAY)
+            && ends.is_some_and(|ends| now < ends + LEEWAY);
         if in_time { Ok(()) } else { Err(Why::AssertionOutOfTime) }
     }
 

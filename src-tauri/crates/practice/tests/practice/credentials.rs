@@ -85,6 +85,12 @@ async fn a_registered_certificate_proves_the_app_and_tokens_say_so() {
     let mut by_sha1 = Header::new(Algorithm::RS256);
     by_sha1.x5t = Some(signer.certificate.public().x5t());
     assert_eq!(redeemed(&rig, &signed(&by_sha1, &claims(), &signer)).await.status, 200);
+    // As MSAL for Python writes them: the thumbprint padded, the times with a fraction.
+    let mut padded = header(Algorithm::PS256, &signer);
+    padded.x5t_s256 = padded.x5t_s256.map(|text| format!("{text}="));
+    let mut fractions = claims();
+    fractions["exp"] = json!(f64::from(u32::try_from(START.secs()).unwrap()) + 300.5);
+    assert_eq!(redeemed(&rig, &signed(&padded, &fractions, &signer)).await.status, 200);
     assert_eq!(
         rig.post_json("/practice/certificate", r#"{"pem":"no"}"#).await.json()["error"],
         "no_certificate"
