@@ -22,6 +22,7 @@ export const STATES = [
   'entra_slow',
   'entra_unchecked',
   'entra_certificate',
+  'entra_certificate_ended',
   'entra_secret_ends',
   'entra_secret_ended',
   'entra_fell_back',
@@ -197,17 +198,20 @@ function worldOf(state: FakeState, now: number): FakeWorld {
         status: fixtures.withEntra(world.status),
         settings: fixtures.entraInForce(world.settings),
       };
-    case 'entra_certificate': {
-      const certificates = [fixtures.certificate(now, 0), fixtures.certificate(now, 1, 12)];
+    case 'entra_certificate':
+    case 'entra_certificate_ended': {
+      const ended = state === 'entra_certificate_ended';
+      const certificates = ended ? [fixtures.certificate(now, 0, -3)] : [fixtures.certificate(now, 0), fixtures.certificate(now, 1, 12)];
       const settings = fixtures.given(fixtures.given(fixtures.entraInForce(world.settings), 'entra.credential', 'certificate'), 'entra.certificate', '');
-      return { ...world, certificates, practice: null, settings, status: withCredential(world.status, { kind: 'certificate', expires_at: now + 365 * DAY, fell_back: true }) };
+      return { ...world, certificates, practice: null, settings, status: withCredential(world.status, { kind: 'certificate', expires_at: now + (ended ? -3 : 365) * DAY, fell_back: !ended }) };
     }
     case 'entra_secret_ends':
     case 'entra_secret_ended':
     case 'entra_fell_back': {
       const at = now + (state === 'entra_secret_ends' ? 12 : -3) * DAY;
       const credential = { kind: 'secret', expires_at: at, fell_back: state === 'entra_fell_back' };
-      return { ...world, practice: null, settings: fixtures.entraInForce(world.settings), status: withCredential(world.status, credential) };
+      const settings = fixtures.given(fixtures.entraInForce(world.settings), 'entra.client_secret_expires', new Date(at).toISOString().slice(0, 10));
+      return { ...world, practice: null, settings, status: withCredential(world.status, credential) };
     }
     case 'public':
       return {

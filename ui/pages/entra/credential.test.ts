@@ -58,6 +58,14 @@ describe('the credential', () => {
     await waitFor(() => expect(host.calls).toContainEqual({ command: 'save_settings', payload: { changes: { 'entra.credential': 'certificate' } } }));
   });
 
+  it('offers nothing but a new one once the certificate has expired', async () => {
+    const { user } = await open('entra_certificate_ended');
+    await screen.findByText(/\(expired\)/);
+    expect(screen.queryByRole('button', { name: 'Download .cer' })).toBeNull();
+    await user.click(screen.getByRole('button', { name: 'Make a new one' }));
+    await screen.findByRole('button', { name: 'Download .cer' });
+  });
+
   it('is told on every page 30 days before its end, and plainly once it is over', async () => {
     mountApp('entra_secret_ends', '#/sessions');
     await screen.findByText(/The client secret expires in 1[12] days/);
