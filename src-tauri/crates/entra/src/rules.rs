@@ -163,6 +163,15 @@ impl Rules<'_> {
         if fits { Ok(()) } else { Err(Fault::Tenant(printable(tid.unwrap_or("none")))) }
     }
 
+    /// Whether app roles that a token of this directory names count. Its own administrators assign them, so where any
+    /// directory may come, anybody could give themselves one.
+    pub(crate) fn counts_roles_of(&self, tid: &str) -> bool {
+        let is = |one: &str| one.eq_ignore_ascii_case(tid);
+        self.metadata.layout == Layout::Plain
+            || self.metadata.issuer.tenant().is_some_and(is)
+            || self.settings.allowed_tenants.iter().any(|one| is(one))
+    }
+
     /// Without a list: the directory that the settings name, or any that a name for many covers.
     fn allows(&self, tid: &str) -> bool {
         match self.settings.tenant.to_ascii_lowercase().as_str() {

@@ -259,14 +259,13 @@ impl Entra {
             // Shown if it happens to be readable, and never asked anything.
             let access = self.keys.claims_at_hand(token, source).await;
             let access = access.filter(|claims| rules.check_origin(claims, Which::Access).is_ok());
-            let person =
-                person(&id, &Claims::new(), &metadata.issuer).ok_or(Fault::Missing(Which::Id, "sub"))?;
+            let person = who(rules, &id, &Claims::new())?;
             return Ok(Verified { person, id, access: access.unwrap_or_default() });
         }
         let access = self.keys.claims(token, Which::Access, source).await?;
         rules.check_access(&access)?;
         agree(&id, &access)?;
-        let person = person(&id, &access, &metadata.issuer).ok_or(Fault::Missing(Which::Id, "sub"))?;
+        let person = who(rules, &id, &access)?;
         Ok(Verified { person, id, access })
     }
 
@@ -323,6 +322,15 @@ impl Entra {
             }
         }
     }
+}
+
+/// The person that verified tokens speak of, with the app roles that count.
+fn who(rules: Rules<'_>, id: &Claims, access: &Claims) -> Result<Person, Fault> {
+    let mut person = person(id, access, &rules.metadata.issuer).ok_or(Fault::Missing(Which::Id, "sub"))?;
+    if !rules.counts_roles_of(&person.id.tenant) {
+        person.roles.clear();
+    }
+    Ok(person)
 }
 
 #[async_trait]

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use model::ExposeSecret as _;
+use model::access::Access;
 use model::scope::ScopeSet;
 use model::settings::Credential;
 use model::time::Timestamp;
-use model::upstream::Upstream as _;
+use model::upstream::{Effect, Upstream as _};
 use serde_json::json;
 use url::Url;
 
@@ -151,4 +152,15 @@ async fn nothing_printable_holds_a_token() {
     let printed = format!("{:?} {:?}", signed_in.tokens.access_token, signed_in.tokens.refresh_token);
     assert!(!printed.contains(&access) && !printed.contains("refresh-1"));
     assert!(!format!("{:?}", signed_in.person).contains("Ada"));
+}
+
+#[tokio::test]
+async fn an_app_role_counts_only_from_a_directory_that_is_named() {
+    let mut rig = Rig::for_many("organizations").await;
+    let holders = || Access { roles: vec!["Reader".to_owned()], ..Access::default() };
+    assert_eq!(refusal(redeem(&rig.entra().admitting(holders())).await).effect, Effect::Barred);
+    let anybody = redeem(&rig.entra()).await.unwrap();
+    assert!(anybody.person.roles.is_empty(), "tools ask for roles too");
+    rig.settings.allowed_tenants = vec![TENANT.to_owned()];
+    redeem(&rig.entra().admitting(holders())).await.unwrap();
 }

@@ -77,3 +77,14 @@ fn the_sign_in_page_is_ours_to_choose() {
     refused(&at_entra(&[("access.prompt", "consent")]), "access.prompt", "not-a-choice");
     refused(&at_entra(&[("access.domain_hint", "contoso")]), "access.domain_hint", "not-a-domain");
 }
+
+#[test]
+fn an_app_role_that_any_directory_could_assign_lets_nobody_in() {
+    let tool = mcp::TOOLS[0].0;
+    for key in ["access.roles".to_owned(), format!("tools.{tool}_roles")] {
+        let roles = [("entra.tenant", "organizations"), (key.as_str(), "Mcp.User")];
+        refused(&at_entra(&roles), &key, "anybodys-roles");
+        settings(&at_entra(&[roles[0], roles[1], ("entra.allowed_tenants", TENANT)]));
+        settings(&at_entra(&roles[1..]));
+    }
+}

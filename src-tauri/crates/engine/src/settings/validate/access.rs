@@ -21,17 +21,32 @@ pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<A
     let naming = Naming::at(identity);
     let people = all(check, "access.people", |check, item| somebody(check, &naming, item));
     let groups = all(check, "access.groups", |check, item| group(check, &naming, item));
-    let roles = check.items("access.roles").map(str::to_owned).collect();
+    let roles = roles(check, "access.roles", identity);
     let guests = check.flag("access.guests");
     let (prompt, domain_hint) = (prompt(check), domain_hint(check));
     Ok(Access {
         people: people?,
         groups: groups?,
-        roles,
+        roles: roles?,
         guests: guests?,
         prompt: prompt?,
         domain_hint: domain_hint?,
     })
+}
+
+/// Values of app roles. Administrators of the person's own directory assign them, so where any directory may come, anybody
+/// could give themselves one.
+pub(super) fn roles(check: &mut Check<'_>, key: &str, identity: Option<&Identity>) -> Read<Vec<String>> {
+    let roles: Vec<String> = check.items(key).map(str::to_owned).collect();
+    let anybody = matches!(identity, Some(Identity::Entra(entra)) if entra.allowed_tenants.is_empty()
+        && super::entra::is_microsoft(&entra.authority)
+        && super::entra::MANY.contains(&entra.tenant.as_str()));
+    if roles.is_empty() || !anybody {
+        return Ok(roles);
+    }
+    let message = "any directory may come, and the administrators of each assign app roles as they like";
+    let hint = "name the directories that may assign them in `entra.allowed_tenants`";
+    Err(check.refuse(key, "anybodys-roles", message, hint))
 }
 
 fn prompt(check: &mut Check<'_>) -> Read<Prompt> {

@@ -3,7 +3,7 @@
 use model::settings::Identity;
 use model::tools::{Needs, ToolRules};
 
-use super::{Check, Read, scopes};
+use super::{Check, Read, access, scopes};
 
 pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<ToolRules> {
     let identifier = match identity {
@@ -12,12 +12,17 @@ pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<T
         None => None,
     };
     let needs: Vec<Read<(String, Needs)>> =
-        mcp::TOOLS.iter().map(|(tool, _)| needs(check, tool, identifier)).collect();
+        mcp::TOOLS.iter().map(|(tool, _)| needs(check, tool, identifier, identity)).collect();
     needs.into_iter().collect()
 }
 
-fn needs(check: &mut Check<'_>, tool: &str, identifier: Option<&str>) -> Read<(String, Needs)> {
-    let scopes = scopes::names(check, &format!("tools.{tool}_scopes"), identifier)?;
-    let roles = check.items(&format!("tools.{tool}_roles")).map(str::to_owned).collect();
-    Ok((tool.to_owned(), Needs { scopes, roles }))
+fn needs(
+    check: &mut Check<'_>,
+    tool: &str,
+    identifier: Option<&str>,
+    identity: Option<&Identity>,
+) -> Read<(String, Needs)> {
+    let scopes = scopes::names(check, &format!("tools.{tool}_scopes"), identifier);
+    let roles = access::roles(check, &format!("tools.{tool}_roles"), identity);
+    Ok((tool.to_owned(), Needs { scopes: scopes?, roles: roles? }))
 }
