@@ -16,13 +16,13 @@ use crate::upstream::Entra;
 use crate::wire::Grant;
 
 /// The one delegated permission needed: it reads the person's own profile and memberships.
-const PERMISSION: &str = "User.Read";
+const PERMISSION: &str = crate::registration::PROFILE_SCOPE;
 /// `checkMemberGroups` takes no more.
 const MOST_GROUPS: usize = 20;
 
 /// What to do about a permission that is missing.
-pub(crate) const GRANT_IT: &str = "Grant the delegated Microsoft Graph permission `User.Read` under App registrations > your app > API \
-     permissions";
+pub(crate) const GRANT_IT: &str = "Add the delegated Microsoft Graph permission `User.Read` under App registrations > your app > API \
+     permissions and press Grant admin consent there";
 
 /// Graph, and a token for it.
 pub(crate) struct Graph<'a> {

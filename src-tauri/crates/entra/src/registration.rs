@@ -15,6 +15,11 @@ use model::ids::TokenHash;
 /// What a registration is called unless a person says otherwise.
 pub const NAME: &str = "Just MCP OAuth Proxy";
 
+/// Stands for the client id in an identifier URI, as in the settings.
+const CLIENT_ID: &str = "{client_id}";
+/// What is asked of Microsoft Graph on behalf of people: their profile and memberships.
+pub const PROFILE_SCOPE: &str = "User.Read";
+
 /// What a registration has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
@@ -24,7 +29,7 @@ pub struct Registration {
     pub redirect_uris: Vec<String>,
     /// Short names, normally `read`.
     pub scopes: Vec<String>,
-    /// Where the identifier URI is another than `api://{client id}`.
+    /// Where the identifier URI is another than `api://{client id}`; `{client_id}` in it stands for that.
     pub identifier_uri: Option<String>,
     /// Once there is a registration.
     pub client_id: Option<String>,
@@ -67,7 +72,12 @@ impl Registration {
 
     /// Of an application whose client id is known.
     pub(crate) fn identifier_uri_of(&self, client_id: &str) -> String {
-        self.identifier_uri.clone().unwrap_or_else(|| format!("api://{client_id}"))
+        self.identifier_uri().replace(CLIENT_ID, client_id)
+    }
+
+    /// With [`CLIENT_ID`] where that goes, if it goes anywhere.
+    fn identifier_uri(&self) -> &str {
+        self.identifier_uri.as_deref().unwrap_or("api://{client_id}")
     }
 
     /// What `entra.tenant` and `entra.allowed_tenants` become, for a registration made in `tenant`. With people of any
@@ -138,11 +148,11 @@ mod tests {
                 "http://localhost:5000/auth/callback".to_owned(),
                 "https://mcp.example.com/auth/callback?a='b'".to_owned(),
             ],
-            scopes: vec!["read".to_owned(), "write".to_owned()],
-            identifier_uri: None,
-            client_id: Some("3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11".to_owned()),
-            tenant: Some("contoso.onmicrosoft.com".to_owned()),
-            authority: Url::parse("https://login.microsoftonline.us").unwrap(),
+            scopes: vec!["read".to_owned(), "wr'i\"te$(id)${x}`z`".to_owned()],
+            identifier_uri: Some("api://it's/$(id)/{client_id}/`z`".to_owned()),
+            client_id: Some("a'$(id)`z`${x}\"".to_owned()),
+            tenant: Some("contoso'$(id)\"${x}.onmicrosoft.com".to_owned()),
+            authority: Url::parse("https://login$(id).example/it's/$(id)").unwrap(),
         }
     }
 
@@ -162,6 +172,24 @@ mod tests {
         insta::assert_snapshot!("manifest_hostile", registration.text(Form::Manifest));
         insta::assert_snapshot!("terraform_hostile", registration.text(Form::Terraform));
         insta::assert_snapshot!("bicep_hostile", registration.text(Form::Bicep));
+    }
+
+    #[test]
+    fn each_cloud_has_its_own_words_and_a_name_of_ones_own_holds_the_client_id_where_it_says() {
+        let registration = Registration {
+            authority: Url::parse("https://login.microsoftonline.us").unwrap(),
+            identifier_uri: Some("api://contoso.com/{client_id}".to_owned()),
+            ..registration()
+        };
+        let text = |form| registration.text(form);
+        assert!(text(Form::Az).contains("az cloud set --name AzureUSGovernment\n"));
+        assert!(text(Form::Az).contains("\"api://contoso.com/'\"$client\"'\""));
+        assert!(text(Form::Terraform).contains("environment = \"usgovernment\""));
+        assert!(
+            text(Form::Terraform).contains("\"api://contoso.com/${azuread_application.proxy.client_id}\"")
+        );
+        assert!(text(Form::Bicep).contains("empty(clientId) ? [] : ['api://contoso.com/${clientId}']"));
+        assert!(!text(Form::Manifest).contains("identifierUris"), "nobody knows the client id yet");
     }
 
     #[test]

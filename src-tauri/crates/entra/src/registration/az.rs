@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Accounts, Registration};
+use super::{Accounts, CLIENT_ID, PROFILE_SCOPE, Registration};
 use crate::aadsts;
 
 pub(super) fn script(registration: &Registration) -> String {
@@ -14,6 +14,8 @@ pub(super) fn script(registration: &Registration) -> String {
         "#!/usr/bin/env bash
 # Makes the app registration \"{name}\" in Microsoft Entra ID, with an API, a secret and you as its owner.
 # Needs the Azure CLI (https://aka.ms/azure-cli), or run it in the Azure Cloud Shell: bash register.sh
+# Each person is asked for consent at the first sign-in; an administrator can consent for everybody in the directory with
+# CONSENT=yes bash register.sh
 # If a step fails, what was made is deleted again.
 set -euo pipefail
 
@@ -33,12 +35,9 @@ set -euo pipefail
         ),
     }
     let create = quoted(&format!("{:#}", registration.to_create()));
-    let exposed = registration.to_expose("CLIENT-ID");
-    // The one place where the shell fills something in: ids that Microsoft gives, which are plain.
-    let expose = match &registration.identifier_uri {
-        Some(_) => quoted(&format!("{exposed:#}")),
-        None => quoted(&format!("{exposed:#}")).replace("CLIENT-ID", "'\"$client\"'"),
-    };
+    // The shell fills in ids that Microsoft gives, which are plain.
+    let exposed = quoted(&format!("{:#}", registration.to_expose(CLIENT_ID)));
+    let expose = exposed.replace(CLIENT_ID, "'\"$client\"'");
     let secret_name = quoted(&format!("{name} on this computer"));
     let _ = write!(
         out,
@@ -81,9 +80,11 @@ if me=$(az ad signed-in-user show --query id --output tsv 2>/dev/null); then
   again az ad app owner add --id \"$client\" --owner-object-id \"$me\"
 fi
 
-echo 'Consenting for everybody' >&2
-az ad app permission admin-consent --id \"$client\" 2>/dev/null ||
-  echo 'Only an administrator can: each person is asked at the first sign-in instead.' >&2
+if [ \"${{CONSENT-}}\" = yes ]; then
+  echo 'Consenting for everybody' >&2
+  az ad app permission admin-consent --id \"$client\" 2>/dev/null ||
+    echo 'Only an administrator can: each person is asked at the first sign-in instead.' >&2
+fi
 
 echo 'Making a secret for one year' >&2
 secret=$(az ad app credential reset --id \"$client\" --append --years 1 --display-name {secret_name} \\
@@ -100,18 +101,28 @@ echo 'Done. Paste these lines into Import on the Entra page; the secret is shown
 
 /// What the import of a `.env` file understands.
 fn lines(registration: &Registration) -> String {
-    let mut out = String::from("cat <<EOF\n");
+    let mut out = String::new();
+    let mut plain = |line: &str| {
+        let _ = writeln!(out, "printf '%s\\n' {}", quoted(line));
+    };
     if registration.authority.host_str() != Some("login.microsoftonline.com") {
-        let _ =
-            writeln!(out, "JMOP_ENTRA_AUTHORITY={}", registration.authority.as_str().trim_end_matches('/'));
+        plain(&format!("JMOP_ENTRA_AUTHORITY={}", registration.authority.as_str().trim_end_matches('/')));
     }
-    match registration.accounts {
-        Accounts::OneDirectory => out.push_str("JMOP_ENTRA_TENANT=$tenant\n"),
+    plain(&format!("JMOP_ENTRA_EXTRA_AUTHORIZE_SCOPES={PROFILE_SCOPE}"));
+    let directory = match registration.accounts {
+        Accounts::OneDirectory => "JMOP_ENTRA_TENANT",
         Accounts::AnyDirectory => {
-            out.push_str("JMOP_ENTRA_TENANT=organizations\nJMOP_ENTRA_ALLOWED_TENANTS=$tenant\n");
+            plain("JMOP_ENTRA_TENANT=organizations");
+            "JMOP_ENTRA_ALLOWED_TENANTS"
         }
-    }
-    out.push_str("JMOP_ENTRA_CLIENT_ID=$client\nJMOP_ENTRA_CLIENT_SECRET='$secret'\nEOF\n");
+    };
+    let _ = write!(
+        out,
+        "printf '{directory}=%s\\n' \"$tenant\"
+printf 'JMOP_ENTRA_CLIENT_ID=%s\\n' \"$client\"
+printf \"JMOP_ENTRA_CLIENT_SECRET='%s'\\n\" \"$secret\"
+"
+    );
     out
 }
 
@@ -136,7 +147,83 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ::url::Url;
+
     use super::*;
+
+    /// Answers as the Azure CLI does, and writes down what it is asked.
+    #[cfg(unix)]
+    const AZ: &str = "#!/bin/bash
+printf '%s\\n' \"$*\" >> \"$ASKED\"
+case \"$*\" in
+  *'--method POST'*) echo object client ;;
+  *'credential reset'*) printf '%s\\n' 'se~$(id)' ;;
+  *'--query tenantId'*) echo tenant ;;
+  *'cloud show'*) echo https://graph.example/ ;;
+esac
+";
+
+    /// What the script prints, and what it asked of the Azure CLI.
+    #[cfg(unix)]
+    fn run(registration: &Registration, consent: &str) -> (String, String) {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::TempDir::new().unwrap();
+        let (az, text, asked) =
+            (folder.path().join("az"), folder.path().join("register.sh"), folder.path().join("asked"));
+        std::fs::write(&az, AZ).unwrap();
+        std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::write(&text, script(registration)).unwrap();
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+        let ran = std::process::Command::new("bash")
+            .arg(&text)
+            .envs([("PATH", path.as_str()), ("CONSENT", consent)])
+            .env("ASKED", &asked)
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        (String::from_utf8(ran.stdout).unwrap(), std::fs::read_to_string(asked).unwrap())
+    }
+
+    #[cfg(unix)]
+    fn at(authority: &str) -> Registration {
+        Registration {
+            name: "it's $(id)".to_owned(),
+            accounts: Accounts::AnyDirectory,
+            redirect_uris: Vec::new(),
+            scopes: vec!["read".to_owned()],
+            identifier_uri: None,
+            client_id: None,
+            tenant: None,
+            authority: Url::parse(authority).unwrap(),
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn whatever_the_sign_in_host_is_called_the_shell_runs_nothing_of_it() {
+        let (printed, asked) = run(&at("https://x$(id)`id`.example/it's/$(id)"), "");
+        assert_eq!(
+            printed,
+            "JMOP_ENTRA_AUTHORITY=https://x$(id)`id`.example/it's/$(id)
+JMOP_ENTRA_EXTRA_AUTHORIZE_SCOPES=User.Read
+JMOP_ENTRA_TENANT=organizations
+JMOP_ENTRA_ALLOWED_TENANTS=tenant
+JMOP_ENTRA_CLIENT_ID=client
+JMOP_ENTRA_CLIENT_SECRET='se~$(id)'
+"
+        );
+        assert!(asked.contains("api://client"), "{asked}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_consents_for_everybody_unless_told_to() {
+        let registration = at("https://login.microsoftonline.com");
+        assert!(!run(&registration, "").1.contains("admin-consent"));
+        assert!(run(&registration, "yes").1.contains("permission admin-consent --id client"));
+        assert!(script(&registration).contains("consent for everybody in the directory with\n# CONSENT=yes"));
+    }
 
     #[test]
     fn a_word_of_the_shell_stays_one() {

@@ -4,13 +4,14 @@
 use std::fmt::Write as _;
 
 use super::graph::{ADMIN_TEXT, ADMIN_TITLE, API_PERMISSIONS, GRAPH_APP, USER_TEXT, USER_TITLE};
-use super::{Registration, scope_id};
+use super::{CLIENT_ID, PROFILE_SCOPE, Registration, scope_id};
 
 pub(super) fn template(registration: &Registration) -> String {
-    let client_id = quoted(registration.client_id.as_deref().unwrap_or_default());
-    let identifier = match &registration.identifier_uri {
-        Some(uri) => format!("[{}]", quoted(uri)),
-        None => "empty(clientId) ? [] : ['api://${clientId}']".to_owned(),
+    let uri = quoted(registration.identifier_uri());
+    let identifier = if uri.contains(CLIENT_ID) {
+        format!("empty(clientId) ? [] : [{}]", uri.replace(CLIENT_ID, "${clientId}"))
+    } else {
+        format!("[{uri}]")
     };
     let mut out = format!(
         "// Deploy it, then once more with the client id it printed, so that the API gets its name:
@@ -21,7 +22,7 @@ pub(super) fn template(registration: &Registration) -> String {
 extension 'br:mcr.microsoft.com/bicep/extensions/microsoftgraph/v1.0:1.0.0'
 
 @description('The client id, once the first deployment has printed it.')
-param clientId string = {client_id}
+param clientId string = ''
 
 @description('Object ids of the owners: az ad signed-in-user show --query id')
 param ownerIds string[] = []
@@ -78,6 +79,15 @@ resource proxy 'Microsoft.Graph/applications@v1.0' = {{
         "      ]
     }
   ]
+  // Says whether somebody is a guest.
+  optionalClaims: {
+    accessToken: [
+      { name: 'acct' }
+    ]
+    idToken: [
+      { name: 'acct' }
+    ]
+  }
 }
 
 resource known 'Microsoft.Graph/servicePrincipals@v1.0' = {
@@ -88,6 +98,7 @@ output clientId string = proxy.appId
 output tenantId string = tenant().tenantId
 ",
     );
+    let _ = writeln!(out, "output extraAuthorizeScopes string = '{PROFILE_SCOPE}'");
     out
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Registration, scope_id};
+use super::{CLIENT_ID, PROFILE_SCOPE, Registration, scope_id};
 
 /// Microsoft Graph, by its well-known application id.
 pub(crate) const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
@@ -14,7 +14,7 @@ pub(crate) const API_PERMISSIONS: [(&str, &str); 5] = [
     ("profile", "14dad69e-099b-42c9-810b-d002981feec1"),
     ("email", "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0"),
     ("offline_access", "7427e0e9-2fba-42fe-b0c0-848c9e6a8182"),
-    ("User.Read", "e1fe6dd8-ba31-4d61-89e7-88639da4683d"),
+    (PROFILE_SCOPE, "e1fe6dd8-ba31-4d61-89e7-88639da4683d"),
 ];
 
 /// What people read where they consent: for administrators, and for everybody.
@@ -33,6 +33,8 @@ pub(super) fn to_create(registration: &Registration) -> Value {
         "web": { "redirectUris": registration.redirect_uris },
         "api": { "requestedAccessTokenVersion": 2 },
         "requiredResourceAccess": [{ "resourceAppId": GRAPH_APP, "resourceAccess": permissions }],
+        // Whether somebody is a guest; without it only the way they signed in hints at it.
+        "optionalClaims": { "accessToken": [{ "name": "acct" }], "idToken": [{ "name": "acct" }] },
     })
 }
 
@@ -49,7 +51,8 @@ pub(super) fn manifest(registration: &Registration) -> Value {
     let mut manifest = to_create(registration);
     manifest["api"]["oauth2PermissionScopes"] = scopes(registration);
     let uri = registration.client_id.as_deref().map(|id| registration.identifier_uri_of(id));
-    if let Some(uri) = uri.or_else(|| registration.identifier_uri.clone()) {
+    let uri = uri.or_else(|| registration.identifier_uri.clone());
+    if let Some(uri) = uri.filter(|uri| !uri.contains(CLIENT_ID)) {
         manifest["identifierUris"] = json!([uri]);
     }
     manifest

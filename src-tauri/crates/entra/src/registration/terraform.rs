@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::graph::{ADMIN_TEXT, ADMIN_TITLE, API_PERMISSIONS, GRAPH_APP, USER_TEXT, USER_TITLE};
-use super::{Accounts, Registration, scope_id};
+use super::{Accounts, CLIENT_ID, PROFILE_SCOPE, Registration, scope_id};
 use crate::aadsts;
 
 pub(super) fn module(registration: &Registration) -> String {
@@ -81,6 +81,17 @@ resource \"azuread_application\" \"proxy\" {{
     out.push_str(
         "  }
 
+  # Says whether somebody is a guest.
+  optional_claims {
+    access_token {
+      name = \"acct\"
+    }
+
+    id_token {
+      name = \"acct\"
+    }
+  }
+
   # Set below, once the client id is known.
   lifecycle {
     ignore_changes = [identifier_uris]
@@ -111,10 +122,8 @@ fn provider(registration: &Registration) -> String {
 }
 
 fn rest(registration: &Registration) -> String {
-    let uri = match &registration.identifier_uri {
-        Some(uri) => quoted(uri),
-        None => "\"api://${azuread_application.proxy.client_id}\"".to_owned(),
-    };
+    let uri = quoted(registration.identifier_uri());
+    let uri = uri.replace(CLIENT_ID, "${azuread_application.proxy.client_id}");
     let tenant = match registration.accounts {
         Accounts::OneDirectory => "data.azuread_client_config.me.tenant_id",
         Accounts::AnyDirectory => "\"organizations\"",
@@ -137,6 +146,14 @@ resource \"azuread_application_password\" \"proxy\" {{
 
 output \"JMOP_ENTRA_TENANT\" {{
   value = {tenant}
+}}
+"
+    );
+    let _ = write!(
+        out,
+        "
+output \"JMOP_ENTRA_EXTRA_AUTHORIZE_SCOPES\" {{
+  value = \"{PROFILE_SCOPE}\"
 }}
 "
     );
