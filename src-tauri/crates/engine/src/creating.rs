@@ -31,7 +31,15 @@ struct On {
     stop: watch::Sender<bool>,
     /// The person agrees to the plan. Of this one only: a word given twice must not agree to the next.
     agreed: Arc<Notify>,
-    task: JoinHandle<()>,
+    /// None as long as Microsoft has not said where to sign in.
+    task: Option<JoinHandle<()>>,
+}
+
+/// The turn to make a registration. Dropped before it runs, it is given back.
+pub(crate) struct Turn {
+    creating: Creating,
+    stop: Stop,
+    agreed: Arc<Notify>,
 }
 
 /// What is left, as the file has it.
@@ -69,17 +77,18 @@ impl Creating {
 
     /// Whether one is on its way.
     pub(crate) fn is_on(&self) -> bool {
-        self.on().as_ref().is_some_and(|on| !on.task.is_finished())
+        self.on().as_ref().is_some_and(On::goes_on)
     }
 
-    /// Runs `make` by itself.
-    pub(crate) fn run<F: Future<Output = ()> + Send + 'static>(
-        &self,
-        make: impl FnOnce(Stop, Arc<Notify>) -> F,
-    ) {
+    /// Takes the turn; none while another one has it.
+    pub(crate) fn begin(&self) -> Option<Turn> {
+        let mut on = self.on();
+        if on.as_ref().is_some_and(On::goes_on) {
+            return None;
+        }
         let ((tell, stop), agreed) = (Stop::new(), Arc::new(Notify::new()));
-        let task = tokio::spawn(make(stop, agreed.clone()));
-        *self.on() = Some(On { stop: tell, agreed, task });
+        *on = Some(On { stop: tell, agreed: agreed.clone(), task: None });
+        Some(Turn { creating: self.clone(), stop, agreed })
     }
 
     /// Asks it to stop. What was made is removed first.
@@ -92,14 +101,46 @@ impl Creating {
     /// Stops it and waits until what was made is removed, or there is no more time.
     pub(crate) async fn end(&self) {
         self.stop();
-        let Some(on) = self.on().take() else { return };
-        if tokio::time::timeout(GRACE, on.task).await.is_err() {
+        let Some(task) = self.on().take().and_then(|on| on.task) else { return };
+        if tokio::time::timeout(GRACE, task).await.is_err() {
             tracing::warn!("an app registration was left unfinished; the next start says which");
         }
     }
 
     fn on(&self) -> std::sync::MutexGuard<'_, Option<On>> {
         self.0.on.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl On ===
+
+impl On {
+    fn goes_on(&self) -> bool {
+        self.task.as_ref().is_none_or(|task| !task.is_finished())
+    }
+}
+
+// === impl Turn ===
+
+impl Turn {
+    /// Runs `make` by itself, unless the engine was stopped meanwhile.
+    pub(crate) fn run<F: Future<Output = ()> + Send + 'static>(
+        self,
+        make: impl FnOnce(Stop, Arc<Notify>) -> F,
+    ) {
+        if let Some(on) = self.creating.on().as_mut().filter(|on| self.has(on)) {
+            on.task = Some(tokio::spawn(make(self.stop.clone(), self.agreed.clone())));
+        }
+    }
+
+    fn has(&self, on: &On) -> bool {
+        Arc::ptr_eq(&on.agreed, &self.agreed)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.creating.on().take_if(|on| on.task.is_none() && self.has(on));
     }
 }
 
@@ -128,6 +169,7 @@ impl Left {
     }
 }
 
-fn path(data_dir: &Path) -> PathBuf {
+/// Where the note is.
+pub(crate) fn path(data_dir: &Path) -> PathBuf {
     data_dir.join(FILE)
 }

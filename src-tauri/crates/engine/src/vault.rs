@@ -44,13 +44,13 @@ pub(crate) fn read(data_dir: &Path, key: &MasterKey) -> Result<BTreeMap<String, 
     sealed(&path)?.into_iter().map(open).collect()
 }
 
-/// Keeps a secret, or forgets it where the text is empty. The others stay as they are.
-pub(crate) fn write(
+/// The vault with a secret kept, or forgotten where the text is empty. The others stay as they are.
+pub(crate) fn changed(
     data_dir: &Path,
     key: &MasterKey,
     changes: &BTreeMap<String, Secret>,
     entropy: &dyn Entropy,
-) -> Result<(), VaultError> {
+) -> Result<Beside, VaultError> {
     let path = data_dir.join(FILE);
     let sealer = Sealer::new(key);
     let mut kept = sealed(&path)?;
@@ -63,23 +63,48 @@ pub(crate) fn write(
         }
     }
     let written = serde_json::to_string_pretty(&kept).expect("a map of texts serialises");
-    replace(&path, &written).map_err(|source| VaultError::Io { path, doing: "written", source })
+    Beside::write(&path, &written).map_err(|source| VaultError::Io { path, doing: "written", source })
 }
 
 /// Writes beside the file and renames, so that a crash leaves the old one or the new one. Readable by its owner only.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write as _;
+    Beside::write(path, text)?.put()
+}
 
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
+/// A new text, safely on the disk beside the file whose place it is to take. Dropped, it is removed again.
+#[must_use = "it counts only once it is put in its place"]
+pub(crate) struct Beside {
+    path: PathBuf,
+    beside: PathBuf,
+}
+
+impl Beside {
+    pub(crate) fn write(path: &Path, text: &str) -> io::Result<Self> {
+        use std::io::Write as _;
+
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&beside)?;
+        let written = Self { path: path.to_owned(), beside: beside.into() };
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        Ok(written)
+    }
+
+    pub(crate) fn put(self) -> io::Result<()> {
+        std::fs::rename(&self.beside, &self.path)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // There is nothing once it has been put.
+        let _ = std::fs::remove_file(&self.beside);
+    }
 }
 
 fn sealed(path: &Path) -> Result<BTreeMap<String, Sealed>, VaultError> {
@@ -101,6 +126,10 @@ mod tests {
 
     use super::*;
 
+    fn write(folder: &Path, key: &MasterKey, changes: &BTreeMap<String, Secret>, entropy: &SeededEntropy) {
+        changed(folder, key, changes, entropy).unwrap().put().unwrap();
+    }
+
     fn change(name: &str, text: &str) -> BTreeMap<String, Secret> {
         BTreeMap::from([(name.to_owned(), Secret::from(text))])
     }
@@ -110,15 +139,15 @@ mod tests {
         let (folder, entropy) = (TempDir::new().unwrap(), SeededEntropy::new(1));
         let key = MasterKey::generate(&entropy);
         assert!(!exists(folder.path()));
-        write(folder.path(), &key, &change("a", "first~secret"), &entropy).unwrap();
-        write(folder.path(), &key, &change("b", "second~secret"), &entropy).unwrap();
+        write(folder.path(), &key, &change("a", "first~secret"), &entropy);
+        write(folder.path(), &key, &change("b", "second~secret"), &entropy);
         assert!(exists(folder.path()));
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert!(!text.contains("~secret"), "{text}");
         let all = read(folder.path(), &key).unwrap();
         assert_eq!(all["a"].expose_secret(), "first~secret");
         assert_eq!(all["b"].expose_secret(), "second~secret");
-        write(folder.path(), &key, &change("a", ""), &entropy).unwrap();
+        write(folder.path(), &key, &change("a", ""), &entropy);
         assert_eq!(read(folder.path(), &key).unwrap().len(), 1);
     }
 
@@ -126,7 +155,7 @@ mod tests {
     fn another_key_and_an_exchanged_entry_do_not_open() {
         let (folder, entropy) = (TempDir::new().unwrap(), SeededEntropy::new(1));
         let key = MasterKey::generate(&entropy);
-        write(folder.path(), &key, &change("a", "text"), &entropy).unwrap();
+        write(folder.path(), &key, &change("a", "text"), &entropy);
         let told = read(folder.path(), &MasterKey::generate(&entropy)).unwrap_err().to_string();
         assert!(told.contains("enter them again"), "{told}");
         let path = folder.path().join(FILE);
@@ -140,7 +169,7 @@ mod tests {
     fn only_the_owner_can_read_the_file() {
         use std::os::unix::fs::PermissionsExt as _;
         let (folder, entropy) = (TempDir::new().unwrap(), SeededEntropy::new(1));
-        write(folder.path(), &MasterKey::generate(&entropy), &change("a", "text"), &entropy).unwrap();
+        write(folder.path(), &MasterKey::generate(&entropy), &change("a", "text"), &entropy);
         let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

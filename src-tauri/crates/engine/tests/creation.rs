@@ -1,7 +1,7 @@
 //! A registration made from nothing: the code, the plan, the calls, and a server that people sign in to with it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,10 +10,13 @@ use engine::settings::SettingsDraft;
 use engine::{Engine, KeySource, Sources, SystemResolver, World};
 use model::ports::{Clock as _, Pause};
 use model::testing::{ManualClock, SeededEntropy};
+use practice::Fault;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::Rig;
 use tokio::sync::Semaphore;
+
+const NOTE: &str = "data/registration.json";
 
 /// Waits for the person instead of for the time.
 struct Person {
@@ -69,7 +72,42 @@ impl Desk {
         let to = http.post(state["link"].as_str().unwrap());
         let kind = "application/x-www-form-urlencoded";
         assert_eq!(to.header("content-type", kind).body(form).send().await.unwrap().status(), 200);
-        self.person.entered.add_permits(100);
+        self.person.entered.add_permits(1);
+    }
+
+    /// Up to the first call done; the second waits until [`Person::entered`] lets it try again.
+    async fn is_held_after_the_first_call(&self) {
+        self.rig.practice().set_fault(Fault::SlowDirectory, true);
+        let state = self.begins().await;
+        self.enters(&state, "person=ada").await;
+        self.comes_to("planned").await;
+        self.call("confirm_creation", json!({})).await;
+        for _ in 0..500 {
+            let state = self.call("creation", json!({})).await;
+            if state["done"] == 1 {
+                assert_eq!(self.registered(), 1);
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("never one call: {}", self.call("creation", json!({})).await);
+    }
+
+    async fn refused(&self, command: &str, payload: Value) -> String {
+        let error = self.engine.api().call(command, payload).await.unwrap_err();
+        format!("{error}; {}", error.hint())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn leaves_a_note(&self, client_id: &str) {
+        let left = json!({
+            "name": "Just MCP OAuth Proxy", "object": null, "client_id": client_id,
+            "authority": "login.microsoftonline.com",
+        });
+        std::fs::write(self.path(NOTE), left.to_string()).unwrap();
     }
 
     /// Waits for a state; the others on the way are none of its business.
@@ -136,6 +174,14 @@ async fn from_nothing_to_a_server_on_the_new_registration() {
     assert!(!desk.folder.path().join("data/registration.json").exists());
     let events = format!("{done}{plan}{status}");
     assert!(!events.contains("practice~"), "{events}");
+    assert!(file.contains("\"User.Read\""), "who signs in is asked for it too: {file}");
+    assert!(file.contains("api://{client_id}"), "the usual one follows the client id: {file}");
+
+    // Killed between saving and putting the note away, the registration in use is not told as left.
+    desk.call("cancel_creation", json!({})).await;
+    desk.leaves_a_note(done["client_id"].as_str().unwrap());
+    assert_eq!(desk.call("creation", json!({})).await["is"], "idle");
+    assert!(!desk.path(NOTE).exists());
 
     // The redirect URI of a port that is chosen anew at each start is not registered; the rest is as it should be.
     let checked = desk.call("check_entra", json!({})).await;
@@ -167,17 +213,86 @@ async fn a_person_who_thinks_better_of_it_has_changed_nothing() {
 }
 
 #[tokio::test]
-async fn a_program_that_ends_in_the_middle_removes_what_it_made_or_says_so_next_time() {
+async fn a_program_that_ends_in_the_middle_removes_what_it_made() {
     let desk = Desk::new().await;
-    let left = json!({
-        "name": "Just MCP OAuth Proxy", "object": null, "client_id": null, "authority": "login.microsoftonline.com",
-    });
-    std::fs::write(desk.folder.path().join("data/registration.json"), left.to_string()).unwrap();
+    desk.is_held_after_the_first_call().await;
+    assert!(desk.path(NOTE).exists(), "for the case that it is killed");
+    desk.rig.practice().set_fault(Fault::SlowDirectory, false);
+    desk.engine.stop().await;
+    assert_eq!(desk.registered(), 0);
+    let end = desk.call("creation", json!({})).await;
+    assert_eq!((&end["is"], &end["undone"]["is"]), (&json!("failed"), &json!("removed")), "{end}");
+    assert!(!desk.path(NOTE).exists());
+}
+
+#[tokio::test]
+async fn what_a_killed_program_left_is_told_and_seen_to_before_anything_else_is_made() {
+    let desk = Desk::new().await;
+    let client = "3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11";
+    desk.leaves_a_note(client);
     let told = desk.call("creation", json!({})).await;
     assert_eq!((&told["is"], &told["undone"]["is"]), (&json!("failed"), &json!("left")), "{told}");
     assert!(told["undone"]["link"].as_str().unwrap().starts_with("https://entra.microsoft.com/"), "{told}");
+    let refused = desk.refused("begin_creation", json!({})).await;
+    let note = desk.path(NOTE).display().to_string();
+    assert!(refused.contains(client) && refused.contains(&note), "{refused}");
+    assert!(desk.path(NOTE).exists(), "a refusal forgets nothing");
+
     desk.call("cancel_creation", json!({})).await;
     assert_eq!(desk.call("creation", json!({})).await["is"], "idle");
+    desk.begins().await;
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_who_begin_at_once_one_is_told_of_the_other() {
+    let desk = Desk::new().await;
+    let api = desk.engine.api();
+    let begin = || api.call("begin_creation", json!({}));
+    let (one, other) = tokio::join!(begin(), begin());
+    let refused = [&one, &other].into_iter().filter_map(|answer| answer.as_ref().err()).next();
+    assert!(one.is_ok() != other.is_ok());
+    assert!(refused.unwrap().to_string().contains("already"), "{refused:?}");
+    // Stopped before anybody signed in, nothing has failed.
+    desk.call("cancel_creation", json!({})).await;
+    desk.comes_to("idle").await;
+    desk.begins().await;
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_saved_is_not_made() {
+    let desk = Desk::new().await;
+    // Root may write any file, but a folder in its place not even root.
+    std::fs::create_dir(desk.path("settings.toml.new")).unwrap();
+    let state = desk.begins().await;
+    desk.enters(&state, "person=ada").await;
+    desk.comes_to("planned").await;
+    desk.call("confirm_creation", json!({})).await;
+    let failed = desk.comes_to("failed").await;
+    assert_eq!((&failed["undone"]["is"], &failed["done"]), (&json!("nothing"), &json!(0)), "{failed}");
+    assert!(failed["what"].as_str().unwrap().contains("settings file"), "{failed}");
+    assert_eq!(desk.registered(), 0);
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn what_turns_out_not_to_be_savable_is_removed_again_and_the_settings_are_the_old_ones() {
+    let desk = Desk::new().await;
+    let before = std::fs::read_to_string(desk.path("settings.toml")).unwrap();
+    desk.is_held_after_the_first_call().await;
+    // Neither the settings nor the note can be written any more.
+    std::fs::create_dir(desk.path("settings.toml.new")).unwrap();
+    std::fs::remove_file(desk.path(NOTE)).unwrap();
+    std::fs::create_dir(desk.path("data/registration.json.new")).unwrap();
+    desk.rig.practice().set_fault(Fault::SlowDirectory, false);
+    desk.person.entered.add_permits(1);
+    let failed = desk.comes_to("failed").await;
+    assert_eq!(failed["undone"]["is"], "removed", "{failed}");
+    assert!(failed["undone"]["client_id"].is_string(), "{failed}");
+    assert_eq!(desk.registered(), 0);
+    assert_eq!(std::fs::read_to_string(desk.path("settings.toml")).unwrap(), before);
+    assert!(!desk.path("data/secrets.json").exists(), "the secret of an app that is gone");
     desk.engine.stop().await;
 }
 
@@ -206,11 +321,33 @@ async fn values_that_the_environment_fixes_could_not_be_kept() {
         master_key: KeySource::DataFolder,
         names: Arc::new(SystemResolver),
     };
-    let above = SettingsDraft::from_env([("JMOP_ENTRA_TENANT", "contoso.onmicrosoft.com")]);
-    let sources = Sources { file: folder.path().join("settings.toml"), above, desktop: false };
-    let refused = Engine::new(sources, world).api().call("begin_creation", json!({})).await.unwrap_err();
-    assert!(refused.to_string().contains("entra.tenant"), "{refused}");
-    assert!(rig.now() == rig.clock.now());
+    for (variable, text, key) in [
+        ("JMOP_ENTRA_TENANT", "contoso.onmicrosoft.com", "entra.tenant"),
+        ("JMOP_ENTRA_CLIENT_SECRET_FILE", "/run/secrets/entra", "entra.client_secret_file"),
+        ("JMOP_IDENTITY_PRACTICE", "on", "identity.practice"),
+    ] {
+        let above = SettingsDraft::from_env([(variable, text)]);
+        let sources = Sources { file: folder.path().join("settings.toml"), above, desktop: false };
+        let refused =
+            Engine::new(sources, world.clone()).api().call("begin_creation", json!({})).await.unwrap_err();
+        assert!(refused.to_string().contains(key), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn the_usual_name_of_the_api_is_no_name_of_ones_own() {
+    let desk = Desk::new().await;
+    let client = "3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11";
+    for uri in ["api://{client_id}".to_owned(), format!("api://{client}")] {
+        let changes = json!({ "entra.identifier_uri": uri, "entra.client_id": client });
+        let texts = desk.call("registration", json!({ "changes": changes })).await;
+        assert!(texts["az"].as_str().unwrap().contains(r#""api://'"$client"'""#), "{uri}: {texts:#}");
+        assert!(texts["bicep"].as_str().unwrap().contains("param clientId string = ''"), "{uri}: {texts:#}");
+    }
+    let wish = json!({ "changes": { "entra.authority": "http://login.example" } });
+    let refused = desk.refused("registration", wish).await;
+    assert!(refused.contains("plain http"), "{refused}");
+    desk.engine.stop().await;
 }
 
 #[tokio::test]
@@ -244,9 +381,10 @@ async fn an_exported_manifest_is_taken_over_with_what_is_wrong_in_it() {
     assert_eq!(preview["changes"]["entra.tenant"], "contoso.onmicrosoft.com");
     assert_eq!(preview["changes"]["entra.required_scopes"], "use");
     let found = preview["findings"].as_array().unwrap();
-    assert_eq!(found.len(), 2, "{preview:#}");
+    assert_eq!(found.len(), 3, "{preview:#}");
     assert!(found[0]["text"].as_str().unwrap().contains("is not registered"), "{preview:#}");
     assert!(found[1]["text"].as_str().unwrap().contains("version 1"), "{preview:#}");
+    assert!(found[2]["hint"].as_str().unwrap().contains("paste its Value"), "{preview:#}");
 
     let refused = desk.engine.api().call("read_env", json!({ "text": "{\"a\": 1}" })).await.unwrap_err();
     assert!(refused.to_string().contains("appId"), "{refused}");

@@ -226,6 +226,25 @@ async fn a_certificate_is_made_sealed_used_and_replaced_without_its_key_leaving(
 }
 
 #[tokio::test]
+async fn settings_that_cannot_be_written_leave_the_secret_that_works() {
+    const TENANT: &str = "11111111-2222-4333-8444-555555555555";
+    let desk = Desk::with(ANY_PORT).await;
+    let app = |id: &str, secret: &str| json!({ "entra.tenant": TENANT, "entra.client_id": id, "entra.client_secret": secret });
+    let saved = desk.saves(app("11111111-2222-4333-8444-666666666666", "abC8Q~the-one-that-works")).await;
+    assert_eq!(saved["saved"], true, "{saved}");
+    let vault = desk.folder.path().join("data/secrets.json");
+    let (file, secrets) = (desk.file(), std::fs::read_to_string(&vault).unwrap());
+
+    std::fs::create_dir(desk.folder.path().join("settings.toml.new")).unwrap();
+    let changes = app("11111111-2222-4333-8444-777777777777", "abC8Q~of-another-app");
+    let refused = desk.engine.api().call("save_settings", json!({ "changes": changes })).await.unwrap_err();
+    assert!(refused.to_string().contains("cannot be written"), "{refused}");
+    assert_eq!((desk.file(), std::fs::read_to_string(&vault).unwrap()), (file, secrets));
+    assert!(!desk.folder.path().join("data/secrets.json.new").exists());
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
 async fn pausing_turns_everybody_away_also_after_a_restart_and_signs_nobody_out() {
     let desk = Desk::with(ANY_PORT).await;
     assert_eq!(desk.status_of("/.well-known/oauth-authorization-server").await, 200);

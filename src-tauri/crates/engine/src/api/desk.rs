@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 use model::origin::Site;
 use model::settings::{Database, Identity, Settings};
@@ -19,7 +20,7 @@ use super::{Api, ApiError};
 use crate::engine::Drafted;
 use crate::running::make_folder;
 use crate::settings::{Exposure, Problem, SettingsDraft, edited};
-use crate::vault;
+use crate::vault::{self, Beside};
 
 type Answer<T> = Result<T, ApiError>;
 
@@ -53,10 +54,9 @@ impl Api {
             });
         }
         if self.0.world().is_some() {
-            self.write_file(&Typed::from([(
-                "server.paused".to_owned(),
-                SecretString::from(if paused { "true" } else { "" }),
-            )]))?;
+            let text = SecretString::from(if paused { "true" } else { "" });
+            let file = self.new_file(&Typed::from([("server.paused".to_owned(), text)]))?;
+            file.map_or(Ok(()), put)?;
         }
         self.0.set_paused(paused);
         self.0.tell_status().await;
@@ -201,14 +201,30 @@ impl Api {
         if !problems.is_empty() {
             return Ok(Saved { saved: false, problems, effects });
         }
-        self.keep_secrets(typed, &drafted).await?;
-        self.write_file(typed)?;
+        // Both are written before either counts: half of them would be a client with the secret of another.
+        let secrets = self.sealed(typed, &drafted).await?;
+        let file = self.new_file(typed)?;
+        file.map_or(Ok(()), put)?;
+        secrets.map_or(Ok(()), put_secrets)?;
         // Where it was never started, whoever saves does not want it started.
         if self.0.state() != State::Stopped {
             let engine = self.0.clone();
             tokio::spawn(async move { engine.restart().await });
         }
         Ok(Saved { saved: true, problems, effects })
+    }
+
+    /// Whether texts like these could be saved: all of it is done but for what changes something.
+    pub(super) async fn can_save(&self, typed: &Typed) -> Answer<()> {
+        let (_, drafted) = self.check(typed).await;
+        drop(self.sealed(typed, &drafted).await?);
+        drop(self.new_file(typed)?);
+        // A file mounted by itself can be read and not be replaced, which only replacing it tells.
+        let file = &self.0.sources().file;
+        match std::fs::read_to_string(file) {
+            Ok(text) => put(beside(file, &text)?),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Whether it was started here, so that it can be started again from here.
@@ -222,7 +238,13 @@ impl Api {
         }
     }
 
+    /// Keeps secrets by themselves.
     pub(super) async fn keep_secrets(&self, typed: &Typed, drafted: &Drafted) -> Answer<()> {
+        self.sealed(typed, drafted).await?.map_or(Ok(()), put_secrets)
+    }
+
+    /// The vault as these texts make it; none if it stays as it is.
+    async fn sealed(&self, typed: &Typed, drafted: &Drafted) -> Answer<Option<Beside>> {
         let is_secret = |key: &str| {
             drafted.draft.rows().iter().any(|row| row.key == key && row.exposure == Exposure::Secret)
         };
@@ -231,9 +253,9 @@ impl Api {
             .filter(|(key, _)| is_secret(key))
             .map(|(key, text)| (key.clone(), text.clone()))
             .collect();
-        let (Some(world), Some(folder)) = (self.0.world(), &drafted.data_dir) else { return Ok(()) };
+        let (Some(world), Some(folder)) = (self.0.world(), &drafted.data_dir) else { return Ok(None) };
         if secrets.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let has_database = match drafted.draft.validate().map(|settings| settings.storage.database) {
             Ok(Database::Sqlite(path)) => path.exists(),
@@ -246,11 +268,13 @@ impl Api {
             .load(folder, needed, world.entropy.clone())
             .await
             .map_err(|trouble| ApiError::NotSaved { message: trouble.message, hint: trouble.hint })?;
-        vault::write(folder, &key, &secrets, world.entropy.as_ref())
+        vault::changed(folder, &key, &secrets, world.entropy.as_ref())
+            .map(Some)
             .map_err(|error| not_saved(&error.to_string()))
     }
 
-    fn write_file(&self, typed: &Typed) -> Answer<()> {
+    /// The settings file as these texts make it; none if it stays as it is.
+    fn new_file(&self, typed: &Typed) -> Answer<Option<Beside>> {
         let file = &self.0.sources().file;
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
@@ -260,15 +284,30 @@ impl Api {
         let changes = typed.iter().map(|(key, text)| (key.as_str(), text.expose_secret()));
         let new = edited(&text, changes).map_err(|reason| not_saved(&reason))?;
         if new == text {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|error| not_saved(&format!("the config folder cannot be made: {error}")))?;
         }
-        vault::replace(file, &new)
-            .map_err(|error| not_saved(&format!("the settings file cannot be written: {error}")))
+        beside(file, &new).map(Some)
     }
+}
+
+fn put(file: Beside) -> Answer<()> {
+    file.put().map_err(|error| no_file(&error))
+}
+
+fn put_secrets(secrets: Beside) -> Answer<()> {
+    secrets.put().map_err(|error| not_saved(&format!("the secrets cannot be written: {error}")))
+}
+
+fn beside(file: &Path, text: &str) -> Answer<Beside> {
+    Beside::write(file, text).map_err(|error| no_file(&error))
+}
+
+fn no_file(error: &io::Error) -> ApiError {
+    not_saved(&format!("the settings file cannot be written: {error}"))
 }
 
 fn not_saved(told: &str) -> ApiError {
@@ -278,7 +317,6 @@ fn not_saved(told: &str) -> ApiError {
     ApiError::NotSaved { message: message.to_owned(), hint: hint.to_owned() }
 }
 
-/// The settings of a `.env` file, and the names of variables that are none of ours.
 /// What people and clients notice of a change.
 fn effects(before: Option<&Settings>, after: &Settings) -> Vec<Effect> {
     let Some(before) = before else { return vec![effect("The server starts with these settings.")] };

@@ -1,11 +1,12 @@
 //! The app registration: texts that make one, and making one for a person who signs in at Microsoft.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use entra::create::{Created, Made, Maker, NotCreated, Owner, PLAN, Progress, Stop, Trouble, Undone};
 use entra::manifest::Manifest;
-use entra::registration::{Accounts, Form, NAME, Registration};
+use entra::registration::{Accounts, Form, NAME, PROFILE_SCOPE, Registration};
 use model::ids::random_text;
 use model::scope::ScopeSet;
 use model::settings::Settings;
@@ -19,25 +20,27 @@ use super::claims::Finding;
 use super::desk::Import;
 use super::requests::Empty;
 use super::{Api, ApiError, ErrorCode, check};
-use crate::creating::Left;
-use crate::engine::Engine;
+use crate::creating::{self, Left};
+use crate::engine::{Drafted, Engine};
 use crate::running::make_folder;
-use crate::settings::SettingsDraft;
+use crate::settings::{Problem, SettingsDraft};
 
 type Answer<T> = Result<T, ApiError>;
 
-const AUTHORITY: &str = "https://login.microsoftonline.com";
+const ENDED: &str = "The program ended while it made an app registration.";
 /// Names of tenants that stand for many directories.
 const MANY: [&str; 3] = ["organizations", "common", "consumers"];
 /// What making one sets.
-const SET: [&str; 7] = [
+const SET: [&str; 9] = [
     "entra.tenant",
     "entra.client_id",
     "entra.credential",
     "entra.client_secret",
     "entra.client_secret_expires",
+    "entra.client_secret_file",
     "entra.identifier_uri",
     "entra.allowed_tenants",
+    "identity.practice",
 ];
 
 /// What a registration is to be like.
@@ -167,24 +170,43 @@ impl Api {
 
     pub(super) async fn creation(&self, _: Empty) -> Answer<Creation> {
         let state = self.0.creating().state();
-        if state == Creation::Idle
-            && let Some(left) = self.0.drafted().await.data_dir.as_deref().and_then(Left::read)
-        {
-            let trouble = Trouble {
-                what: "The program ended while it made an app registration.".to_owned(),
-                hint: "Delete what is left at Microsoft, then begin again.".to_owned(),
-                code: None,
-                link: None,
-            };
-            return Ok(failed(trouble, left_at(left.made, &left.authority), 0));
+        match self.left().await {
+            Some((left, _)) if state == Creation::Idle => {
+                let trouble = Trouble {
+                    what: ENDED.to_owned(),
+                    hint: "Delete what is left at Microsoft, then begin again.".to_owned(),
+                    code: None,
+                    link: None,
+                };
+                Ok(failed(trouble, left_at(left.made, &left.authority), 0))
+            }
+            _ => Ok(state),
         }
-        Ok(state)
+    }
+
+    /// What an earlier try left, and the file that says so. The registration in use is not left, however the note about it
+    /// came to stay.
+    async fn left(&self) -> Option<(Left, PathBuf)> {
+        let Drafted { draft, data_dir } = self.0.drafted().await;
+        let folder = data_dir?;
+        let left = Left::read(&folder)?;
+        if left.made.client_id.is_some()
+            && left.made.client_id.as_deref() == draft.plain_text("entra.client_id")
+        {
+            Left::forget(&folder);
+            return None;
+        }
+        Some((left, creating::path(&folder)))
     }
 
     pub(super) async fn begin_creation(&self, wish: CreationWish) -> Answer<Creation> {
         self.is_ours()?;
-        if self.0.creating().is_on() {
-            return Err(not_created("a registration is being made already", "finish or stop that one first"));
+        let turn = self.0.creating().begin();
+        let turn = turn.ok_or_else(|| {
+            not_created("a registration is being made already", "finish or stop that one first")
+        })?;
+        if let Some((left, note)) = self.left().await {
+            return Err(still_there(&left.made, &note));
         }
         let mut registration = self.wanted(SettingsDraft::default(), wish.name, wish.any_directory).await?;
         // One of one's own is what an earlier registration had.
@@ -209,9 +231,11 @@ impl Api {
             expires_at: invitation.expires_at.millis(),
         };
         self.0.tell_creation(state.clone());
-        self.0.creating().run(move |stop, agreed| async move {
+        turn.run(move |stop, agreed| async move {
             let owner = match making.maker.signed_in(&invitation, &stop).await {
                 Ok(owner) => owner,
+                // Nothing was made, and whoever stopped it knows why.
+                Err(_) if stop.is_set() => return making.engine.tell_creation(Creation::Idle),
                 Err(trouble) => {
                     return making.engine.tell_creation(failed(trouble, CreationUndone::Nothing, 0));
                 }
@@ -277,8 +301,11 @@ impl Api {
             scopes = vec![only.clone()];
         }
         let findings = manifest.findings(&wanted.redirect_uris, &scopes).into_iter();
-        let findings =
+        let mut findings: Vec<Finding> =
             findings.map(|found| Finding { ok: false, text: found.what, hint: Some(found.hint) }).collect();
+        if wanted.client_id.as_deref() != Some(&manifest.client_id) {
+            findings.push(no_secret_yet(wanted.client_id.is_some()));
+        }
         Ok(Import { typed, ignored: Vec::new(), findings })
     }
 
@@ -292,15 +319,10 @@ impl Api {
     ) -> Answer<Registration> {
         let practice = SettingsDraft::from_window([("identity.practice", "on")]);
         let draft = self.0.drafted_with(typed.clone().overlay(practice)).await.draft;
-        let settings = draft.validate().map_err(|problems| {
-            let first = problems.first().map(crate::settings::Problem::brief).unwrap_or_default();
-            not_created(&format!("a setting cannot be used: {first}"), "correct it, then try again")
-        })?;
+        let settings = draft.validate().map_err(unusable)?;
         let text = |key: &str| draft.plain_text(key).map(str::to_owned);
-        let authority = text("entra.authority").unwrap_or_else(|| AUTHORITY.to_owned());
-        let authority = Url::parse(&authority).ok().filter(Url::has_host).ok_or_else(|| {
-            not_created("the sign-in host of the settings is no URL", "correct it on the Entra page")
-        })?;
+        let authority = draft.authority().map_err(unusable)?;
+        let client_id = text("entra.client_id");
         let scopes = text("entra.required_scopes").unwrap_or_else(|| "read".to_owned());
         let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
         Ok(Registration {
@@ -308,8 +330,8 @@ impl Api {
             accounts: if any_directory { Accounts::AnyDirectory } else { Accounts::OneDirectory },
             redirect_uris: self.redirect_uris(&settings, &typed),
             scopes: short_names(&scopes),
-            identifier_uri: text("entra.identifier_uri"),
-            client_id: text("entra.client_id"),
+            identifier_uri: text("entra.identifier_uri").filter(|uri| !is_usual(uri, client_id.as_deref())),
+            client_id,
             tenant: text("entra.tenant").filter(|tenant| !MANY.contains(&tenant.as_str())),
             authority,
         })
@@ -337,6 +359,10 @@ struct Making {
     /// Makes what was made findable when an answer is lost.
     marker: String,
     data_dir: Option<PathBuf>,
+    /// What there is at Microsoft, as far as is known. The file may not take it.
+    made: Mutex<Made>,
+    /// `entra.extra_authorize_scopes`, with what Graph is asked on behalf of people.
+    extra_scopes: String,
     /// Whether it becomes the settings.
     is_kept: bool,
 }
@@ -357,8 +383,10 @@ impl Making {
             world.pause.clone(),
         );
         let marker = format!("just-mcp-oauth-proxy-{}", random_text::<12>(world.entropy.as_ref()));
-        let data_dir = api.0.drafted().await.data_dir;
-        Ok(Self { engine: api.0.clone(), registration, maker, marker, data_dir, is_kept })
+        let Drafted { draft, data_dir } = api.0.drafted().await;
+        let extra_scopes = with_profile(draft.plain_text("entra.extra_authorize_scopes").unwrap_or_default());
+        let made = Mutex::new(Made { name: registration.name.clone(), object: None, client_id: None });
+        Ok(Self { engine: api.0.clone(), registration, maker, marker, data_dir, made, extra_scopes, is_kept })
     }
 
     async fn go_on(self, owner: &Owner, agreed: &Notify, stop: &Stop) {
@@ -400,8 +428,11 @@ impl Making {
         }
     }
 
+    /// The practice tenant ends with the program, and what is in it.
     fn write_down(&self, made: Made) {
+        self.made().clone_from(&made);
         if let Some(folder) = &self.data_dir
+            && self.is_kept
             && make_folder(folder).is_ok()
         {
             Left { made, authority: self.authority() }.keep(folder);
@@ -444,41 +475,35 @@ impl Making {
             return Ok(());
         }
         let nobodys = "00000000-0000-4000-8000-000000000000";
-        let uri = format!("api://{nobodys}");
-        let typed = self.settings(&owner.tenant, nobodys, &uri, "a secret that nobody was given", None);
-        let problems = self.engine.api().problems(&typed).await;
-        match problems.first() {
-            None => Ok(()),
-            Some(problem) => Err(Trouble {
-                what: format!("The settings would not take a new registration: {}.", problem.brief()),
-                hint: "Correct that in the settings, then begin again.".to_owned(),
-                code: None,
-                link: None,
-            }),
-        }
+        let typed = self.settings(&owner.tenant, nobodys, "a secret that nobody was given", None);
+        let api = self.engine.api();
+        let problem = match api.problems(&typed).await.first() {
+            Some(problem) => {
+                Some((problem.brief(), "Correct that in the settings, then begin again.".to_owned()))
+            }
+            None => {
+                api.can_save(&typed).await.err().map(|error| (error.to_string(), sentence(&error.hint())))
+            }
+        };
+        let Some((problem, hint)) = problem else { return Ok(()) };
+        let what = format!("The settings would not take a new registration: {problem}.");
+        Err(Trouble { what, hint, code: None, link: None })
     }
 
     async fn keep(&self, owner: &Owner, created: Created) -> Creation {
-        let Created { tenant, client_id, identifier_uri, secret, secret_ends } = created;
+        let Created { tenant, client_id, secret, secret_ends, .. } = created;
         if self.is_kept {
             use model::ExposeSecret as _;
-            let typed = self.settings(
-                &tenant,
-                &client_id,
-                &identifier_uri,
-                secret.expose_secret(),
-                secret_ends.as_deref(),
-            );
+            let typed = self.settings(&tenant, &client_id, secret.expose_secret(), secret_ends.as_deref());
             let saved = self.engine.api().save(&typed).await;
             let trouble = match saved {
                 Ok(saved) if saved.saved => None,
-                Ok(saved) => {
-                    Some(saved.problems.first().map(crate::settings::Problem::brief).unwrap_or_default())
-                }
+                Ok(saved) => Some(saved.problems.first().map(Problem::brief).unwrap_or_default()),
                 Err(error) => Some(format!("{error}; {}", error.hint())),
             };
             if let Some(detail) = trouble {
-                let undone = self.maker.remove(owner, &self.made()).await;
+                let made = self.made().clone();
+                let undone = self.maker.remove(owner, &made).await;
                 let why = Trouble {
                     what: format!("The new registration could not be put into the settings: {detail}."),
                     hint: "Mend that, then begin again.".to_owned(),
@@ -492,19 +517,11 @@ impl Making {
         Creation::Done { tenant, client_id, saved: self.is_kept, secret_ends }
     }
 
-    fn made(&self) -> Made {
-        let kept = self.data_dir.as_deref().and_then(Left::read).map(|left| left.made);
-        kept.unwrap_or(Made { name: self.registration.name.clone(), object: None, client_id: None })
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settings(
-        &self,
-        tenant: &str,
-        client_id: &str,
-        identifier_uri: &str,
-        secret: &str,
-        secret_ends: Option<&str>,
-    ) -> BTreeMap<String, SecretString> {
+    fn settings(&self, tenant: &str, client_id: &str, secret: &str, secret_ends: Option<&str>) -> BTreeMap<String, SecretString> {
         let (tenant, allowed) = self.registration.tenant_settings(tenant);
         let mut typed = BTreeMap::new();
         for (key, text) in [
@@ -516,8 +533,10 @@ impl Making {
             ("entra.client_secret_file", ""),
             ("entra.client_secret_expires", secret_ends.and_then(day).unwrap_or_default()),
             ("entra.next_client_secret", ""),
-            ("entra.identifier_uri", identifier_uri),
+            // The usual one, which follows the client id.
+            ("entra.identifier_uri", "api://{client_id}"),
             ("entra.allowed_tenants", allowed.as_str()),
+            ("entra.extra_authorize_scopes", self.extra_scopes.as_str()),
             ("identity.practice", ""),
         ] {
             typed.insert(key.to_owned(), SecretString::from(text));
@@ -530,6 +549,30 @@ impl Making {
 fn day(time: &str) -> Option<&str> {
     let (day, _) = time.split_once('T')?;
     day.parse::<jiff::civil::Date>().ok().map(|_| day)
+}
+
+/// Nothing else is made before a person has seen to what is there.
+fn still_there(made: &Made, note: &Path) -> ApiError {
+    let which = made.client_id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+    not_created(
+        &format!("an earlier try may have left the app registration \"{}\"{which} at Microsoft", made.name),
+        &format!(
+            "delete it under App registrations; then press It is deleted on the Entra page, or delete the file {}",
+            note.display()
+        ),
+    )
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+fn unusable(problems: Vec<Problem>) -> ApiError {
+    let first = problems.first().map(Problem::brief).unwrap_or_default();
+    not_created(&format!("a setting cannot be used: {first}"), "correct it, then try again")
+}
+
+/// As the window shows hints of a failed try.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
 }
 
 fn calls() -> Vec<PlannedCall> {
@@ -545,6 +588,31 @@ fn left_at(made: Made, authority: &str) -> CreationUndone {
     let Made { name, client_id, .. } = made;
     let link = entra::aadsts::registration_link(authority, client_id.as_deref());
     CreationUndone::Left { name, client_id, link }
+}
+
+/// Consent covers what a sign-in asks for, so what is only asked on behalf of people later has to be asked for then.
+fn with_profile(scopes: &str) -> String {
+    let has = scopes.split([' ', ',']).any(|scope| scope.rsplit('/').next() == Some(PROFILE_SCOPE));
+    if has { scopes.to_owned() } else { format!("{scopes} {PROFILE_SCOPE}").trim_start().to_owned() }
+}
+
+/// Whether it is what the API is called unless a person says otherwise.
+fn is_usual(uri: &str, client_id: Option<&str>) -> bool {
+    let name = uri.strip_prefix("api://");
+    name.is_some_and(|name| {
+        name == "{client_id}" || client_id.is_some_and(|id| name.eq_ignore_ascii_case(id))
+    })
+}
+
+/// A manifest has no secret in it.
+fn no_secret_yet(is_another: bool) -> Finding {
+    let text = if is_another {
+        "this is another application than the one in the settings, and the secret that is kept is of that one"
+    } else {
+        "a manifest holds no client secret"
+    };
+    let hint = "create a client secret under Certificates & secrets and paste its Value on the Entra page";
+    Finding { ok: false, text: text.to_owned(), hint: Some(hint.to_owned()) }
 }
 
 /// As *Expose an API* lists them: without the API's name, and without those of OpenID Connect.

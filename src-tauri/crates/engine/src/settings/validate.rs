@@ -16,6 +16,7 @@ mod tools;
 mod tunnel;
 
 use model::settings::{Identity, PracticeSettings, Settings};
+use url::Url;
 
 pub(crate) use credential::certificates_of;
 
@@ -58,6 +59,12 @@ impl SettingsDraft {
             }
             _ => Err(check.problems),
         }
+    }
+
+    /// The sign-in host by itself, which a registration needs before there is the rest.
+    pub(crate) fn authority(&self) -> Result<Url, Vec<Problem>> {
+        let mut check = Check { draft: self, problems: Vec::new() };
+        entra::authority(&mut check).map_err(|Noted| check.problems)
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn is_microsoft(authority: &Url) -> bool {
     graph_of(authority).is_some()
 }
 
-fn authority(check: &mut Check<'_>) -> Read<Url> {
+pub(super) fn authority(check: &mut Check<'_>) -> Read<Url> {
     let key = "entra.authority";
     let text = check.text(key);
     let Some(url) =
