@@ -15,6 +15,7 @@ use crate::discovery::{Layout, Metadata};
 use crate::fault::{Barred, Fault, Trouble};
 use crate::graph::{self, Graph};
 use crate::http::unavailable;
+use crate::person::is_from_elsewhere;
 use crate::rules::{Claims, issuer_host, text};
 use crate::upstream::Entra;
 
@@ -59,7 +60,10 @@ impl Door<'_> {
             Layout::Entra => Arrival {
                 person: self.person,
                 home: issuer.tenant(),
-                username: either("preferred_username").or_else(|| either("upn")),
+                // Members too can come from elsewhere, and bring the name they have there.
+                username: either("preferred_username").or_else(|| either("upn")).filter(|_| {
+                    !is_from_elsewhere(self.id, issuer) && !is_from_elsewhere(self.claims, issuer)
+                }),
             },
             // Elsewhere nobody vouches for that name (OpenID Connect Core section 5.7).
             Layout::Plain => {
@@ -71,7 +75,7 @@ impl Door<'_> {
     }
 
     async fn ask_graph(&self, token: &Secret) -> Result<bool, Trouble> {
-        let unknown = |code| Trouble::Fault(Fault::Barred(Barred::GroupsUnknown(code)));
+        let unknown = |why| Trouble::Fault(Fault::Barred(Barred::GroupsUnknown(why)));
         let Some(base) = graph::address(self.entra, self.metadata) else { return Err(unknown(None)) };
         let asked = async {
             let graph = Graph::on_behalf_of(self.entra, self.metadata, base, token).await?;
@@ -81,8 +85,8 @@ impl Door<'_> {
             Err(unavailable("Microsoft Graph did not say in time which groups they are in"))
         });
         answered.map_err(|error| match error {
-            // The person can help with the others, such as a second factor.
-            UpstreamError::Refused(refusal) if refusal.effect == Effect::SetUp => unknown(refusal.code),
+            // The person can help with these, such as a second factor.
+            UpstreamError::Refused(refusal) if refusal.effect != Effect::SignIn => unknown(Some(refusal)),
             error => Trouble::Upstream(error),
         })
     }

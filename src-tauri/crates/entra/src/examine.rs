@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::check::{Outcome, Step};
 use crate::discovery::Metadata;
 use crate::fault::{Fault, Trouble, Which};
+use crate::person::is_guest;
 use crate::rules::{Provider, Rules, text};
 use crate::upstream::Entra;
 
@@ -45,7 +46,7 @@ impl Entra {
         .map(Step::from)
         .collect();
         steps.push(version(access));
-        steps.push(memberships(access));
+        steps.push(memberships(access, &metadata));
         steps
     }
 
@@ -120,7 +121,7 @@ fn version(access: &Map<String, Value>) -> Step {
     }
 }
 
-fn memberships(access: &Map<String, Value>) -> Step {
+fn memberships(access: &Map<String, Value>, metadata: &Metadata) -> Step {
     let count = |claim: &str| access.get(claim).and_then(Value::as_array).map_or(0, Vec::len);
     let overage = access.contains_key("_claim_names") || access.contains_key("hasgroups");
     let groups = match count("groups") {
@@ -134,8 +135,7 @@ fn memberships(access: &Map<String, Value>) -> Step {
         1 => "one app role".to_owned(),
         many => format!("{many} app roles"),
     };
-    let guest =
-        if access.get("acct").and_then(Value::as_i64) == Some(1) { "a guest's" } else { "a member's" };
+    let guest = if is_guest(access, &metadata.issuer) { "a guest's" } else { "a member's" };
     Step::from(good(&format!("it is {guest}, with {groups} and {roles}")))
 }
 

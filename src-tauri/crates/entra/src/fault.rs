@@ -16,6 +16,8 @@ pub(crate) enum Which {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
     NoIdToken,
+    /// A refresh brought none, and who may come in rests on what it would say.
+    OldIdToken,
     /// Not a JWT we can read, or one with a `crit` header (RFC 7515 section 4.1.11).
     Unreadable(Which),
     /// `none`, HMAC, or anything else than the published key is for.
@@ -57,8 +59,8 @@ pub(crate) enum Barred {
         groups: bool,
         roles: Vec<String>,
     },
-    /// Only a group could let them in, and nobody says which groups they are in. AADSTS number, if there is one.
-    GroupsUnknown(Option<u32>),
+    /// Only a group could let them in, and nobody says which groups they are in: the refusal, if somebody was asked.
+    GroupsUnknown(Option<Box<Refusal>>),
 }
 
 /// Why an answer did not become a sign-in: the provider, or our rules.
@@ -94,6 +96,7 @@ impl Fault {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::NoIdToken => "no_id_token",
+            Self::OldIdToken => "old_id_token",
             Self::Unreadable(_) => "unreadable",
             Self::Algorithm(_) => "algorithm",
             Self::Signature(_) => "signature",
@@ -121,7 +124,7 @@ impl Fault {
         let (fixer, effect, page) = self.consequence();
         Refusal {
             code: match self {
-                Self::Barred(Barred::GroupsUnknown(code)) => *code,
+                Self::Barred(Barred::GroupsUnknown(Some(refused))) => refused.code,
                 _ => None,
             },
             error: "access_denied".into(),
@@ -141,6 +144,7 @@ impl Fault {
             Self::NoIdToken => {
                 "The identity provider sent no ID token, so nobody knows who signed in.".into()
             }
+            Self::OldIdToken => "The identity provider did not say again what lets this account in.".into(),
             Self::Unreadable(which) => {
                 format!("The {} is not a signed token this server can read.", which.name())
             }
@@ -221,7 +225,7 @@ impl Fault {
                 "Add a scope `{scope}` under App registrations > your app > Expose an API, then connect again and \
                  consent to it."
             ),
-            Self::AnotherPerson => "Connect again and sign in.".into(),
+            Self::AnotherPerson | Self::OldIdToken => "Connect again and sign in.".into(),
             Self::NoRefreshToken => {
                 "Connect again and sign in; so that it lasts, let the identity provider grant `offline_access`.".into()
             }
@@ -230,7 +234,9 @@ impl Fault {
 
     const fn consequence(&self) -> (Fixer, Effect, Option<Page>) {
         match self {
-            Self::Nonce | Self::Disagree(_) | Self::NoRefreshToken => (Fixer::Person, Effect::SignIn, None),
+            Self::Nonce | Self::Disagree(_) | Self::NoRefreshToken | Self::OldIdToken => {
+                (Fixer::Person, Effect::SignIn, None)
+            }
             Self::AnotherPerson => (Fixer::Person, Effect::Ends, None),
             Self::Tenant(_) => (Fixer::Operator, Effect::Barred, None),
             Self::Barred(barred) => barred.consequence(),
@@ -271,6 +277,10 @@ impl Barred {
                     lists.into_iter().flatten().collect::<Vec<_>>().join(", nor ")
                 )
             }
+            Self::GroupsUnknown(Some(refused)) if !is_about_consent(refused) => format!(
+                "Who may sign in here depends on groups, and Microsoft did not say which of them the account is in. {}",
+                refused.what
+            ),
             Self::GroupsUnknown(_) => {
                 "Who may sign in here depends on groups, and nobody tells this server which of them the account is in."
                     .into()
@@ -306,6 +316,7 @@ impl Barred {
                     steps.into_iter().flatten().collect::<Vec<_>>().join(", or ")
                 )
             }
+            Self::GroupsUnknown(Some(refused)) if !is_about_consent(refused) => refused.hint.clone(),
             Self::GroupsUnknown(_) => format!(
                 "{}, or let tokens carry groups under Token configuration > Add groups claim, then connect again.",
                 crate::graph::GRANT_IT
@@ -319,6 +330,14 @@ impl Barred {
             Self::NotListed { people: false, .. } => (Fixer::TenantAdmin, Effect::Barred, None),
             Self::GroupsUnknown(_) => (Fixer::TenantAdmin, Effect::SetUp, Some(Page::App("CallAnAPI"))),
         }
+    }
+}
+
+/// 65001: nobody consented. 403 of Graph itself, which has no number, is the same lack.
+pub(crate) fn is_about_consent(refused: &Refusal) -> bool {
+    match refused.code {
+        Some(code) => code == 65001,
+        None => refused.error == crate::graph::DENIED,
     }
 }
 

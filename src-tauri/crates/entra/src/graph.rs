@@ -17,6 +17,8 @@ use crate::wire::Grant;
 
 /// The one delegated permission needed: it reads the person's own profile and memberships.
 const PERMISSION: &str = crate::registration::PROFILE_SCOPE;
+/// How a refusal for want of a permission is called.
+pub(crate) const DENIED: &str = "access_denied";
 /// `checkMemberGroups` takes no more.
 const MOST_GROUPS: usize = 20;
 
@@ -131,13 +133,27 @@ fn no(answer: &Answer) -> UpstreamError {
             format!("{GRANT_IT}, then connect again."),
             Effect::SetUp,
         ),
+        // What may be otherwise in a minute is no answer at all, so this is for good.
         (None, _) => {
-            return unavailable(format!("Microsoft Graph answered {status}"));
+            let code = code(answer);
+            (
+                format!("Microsoft Graph refused the request ({status}, {code})."),
+                Fixer::Operator,
+                format!(
+                    "Look up `{code}` among the error codes of Microsoft Graph, mend it, then connect again."
+                ),
+                Effect::SetUp,
+            )
         }
+    };
+    let error = match (&claims, status) {
+        (Some(_), _) => "insufficient_claims",
+        (None, StatusCode::FORBIDDEN) => DENIED,
+        (None, _) => "invalid_request",
     };
     UpstreamError::Refused(Box::new(Refusal {
         code: None,
-        error: if claims.is_some() { "insufficient_claims" } else { "access_denied" }.into(),
+        error: error.into(),
         what,
         fixer,
         hint,
@@ -147,6 +163,14 @@ fn no(answer: &Answer) -> UpstreamError {
         claims,
         person: None,
     }))
+}
+
+/// Graph's `error.code`, which is a word.
+fn code(answer: &Answer) -> String {
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = body["error"]["code"].as_str().unwrap_or_default();
+    let word: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
+    if word.is_empty() { "no code".to_owned() } else { word }
 }
 
 /// `claims` of a challenge, which Graph writes in base64.

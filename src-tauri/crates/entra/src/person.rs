@@ -29,18 +29,22 @@ fn person_id(id: &Claims, access: &Claims, issuer: &Issuer) -> Option<PersonId> 
     }
 }
 
-/// `acct: 1`, or an identity provider other than the directory itself, under whichever of its names.
-fn is_guest(claims: &Claims, issuer: &Issuer) -> bool {
-    let marked = match claims.get("acct") {
-        Some(Value::Number(number)) => number.as_i64() == Some(1),
-        Some(Value::String(number)) => number == "1",
-        _ => false,
+/// What `acct` says (0 is a member, 1 a guest); where nothing was configured to say it, whether they come from elsewhere.
+pub(crate) fn is_guest(claims: &Claims, issuer: &Issuer) -> bool {
+    let acct = match claims.get("acct") {
+        Some(Value::Number(number)) => number.as_i64(),
+        Some(Value::String(number)) => number.parse().ok(),
+        _ => None,
     };
-    let from_elsewhere = text(claims, "idp").is_some_and(|idp| {
+    acct.map_or_else(|| is_from_elsewhere(claims, issuer), |acct| acct == 1)
+}
+
+/// Whether another identity provider than the directory itself, under whichever of its names, signed them in.
+pub(crate) fn is_from_elsewhere(claims: &Claims, issuer: &Issuer) -> bool {
+    text(claims, "idp").is_some_and(|idp| {
         let home = text(claims, "tid").map(|tid| [Some(issuer.v2(tid)), issuer.v1(tid)]);
         text(claims, "iss") != Some(idp) && !home.into_iter().flatten().flatten().any(|name| name == idp)
-    });
-    marked || from_elsewhere
+    })
 }
 
 fn roles(claims: &Claims) -> Option<Vec<String>> {
@@ -95,5 +99,9 @@ mod tests {
         assert!(!guest(json!({"acct": 0})) && !guest(json!({})));
         assert!(!guest(json!({"tid": "t", "iss": "x", "idp": "https://sts.windows.net/t/"})));
         assert!(!guest(json!({"tid": "t", "iss": "same", "idp": "same"})));
+        assert!(
+            !guest(json!({"tid": "t", "iss": "x", "idp": "live.com", "acct": 0})),
+            "a member, whoever signs them in"
+        );
     }
 }

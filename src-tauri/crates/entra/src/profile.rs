@@ -7,6 +7,7 @@ use std::time::Duration;
 use model::upstream::{Effect, Profile, UpstreamError, UpstreamTokens};
 
 use crate::discovery::Metadata;
+use crate::fault::is_about_consent;
 use crate::graph::{self, Graph, Me};
 use crate::upstream::Entra;
 
@@ -45,8 +46,7 @@ fn reason(error: &UpstreamError) -> String {
         UpstreamError::Refused(refusal) => {
             let number = refusal.code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
             match refusal.effect {
-                // 65001: nobody consented. Without a number it was Graph itself, for the same lack.
-                Effect::SetUp if matches!(refusal.code, None | Some(65001)) => format!(
+                Effect::SetUp if is_about_consent(refusal) => format!(
                     "The app may not read the person's profile{number}. {}, then call again in a few minutes.",
                     graph::GRANT_IT
                 ),

@@ -20,7 +20,7 @@ use url::Url;
 use crate::access::Door;
 use crate::credential::{Credentials, Making, is_about_the_credential};
 use crate::discovery::{Discovery, Metadata};
-use crate::fault::{Fault, Trouble, Which};
+use crate::fault::{Barred, Fault, Trouble, Which};
 use crate::http::unavailable;
 use crate::identity::ManagedIdentity;
 use crate::keys::{Keys, Source};
@@ -61,6 +61,8 @@ enum Before<'a> {
 struct Verified {
     person: Person,
     id: Claims,
+    /// Whether the ID token is that of an earlier sign-in or refresh.
+    is_old: bool,
     /// Empty if the access token is opaque, or not the provider's.
     access: Claims,
 }
@@ -221,9 +223,23 @@ impl Entra {
 
     /// Whether who signed in may come in.
     async fn admit(&self, metadata: &Metadata, verified: &Verified, token: &Secret) -> Result<(), Trouble> {
-        let Verified { person, id, access: claims } = verified;
+        let Verified { person, id, access: claims, is_old } = verified;
         let door = Door { access: &self.access, entra: self, metadata, person, id, claims };
-        door.admit(token).await
+        if !is_old || !self.access.has_lists() {
+            return door.admit(token).await;
+        }
+        // What the old ID token said may not be so any more: only what came just now lets anybody in.
+        let none = Claims::new();
+        let now = who(self.rules(metadata), &none, claims);
+        let roles = now.map(|person| person.roles).unwrap_or_default();
+        let person = Person { roles, ..person.clone() };
+        let door = Door { person: &person, id: &none, ..door };
+        door.admit(token).await.map_err(|trouble| match trouble {
+            Trouble::Fault(Fault::Barred(Barred::NotListed { .. } | Barred::GroupsUnknown(_))) => {
+                Fault::OldIdToken.into()
+            }
+            trouble => trouble,
+        })
     }
 
     fn granted(
@@ -253,6 +269,7 @@ impl Entra {
         let source = self.source(metadata);
         let rules = self.rules(metadata);
         let id = self.verify_id(rules, source, tokens, before).await?;
+        let is_old = tokens.id.is_none();
         let token = tokens.access.expose_secret();
         if provider == Provider::SignInOnly {
             rules.check_answered(tokens.scope.as_deref())?;
@@ -260,13 +277,13 @@ impl Entra {
             let access = self.keys.claims_at_hand(token, source).await;
             let access = access.filter(|claims| rules.check_origin(claims, Which::Access).is_ok());
             let person = who(rules, &id, &Claims::new())?;
-            return Ok(Verified { person, id, access: access.unwrap_or_default() });
+            return Ok(Verified { person, id, is_old, access: access.unwrap_or_default() });
         }
         let access = self.keys.claims(token, Which::Access, source).await?;
         rules.check_access(&access)?;
         agree(&id, &access)?;
         let person = who(rules, &id, &access)?;
-        Ok(Verified { person, id, access })
+        Ok(Verified { person, id, is_old, access })
     }
 
     async fn verify_id(

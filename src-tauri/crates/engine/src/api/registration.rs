@@ -521,7 +521,13 @@ impl Making {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settings(&self, tenant: &str, client_id: &str, secret: &str, secret_ends: Option<&str>) -> BTreeMap<String, SecretString> {
+    fn settings(
+        &self,
+        tenant: &str,
+        client_id: &str,
+        secret: &str,
+        secret_ends: Option<&str>,
+    ) -> BTreeMap<String, SecretString> {
         let (tenant, allowed) = self.registration.tenant_settings(tenant);
         let mut typed = BTreeMap::new();
         for (key, text) in [

@@ -95,6 +95,11 @@ async fn what_goes_wrong_with_a_profile_is_a_note() {
         (refused(&factor), ok(&json!({})), "AADSTS50076"),
         (graph_token(), ResponseTemplate::new(403).set_body_json(json!({"error": {}})), "`User.Read`"),
         (graph_token(), ResponseTemplate::new(429), "429"),
+        (
+            graph_token(),
+            ResponseTemplate::new(400).set_body_json(json!({"error": {"code": "Request_BadRequest"}})),
+            "Request_BadRequest",
+        ),
         (graph_token(), ok(&json!([])), "cannot be read"),
         (ok(&json!({"token": 1})), ok(&json!({})), "no token answer"),
     ] {
@@ -187,4 +192,36 @@ async fn what_a_step_up_did_not_get_it_does_not_have() {
     let sent = rig.last_body().await;
     let scope = sent.iter().find(|(name, _)| name == "scope").unwrap();
     assert_eq!(scope.1, format!("{API}/read {API}/write {API}/admin openid profile email offline_access"));
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_refused_says_so_in_its_own_words_and_ends_no_session() {
+    for (description, says_so) in [
+        ("AADSTS7000218: no client_assertion or client_secret.", "client secret"),
+        ("AADSTS500133: the assertion is not within its valid time range.", "500133"),
+    ] {
+        let rig = with_graph().await;
+        let error = json!({"error": "invalid_grant", "error_description": description});
+        exchanges(&rig, ResponseTemplate::new(400).set_body_json(error)).await;
+        let refused = refusal(redeem(&rig.entra().admitting(groups(1))).await);
+        let told = format!("{:?} {} {}", refused.code, refused.what, refused.hint);
+        assert_eq!(refused.effect, Effect::SetUp, "{told}");
+        assert!(told.contains(says_so) && !told.contains("Grant admin consent"), "{told}");
+    }
+    let rig = with_graph().await;
+    let consent = json!({"error": "invalid_grant", "error_description": "AADSTS65001: no consent."});
+    exchanges(&rig, ResponseTemplate::new(400).set_body_json(consent)).await;
+    let refused = refusal(redeem(&rig.entra().admitting(groups(1))).await);
+    assert!(refused.hint.contains("Grant admin consent"), "{}", refused.hint);
+}
+
+#[tokio::test]
+async fn what_graph_refuses_for_good_is_not_told_as_something_that_passes() {
+    let rig = with_graph().await;
+    exchanges(&rig, graph_token()).await;
+    let error = json!({"error": {"code": "Request_BadRequest"}});
+    says(&rig, "POST", CHECK, ResponseTemplate::new(400).set_body_json(error)).await;
+    let refused = refusal(redeem(&rig.entra().admitting(groups(1))).await);
+    assert_eq!(refused.effect, Effect::SetUp);
+    assert!(refused.what.contains("Request_BadRequest"), "{}", refused.what);
 }

@@ -1,6 +1,7 @@
 //! Refreshes: the same rules again, and the same person.
 
 use model::ExposeSecret as _;
+use model::access::{Access, Somebody};
 use model::upstream::{Effect, SignedIn, Upstream as _, UpstreamError};
 use serde_json::{Value, json};
 
@@ -102,4 +103,32 @@ async fn a_disabled_account_ends_and_an_overloaded_entra_does_not() {
     );
     rig.refuses(503, &json!({"error": "invalid_grant"}));
     unavailable(entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await);
+}
+
+#[tokio::test]
+async fn what_only_an_old_id_token_says_lets_nobody_in_again() {
+    let rig = Rig::start().await;
+    let bare = but(rig.access(), &json!({"roles": null}));
+    rig.gives(&but(rig.id(), &json!({"groups": ["group-1"], "roles": ["Reader"]})), &bare);
+    let lists = [
+        Access { groups: vec!["group-1".to_owned()], ..Access::default() },
+        Access { people: vec![Somebody::Username("ada@example.com".to_owned())], ..Access::default() },
+        Access { roles: vec!["Reader".to_owned()], ..Access::default() },
+    ];
+    let (with, without) = (rig.says.token.lock().unwrap().clone(), answer(None, &bare, None));
+    for access in lists {
+        *rig.says.token.lock().unwrap() = with.clone();
+        let entra = rig.entra().admitting(access.clone());
+        let session = redeem(&entra).await.unwrap();
+        rig.says_tokens(&without);
+        let more = model::scope::ScopeSet::default();
+        let refused = refusal(entra.refresh(&session.person.id, &session.tokens, &more).await);
+        assert_eq!(refused.effect, Effect::SignIn, "{access:?}: {}", refused.what);
+    }
+    let listed = Somebody::Object { tenant: None, object: "oid-1".to_owned() };
+    let entra = rig.entra().admitting(Access { people: vec![listed], ..Access::default() });
+    *rig.says.token.lock().unwrap() = with;
+    let session = redeem(&entra).await.unwrap();
+    rig.says_tokens(&without);
+    entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await.unwrap();
 }
