@@ -137,7 +137,8 @@ async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Clien
         redirect_uri,
         redirect_uri_given: given.is_some(),
         scope: flow.granted_scope(params.get("scope")),
-        claims: flow.challenges.get(&client.id),
+        // Who it will be is not known yet, and a challenge is one person's: the callback asks for what is wanted.
+        claims: None,
         state,
         challenge,
         resource,

@@ -18,7 +18,6 @@ use model::session::Session;
 use model::settings::{ClientRules, SignInFrom};
 use model::time::Timestamp;
 use model::upstream::{Leg, Upstream, UpstreamTokens};
-use moka::sync::Cache;
 use serde_json::{Map, Value};
 use tokio_util::task::TaskTracker;
 
@@ -76,8 +75,6 @@ pub struct Shared {
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
     pub(crate) profiles: Known,
-    /// What the identity provider wants the next sign-in of a client to answer. Forgetting it costs a second trip there.
-    pub(crate) challenges: Cache<ClientId, String>,
     /// What is to be carried to its end.
     tasks: TaskTracker,
     pub(crate) policy: Policy,
@@ -89,7 +86,6 @@ impl Flow {
         Self(Arc::new(Shared {
             sessions: Sessions::default(),
             profiles: Known::default(),
-            challenges: Cache::builder().max_capacity(2_000).time_to_live(Shared::CHALLENGE_LASTS).build(),
             tasks: TaskTracker::new(),
             sealer: Sealer::new(&master),
             mint: Mint::new(&master),
@@ -126,9 +122,6 @@ impl Flow {
 }
 
 impl Shared {
-    /// How long a person may take to come back after a claims challenge.
-    pub(crate) const CHALLENGE_LASTS: Duration = Duration::from_secs(24 * 3600);
-
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,7 +1,7 @@
 //! Live sessions as calls see them: a short memory in front of the store, activity written back now and then,
 //! and the one way a session ends.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use model::caller::Caller;
 use model::event::{About, EventKind};
 use model::ids::{SessionId, TokenHash};
 use model::ports::StoreError;
-use model::session::{Ended, Session, SessionState};
+use model::session::{Ended, Session};
 use model::time::Timestamp;
 use moka::sync::Cache;
 
@@ -116,31 +116,8 @@ impl Shared {
         let was = self.store.end_session(id, &why, self.now()).await?;
         self.sessions.forget(id);
         let Some(session) = was else { return Ok(false) };
-        self.note_challenge(&session, &why);
         self.event(about_session(&session), EventKind::SessionEnded { ended: why });
         Ok(true)
-    }
-
-    /// What the last refreshes before this process came to decides about the next sign-ins.
-    pub async fn recall_challenges(&self) -> Result<(), StoreError> {
-        let mut seen = HashSet::new();
-        // Newest first, and only the newest session of a client counts: whoever signed in later has answered.
-        for session in self.store.list_sessions().await? {
-            if let SessionState::Ended { at, why } = &session.state
-                && !seen.contains(&session.client)
-                && self.now().since(*at) < Self::CHALLENGE_LASTS
-            {
-                self.note_challenge(&session, why);
-            }
-            seen.insert(session.client);
-        }
-        Ok(())
-    }
-
-    fn note_challenge(&self, session: &Session, why: &Ended) {
-        if let Ended::SignInNeeded { claims: Some(claims), .. } = why {
-            self.challenges.insert(session.client.clone(), claims.clone());
-        }
     }
 
     /// Writes calls and last activity back to the store. What cannot be written is counted again the next time.

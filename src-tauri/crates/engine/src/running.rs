@@ -196,9 +196,6 @@ impl Running {
             notice: upstream.notice,
         };
         let flow = Flow::new(parts, policy);
-        if let Err(error) = flow.recall_challenges().await {
-            tracing::warn!(%error, "what Entra wants of the next sign-ins could not be read; it will ask again");
-        }
         let tools = mcp::McpConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             scopes,

@@ -27,6 +27,12 @@ pub(crate) fn run(wanted: &Registration) -> anyhow::Result<ExitCode> {
         };
         // What was made and is not finished is removed first.
         engine.stop().await;
+        if made.is_err()
+            && let Ok(state) = call(&api, "creation", Value::Null).await
+            && state["is"] == "failed"
+        {
+            failed(&state);
+        }
         made
     });
     // Whoever is still asked in the terminal need not answer any more.
@@ -82,7 +88,8 @@ async fn create(api: &Api, wanted: &Registration) -> anyhow::Result<ExitCode> {
             "done" => {
                 println!("Done. Client ID {}, directory {}.", text("client_id"), text("tenant"));
                 println!(
-                    "It is in the settings, the secret sealed in the data folder. Start the server to use it."
+                    "It is in the settings, the secret sealed in the data folder. Start the server, or restart \
+                     it if it runs."
                 );
                 return Ok(ExitCode::SUCCESS);
             }

@@ -69,13 +69,7 @@ pub enum Ended {
     /// The person no longer fits the rules about who may sign in.
     NotAllowed { hint: String },
     /// The identity provider wants the person at the keyboard (MFA, conditional access, sign-in frequency).
-    SignInNeeded {
-        code: Option<u32>,
-        hint: String,
-        /// Claims challenge that the next sign-in has to answer.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        claims: Option<String>,
-    },
+    SignInNeeded { code: Option<u32>, hint: String },
     /// Not refreshed for longer than a refresh token lives.
     Expired,
 }

@@ -104,7 +104,6 @@ async fn open_session(flow: &Flow, grant: Grant) -> Result<Tokens, TokenError> {
     if flow.store.open_session(&exchanged, &session, &refresh).await? == Swap::Lost {
         return Err(TokenError::Replayed(grant_id));
     }
-    flow.challenges.invalidate(&session.client);
     flow.event(about_session(&session), EventKind::TokenIssued);
     let minted = flow.mint.mint(&session, &session.scope, now, flow.entropy.as_ref());
     Ok(Tokens {

@@ -179,10 +179,7 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
     let why = match refusal.effect {
         Effect::Barred => Ended::NotAllowed { hint },
         Effect::Ends => Ended::UpstreamRefused { code: refusal.code, hint },
-        Effect::SignIn => {
-            let claims = refusal.claims.as_deref().map(str::to_owned);
-            Ended::SignInNeeded { code: refusal.code, hint, claims }
-        }
+        Effect::SignIn => Ended::SignInNeeded { code: refusal.code, hint },
         Effect::SetUp => {
             let detail = format!("{}; your session is kept. {}", refusal.what, refusal.hint);
             note_trouble(flow, session, told(&refusal.what, &refusal.hint)).await;

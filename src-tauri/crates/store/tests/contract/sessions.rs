@@ -271,8 +271,7 @@ pub(crate) async fn ending_drops_what_can_be_replayed_and_returns_the_session_as
     done(bench.store.rotate_refresh(&token.hash, &answer, &current, &session, at(49)).await);
     let kept = RefreshToken::fresh(make.hash(), bystander.id.clone(), at(49));
     done(bench.store.rotate_refresh(&others.hash, &answer, &kept, &bystander, at(49)).await);
-    let why =
-        Ended::SignInNeeded { code: Some(50_076), hint: "sign in again".into(), claims: Some("{}".into()) };
+    let why = Ended::SignInNeeded { code: Some(50_076), hint: "sign in again".into() };
     let was = bench.store.end_session(&session.id, &why, at(50)).await.unwrap();
     assert_eq!(was.as_ref(), Some(&session));
     let ended = Session { state: SessionState::Ended { at: at(50), why }, upstream: None, ..session };

@@ -16,7 +16,7 @@ fn without_a_word_everybody_may_guests_too() {
 
 #[test]
 fn people_are_object_ids_of_a_directory_or_user_names_of_its_members() {
-    let list = format!("{APP}, {APP}/{TENANT} ada@contoso.com");
+    let list = format!("{APP}, {TENANT}/{APP} ada@contoso.com");
     let object = |tenant: Option<&str>, object: &str| Somebody::Object {
         tenant: tenant.map(str::to_owned),
         object: object.to_owned(),
@@ -26,7 +26,7 @@ fn people_are_object_ids_of_a_directory_or_user_names_of_its_members() {
         ("access.groups", &APP.to_uppercase()),
         ("access.roles", "Admin Reader"),
     ]);
-    let people = [object(None, APP), object(Some(APP), TENANT), Somebody::Username("ada@contoso.com".into())];
+    let people = [object(None, APP), object(Some(TENANT), APP), Somebody::Username("ada@contoso.com".into())];
     assert_eq!(found.people, people);
     assert_eq!(
         (found.groups, found.roles),
@@ -39,6 +39,8 @@ fn what_names_nobody_for_sure_is_refused() {
     for (field, text, code) in [
         ("access.people", "Ada", "not-a-person"),
         ("access.people", "/x", "not-a-person"),
+        ("access.people", &format!("contoso.com/{APP}"), "not-a-tenant"),
+        ("access.people", &format!("{APP}/{APP}"), "foreign-directory"),
         ("access.groups", "Admins", "not-a-group"),
         ("access.guests", "some", "not-a-flag"),
     ] {
@@ -60,6 +62,8 @@ fn elsewhere_a_person_is_the_subject_and_a_name_proves_nothing() {
     let elsewhere = [("entra.authority", "https://id.example"), ("entra.tenant", "x")];
     let with = |people| at_entra(&[elsewhere[0], elsewhere[1], ("access.people", people)]);
     assert_eq!(settings(&with("auth0|123")).access.people.len(), 1);
+    let slash = Somebody::Object { tenant: None, object: "team/123".to_owned() };
+    assert_eq!(settings(&with("team/123")).access.people, [slash]);
     refused(&with("ada@id.example"), "access.people", "not-a-person");
 }
 

@@ -15,6 +15,8 @@ struct Naming {
     microsoft: bool,
     /// There is one directory a bare id or a user name belongs to.
     has_home: bool,
+    /// The only directories people can come from, as far as the settings say it by id.
+    directories: Option<Vec<String>>,
 }
 
 pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<Access> {
@@ -87,8 +89,22 @@ fn somebody(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<Somebody
         tenant: tenant.map(str::to_owned),
         object: object.to_owned(),
     };
-    match item.split_once('/') {
-        Some((tenant, id)) if naming.is_id(id) && !tenant.is_empty() => Ok(object(Some(tenant), id)),
+    // Elsewhere a slash is part of a subject like any other sign.
+    match item.split_once('/').filter(|_| naming.microsoft || !naming.has_home) {
+        Some((tenant, id)) if is_guid(tenant) && naming.is_id(id) => {
+            if naming.may_come_from(tenant) {
+                return Ok(object(Some(tenant), id));
+            }
+            let message = format!("{} is of a directory that nobody can come from", quoted(item));
+            let hint = "write the object id of the account in the directory of the settings, or name its own directory in \
+                        `entra.allowed_tenants`";
+            Err(check.refuse("access.people", "foreign-directory", message, hint))
+        }
+        Some((tenant, id)) if naming.is_id(id) && !tenant.is_empty() => {
+            let message = format!("{} does not name its directory by its id", quoted(item));
+            let hint = "write `directory id/object id`; the portal shows the first as Tenant ID";
+            Err(check.refuse("access.people", "not-a-tenant", message, hint))
+        }
         None if !naming.has_home => {
             let message = format!("{} does not say which directory it belongs to", quoted(item));
             let hint = "people come from many directories: write `directory id/object id`";
@@ -123,14 +139,24 @@ impl Naming {
     /// While the identity provider cannot be read, nobody is told off for a shape that only one demands.
     fn at(identity: Option<&Identity>) -> Self {
         match identity {
-            Some(Identity::Practice(_)) => Self { microsoft: true, has_home: true },
+            Some(Identity::Practice(_)) => Self { microsoft: true, has_home: true, directories: None },
             Some(Identity::Entra(entra)) => {
                 let microsoft = super::entra::is_microsoft(&entra.authority);
                 let has_home = !super::entra::MANY.contains(&entra.tenant.as_str());
-                Self { microsoft, has_home: has_home || !microsoft }
+                let directories = match entra.allowed_tenants.as_slice() {
+                    [] if is_guid(&entra.tenant) => Some(vec![entra.tenant.clone()]),
+                    [] => None,
+                    allowed => Some(allowed.to_vec()),
+                };
+                Self { microsoft, has_home: has_home || !microsoft, directories }
             }
-            None => Self { microsoft: false, has_home: true },
+            None => Self { microsoft: false, has_home: true, directories: None },
         }
+    }
+
+    fn may_come_from(&self, tenant: &str) -> bool {
+        let listed = |all: &Vec<String>| all.iter().any(|one| one.eq_ignore_ascii_case(tenant));
+        self.directories.as_ref().is_none_or(listed)
     }
 
     fn is_id(&self, text: &str) -> bool {
