@@ -72,8 +72,8 @@ pem: string, };
 
 export type CheckStep = { 
 /**
- * `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`;
- * `practice` where there is nothing to check.
+ * `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`,
+ * `sign_in`, `access`; `practice` where there is nothing to check.
  */
 about: string, outcome: StepOutcome, 
 /**
@@ -88,6 +88,15 @@ hint: string | null,
  * AADSTS number.
  */
 code: number | null, link: string | null, };
+
+/**
+ * What to look at.
+ */
+export type CheckWish = { 
+/**
+ * Adds what the last test sign-in showed.
+ */
+signed_in?: boolean, };
 
 /**
  * What a change would do.
@@ -654,6 +663,27 @@ export type SupportBundle = {
 name: string, files: Array<BundleFile>, };
 
 /**
+ * How the test sign-in stands.
+ */
+export type TestSignIn = { "is": "idle" } | { "is": "waiting", 
+/**
+ * What to open in a browser on this computer.
+ */
+link: string, 
+/**
+ * Whether that was done.
+ */
+opened: boolean, expires_at: number, } | { "is": "ended", passed: boolean, 
+/**
+ * What came of it: one sentence.
+ */
+what: string, 
+/**
+ * The next step.
+ */
+hint: string | null, };
+
+/**
  * A decoded token, checked against the settings.
  */
 export type TokenInspection = { header: Claims, claims: Claims, 
@@ -795,8 +825,14 @@ export interface EngineCommands {
   set_fault: [FaultSwitch, PracticeState];
   /** Disables a person of the practice tenant, or enables them again. */
   set_person: [PersonSwitch, PracticeState];
-  /** What can be found out about the app registration without anybody signing in; nothing is changed there. */
-  check_entra: [Empty, EntraCheck];
+  /** What can be found out about the app registration without anybody signing in; nothing is changed there. With `signed_in`, what the last test sign-in showed too. */
+  check_entra: [CheckWish, EntraCheck];
+  /** Begins a sign-in of which nothing is kept: somebody has to open its link on this computer. One that waits is over. */
+  begin_test_sign_in: [Empty, TestSignIn];
+  /** How the test sign-in stands. */
+  test_sign_in: [Empty, TestSignIn];
+  /** Ends the test sign-in that waits. */
+  cancel_test_sign_in: [Empty, TestSignIn];
   /** Texts that make an app registration with these settings: for the Azure CLI, Terraform, Bicep, and a manifest. */
   registration: [RegistrationWish, RegistrationTexts];
   /** How far the making of an app registration is, or what an earlier try left. */

@@ -2,9 +2,9 @@
 // states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
 // never answer, `emit` sends an event.
 
-import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TunnelProgram, TunnelState } from './api';
+import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState } from './api';
 import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
-import { checkEntra, entraProblems, practiceInForce, registration, wrongRegistration, type Registration } from './fakeEntra';
+import { checkEntra, endedTest, entraProblems, practiceInForce, registration, testCommands, waitingTest, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
 import { isTunnelState, programs, publicly, refusalOf, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
 import * as fixtures from './fixtures';
@@ -26,6 +26,7 @@ export const STATES = [
   'entra_secret_ends',
   'entra_secret_ended',
   'entra_fell_back',
+  'entra_testing',
   'public',
   'tunnel_starting',
   'tunnel_up',
@@ -57,6 +58,7 @@ export interface FakeWorld {
   settings: SettingsForm;
   /** What Entra would say to a check. */
   registration: Registration;
+  testing: TestSignIn;
   /** The app registration that is being made. */
   creating: Creating;
   /** What could open a tunnel. */
@@ -120,6 +122,7 @@ export function fakeHost(state: FakeState = 'busy', now: number = Date.now()): F
     openExternal: async (url) => {
       if (!isWebLink(url)) throw NOT_A_LINK;
       host.opened.push(url);
+      if (world.testing.is === 'waiting' && url === world.testing.link) signInSoon(world, host);
     },
     copy: async (text) => {
       host.copied.push(text);
@@ -170,6 +173,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     practice: fixtures.practice(),
     settings: fixtures.settings(),
     registration: registration(),
+    testing: state === 'entra_testing' ? waitingTest(now) : { is: 'idle' },
     creating: { state: { is: 'idle' }, practice: false },
     programs: programs(),
     certificates: [],
@@ -191,6 +195,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     case 'entra_wrong':
     case 'entra_slow':
     case 'entra_unchecked':
+    case 'entra_testing':
       return {
         ...world,
         registration: state === 'entra_wrong' ? wrongRegistration() : world.registration,
@@ -262,6 +267,21 @@ const KEY_LOCKED: Status['state'] = {
   hint: 'enter the passphrase to start',
   offer: null,
 };
+
+/** How long somebody takes to sign in. */
+const SIGNS_IN = 2500;
+
+/** As somebody does who was sent to the sign-in page. */
+function signInSoon(world: FakeWorld, host: FakeHost) {
+  const next = (testing: TestSignIn) => {
+    if (world.testing.is !== 'waiting') return;
+    world.testing = testing;
+    // The auth log has a new row, and whoever waits looks again.
+    host.emit('events_recorded', []);
+  };
+  if (world.testing.is === 'waiting') next({ ...world.testing, opened: true });
+  setTimeout(() => next(endedTest(world.registration)), SIGNS_IN);
+}
 
 /** How long a tunnel takes to open. */
 const OPENS = 1500;
@@ -435,10 +455,11 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       row.disabled = disabled;
       return tenant();
     },
-    check_entra: () => {
+    check_entra: ({ signed_in }: Request<'check_entra'>) => {
       const anywhere = world.settings.rows.some(({ key, text }) => key === 'server.sign_in' && text === 'anywhere');
-      return checkEntra(world.settings.rows, world.status.callback_urls.slice(0, anywhere ? undefined : 1), world.registration);
+      return checkEntra(world.settings.rows, world.status.callback_urls.slice(0, anywhere ? undefined : 1), world.registration, signed_in ? world.testing : null);
     },
+    ...testCommands(world),
     registration: (wish: Request<'registration'>) => registrationTexts(wish, world.status.callback_urls.slice(0, 1)),
     ...creationCommands(
       world.creating,

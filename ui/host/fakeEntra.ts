@@ -1,7 +1,7 @@
 // What the engine makes of Entra's settings, and Entra of them, as far as the fixtures need it: who is in force, the
 // commonest mistakes, and what a check finds.
 
-import type { Changes, CheckStep, EntraCheck, Problem, SettingRow } from './api';
+import type { Changes, CheckStep, EntraCheck, Problem, SettingRow, TestSignIn } from './api';
 import { HostError } from './host';
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -47,6 +47,8 @@ export interface Registration {
   redirectUris: string[];
   /** Those that Entra answers about with a page that says nothing. */
   unseen: string[];
+  /** Whether anybody agreed that the app may see who signs in. */
+  consent: boolean;
 }
 
 const TENANT = 'contoso.onmicrosoft.com';
@@ -58,17 +60,18 @@ export const registration = (): Registration => ({
   secret: 'good',
   redirectUris: ['http://localhost:4242/auth/callback'],
   unseen: ['https://mcp.contoso.example/auth/callback'],
+  consent: true,
 });
 
-export const wrongRegistration = (): Registration => ({ tenant: TENANT, secret: 'expired', redirectUris: [], unseen: [] });
+export const wrongRegistration = (): Registration => ({ tenant: TENANT, secret: 'expired', redirectUris: [], unseen: [], consent: false });
 
 /** Of the settings as they are kept. */
-export function checkEntra(rows: readonly SettingRow[], urls: readonly string[], { tenant, secret, redirectUris, unseen }: Registration): EntraCheck {
+export function checkEntra(rows: readonly SettingRow[], urls: readonly string[], { tenant, secret, redirectUris, unseen, consent }: Registration, tested: TestSignIn | null = null): EntraCheck {
   const [problem] = entraProblems(rows, {});
   if (problem) throw new HostError('not_checked', `a setting cannot be used: \`${problem.field}\`: ${problem.message}`, 'correct it, then check again');
   const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, link: null, ...more });
   const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed') });
-  if (practiceInForce(rows)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up')]);
+  if (practiceInForce(rows)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up'), ...testedSteps(tested, consent)]);
   const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, {}, 'entra.client_id')}`;
   if (textOf(rows, {}, 'entra.tenant') !== tenant) {
     const hint = 'Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.';
@@ -89,12 +92,53 @@ export function checkEntra(rows: readonly SettingRow[], urls: readonly string[],
       if (redirectUris.includes(url)) return step('redirect_uri', 'passed', `${url} is registered`);
       if (unseen.includes(url)) {
         const what = `whether ${url} is registered cannot be seen: the provider answers with a page`;
-        return step('redirect_uri', 'unknown', what, { hint: 'sign in once to see: the auth log says how it went' });
+        return step('redirect_uri', 'unknown', what, { hint: 'make a test sign-in to see' });
       }
       const more = { hint: unregistered, code: 50_011, link: blade('Authentication') };
       return step('redirect_uri', 'failed', 'The redirect URI is not registered for this app.', more);
     }),
+    ...testedSteps(tested, consent),
   ]);
+}
+
+const NO_CONSENT = {
+  what: 'Nobody has consented to the permissions of this app.',
+  hint: 'Under API permissions, press Grant admin consent, or let people consent for themselves.',
+};
+
+/** What only a sign-in shows. */
+function testedSteps(tested: TestSignIn | null, consent: boolean): CheckStep[] {
+  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, link: null, ...more });
+  if (tested?.is !== 'ended') return [];
+  if (!tested.passed && consent) return [step('sign_in', 'unknown', tested.what, { hint: tested.hint })];
+  if (!consent) return [step('consent', 'failed', NO_CONSENT.what, { hint: NO_CONSENT.hint, code: 65_001, link: `${BLADES}/CallAnAPI` })];
+  return [
+    step('consent', 'passed', "the consent to this app's permissions is there"),
+    step('api', 'passed', 'the API is there'),
+    step('token', 'passed', 'it is meant for this app'),
+    step('token', 'passed', 'it has every scope this server requires'),
+    step('token', 'passed', 'it is of version 2.0'),
+    step('token', 'passed', "it is a member's, with 2 groups and no app roles"),
+    step('sign_in', 'passed', 'whoever signed in may come in'),
+  ];
+}
+
+export const waitingTest = (now: number): TestSignIn => ({ is: 'waiting', link: 'http://localhost:4242/test-sign-in?key=jmb_dGhlIGtleSBvZiBhIHRlc3Qgc2lnbi1pbiBvbmx5', opened: false, expires_at: now + 10 * 60_000 });
+
+export const endedTest = ({ consent }: Registration): TestSignIn =>
+  consent
+    ? { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null }
+    : { is: 'ended', passed: false, ...NO_CONSENT };
+
+export function testCommands(world: { testing: TestSignIn }) {
+  return {
+    begin_test_sign_in: () => (world.testing = waitingTest(Date.now())),
+    test_sign_in: () => world.testing,
+    cancel_test_sign_in: () => {
+      if (world.testing.is === 'waiting') world.testing = { is: 'ended', passed: false, what: 'the test sign-in was cancelled', hint: 'begin another test sign-in to see the rest' };
+      return world.testing;
+    },
+  };
 }
 
 function textOf(rows: readonly SettingRow[], changes: Changes, key: string): string {

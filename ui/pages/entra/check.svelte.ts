@@ -1,7 +1,7 @@
 // The last check of the app registration. It outlives the page, as the draft does; what was found out about settings that
 // have changed since is not shown any more.
 
-import type { EntraCheck } from '../../host/api';
+import type { EntraCheck, TestSignIn } from '../../host/api';
 import { HostError } from '../../host/host';
 import type { App } from '../../state/app.svelte';
 import { draftOf, type Draft } from '../draft/draft.svelte';
@@ -14,17 +14,39 @@ interface Told {
   of: string;
   at: number;
   answer: EntraCheck | HostError;
+  /** What came of the test sign-in that is in it. */
+  test: Ended | null;
 }
+
+type Waiting = Extract<TestSignIn, { is: 'waiting' }>;
+type Ended = Extract<TestSignIn, { is: 'ended' }>;
+type AboutTest = 'begin_test_sign_in' | 'test_sign_in' | 'cancel_test_sign_in';
 
 export class Check {
   running: boolean = $state(false);
   /** Settings were saved that nobody has checked. */
   suggested: boolean = $state(false);
+  /** The test sign-in that somebody has to finish. */
+  waiting: Waiting | null = $state.raw(null);
+  /** Why there is none. */
+  testError: HostError | null = $state.raw(null);
+  beginning: boolean = $state(false);
   #told: Told | null = $state.raw(null);
   readonly #draft: Draft;
 
   constructor(private readonly app: App) {
     this.#draft = draftOf(app);
+    // Whatever a sign-in comes to is in the auth log, and a restart ends it.
+    const look = () => this.waiting && this.lookAtTest();
+    app.host.on('events_recorded', look);
+    app.host.on('events_missed', look);
+    app.host.on('status_changed', look);
+    void this.lookAtTest();
+  }
+
+  /** What came of the test sign-in, as far as it is in what was found. */
+  get test(): Ended | null {
+    return this.#current?.test ?? null;
   }
 
   /** Whether there is an answer about settings as they were. */
@@ -60,14 +82,37 @@ export class Check {
     return step ? toldStep(step) : null;
   }
 
-  async run(): Promise<void> {
+  async run(test: Ended | null = null): Promise<void> {
     if (this.running) return;
     const of = this.#settings;
     this.running = true;
     this.suggested = false;
-    const answer = await this.app.host.call('check_entra', {}).catch(legible);
-    this.#told = { of, at: this.app.clock.now, answer };
+    const answer = await this.app.host.call('check_entra', test ? { signed_in: true } : {}).catch(legible);
+    this.#told = { of, at: this.app.clock.now, answer, test };
     this.running = false;
+  }
+
+  async beginTest(): Promise<void> {
+    this.beginning = true;
+    this.testError = null;
+    await this.#ask('begin_test_sign_in');
+    this.beginning = false;
+  }
+
+  lookAtTest = (): Promise<void> => this.#ask('test_sign_in');
+  cancelTest = (): Promise<void> => this.#ask('cancel_test_sign_in');
+
+  async #ask(command: AboutTest): Promise<void> {
+    const state = await this.app.host.call(command, {}).catch(legible);
+    const waited = this.waiting !== null;
+    if (state instanceof HostError) {
+      // A look that fails says nothing; the next one may.
+      if (command !== 'test_sign_in') this.testError = state;
+      return;
+    }
+    this.waiting = state.is === 'waiting' ? state : null;
+    if (state.is === 'ended' && waited) await this.run(state);
+    if (state.is === 'idle' && waited) this.testError = STARTED_AGAIN;
   }
 
   get #current(): Told | null {
@@ -80,6 +125,8 @@ export class Check {
     return JSON.stringify([this.#draft.saves, rows.map(({ key, text, given }) => [key, text, given])]);
   }
 }
+
+const STARTED_AGAIN = new HostError('not_checked', 'The server started again, so the test sign-in is over', 'Begin another one.');
 
 function legible(thrown: unknown): HostError {
   const { code, message, hint } = HostError.of(thrown);

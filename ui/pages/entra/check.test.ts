@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
 
-import type { CheckStep } from '../../host/api';
+import type { CheckStep, TestSignIn } from '../../host/api';
 import { fakeHost, type FakeHost } from '../../host/fake';
 import { settings } from '../../host/fixtures';
 import { HostError } from '../../host/host';
@@ -95,7 +95,7 @@ describe('a check', () => {
     const { list } = await checked('public');
     screen.getByText('Nothing wrong was found, and one thing is not known.');
     list.getByText('not known');
-    list.getByText('Sign in once to see: the auth log says how it went.');
+    list.getByText('Make a test sign-in to see.');
   });
 
   it('opens no link that is none of the web', async () => {
@@ -139,6 +139,109 @@ describe('a check', () => {
     await screen.findByRole('heading', { level: 1, name: 'Auth log' });
     location.hash = '#/entra';
     await screen.findByText('2 things are wrong.');
+  });
+});
+
+describe('a test sign-in', () => {
+  const LINK = /^http:\/\/localhost:4242\/test-sign-in\?key=/;
+  const wishes = (host: FakeHost) => host.calls.filter(({ command }) => command === 'check_entra').map(({ payload }) => payload);
+
+  async function begun(state: Parameters<typeof mountApp>[0] = 'entra') {
+    const mounted = await open(state);
+    const check = await panel();
+    await mounted.user.click(check.getByRole('button', { name: 'Test sign-in' }));
+    await check.findByText('Waiting for a sign-in.');
+    return { ...mounted, check };
+  }
+
+  /** As the server does when the browser is back. */
+  function comesBack(host: FakeHost, ended: Extract<TestSignIn, { is: 'ended' }>) {
+    host.world.testing = ended;
+    host.emit('events_recorded', []);
+  }
+
+  it('waits with a link to open or to copy', async () => {
+    const { host, user, check } = await begun();
+    check.getByText('It is good for 10 more minutes.');
+    await user.click(check.getByRole('button', { name: 'Copy Link of the test sign-in' }));
+    await user.click(check.getByRole('button', { name: 'Open in the browser' }));
+    expect(host.copied).toEqual([expect.stringMatching(LINK)]);
+    expect(host.opened).toEqual(host.copied);
+    await check.findByText('The browser is at the sign-in page.');
+    expect(check.getByRole('button', { name: 'Test sign-in' })).toHaveProperty('disabled', true);
+    expect(checks(host)).toBe(0);
+  });
+
+  it('that passes finishes the list', async () => {
+    const { host, check, user } = await begun();
+    comesBack(host, { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null });
+    await check.findByText(/The test sign-in passed, and nothing of it was kept\./);
+    const list = within(await check.findByRole('list', { name: 'What was checked' }));
+    list.getByText('It has every scope this server requires.');
+    list.getByText('Whoever signed in may come in.');
+    expect(check.queryByRole('button', { name: 'Open in the browser' })).toBeNull();
+    // A check without one says only what is known without one.
+    await user.click(check.getByRole('button', { name: 'Check again' }));
+    await waitFor(() => expect(check.queryByText('Whoever signed in may come in.')).toBeNull());
+    expect(wishes(host)).toEqual([{ signed_in: true }, {}]);
+  });
+
+  it('that is refused is the step that failed, with its fix', async () => {
+    const host = fakeHost('entra');
+    host.world.registration.consent = false;
+    const { check } = await begun(host);
+    comesBack(host, { is: 'ended', passed: false, what: 'Nobody has consented.', hint: 'Consent.' });
+    await check.findByText('One thing is wrong.');
+    const list = within(check.getByRole('list', { name: 'What was checked' }));
+    list.getByText('AADSTS65001');
+    list.getByText(/press Grant admin consent/);
+  });
+
+  it('can be stopped, and says so', async () => {
+    const { user, check } = await begun();
+    await user.click(check.getByRole('button', { name: 'Stop' }));
+    const list = within(await check.findByRole('list', { name: 'What was checked' }));
+    list.getByText('The test sign-in was cancelled.');
+    list.getByText('Begin another test sign-in to see the rest.');
+  });
+
+  it('that a restart ended is told as that', async () => {
+    const { host, check } = await begun();
+    host.world.testing = { is: 'idle' };
+    host.emit('status_changed', { ...host.world.status, started_at: Date.now() });
+    within(await check.findByRole('alert')).getByText('The server started again, so the test sign-in is over');
+    expect(check.queryByText('Waiting for a sign-in.')).toBeNull();
+  });
+
+  it('that waits is still there after a reload', async () => {
+    await open('entra_testing');
+    (await panel()).getByText('Waiting for a sign-in.');
+  });
+
+  it('that nobody finishes is over when its time is', async () => {
+    const host = fakeHost('entra_testing');
+    if (host.world.testing.is !== 'waiting') throw new Error('it waits');
+    host.world.testing.expires_at = Date.now() - 1;
+    const before = host.call;
+    host.call = async (command, payload) => {
+      const answer = await before(command, payload);
+      if (command === 'test_sign_in') host.world.testing = { is: 'ended', passed: false, what: 'nobody opened the link of the test sign-in within 10 minutes', hint: null };
+      return answer;
+    };
+    await open(host);
+    const list = within(await (await panel()).findByRole('list', { name: 'What was checked' }));
+    list.getByText('Nobody opened the link of the test sign-in within 10 minutes.');
+  });
+
+  it('says why it cannot begin, and needs a server that runs', async () => {
+    const host = fakeHost('entra');
+    host.fail('begin_test_sign_in', new HostError('not_checked', 'access is paused, so nobody can sign in', 'resume it'));
+    const { user } = await open(host);
+    const check = await panel();
+    await user.click(check.getByRole('button', { name: 'Test sign-in' }));
+    within(await check.findByRole('alert')).getByText('Access is paused, so nobody can sign in');
+    host.emit('status_changed', { ...host.world.status, state: { is: 'stopped' } });
+    await waitFor(() => expect(check.getByRole('button', { name: 'Test sign-in' })).toHaveProperty('disabled', true));
   });
 });
 

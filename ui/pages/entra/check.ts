@@ -23,7 +23,9 @@ const NAMES: Record<string, string> = {
   redirect_uri: 'Redirect URI',
   api: 'API and scopes',
   consent: 'Consent',
-  token: 'Last token',
+  token: 'Access token',
+  sign_in: 'Sign-in',
+  access: 'Who may sign in',
   practice: 'Practice tenant',
 };
 

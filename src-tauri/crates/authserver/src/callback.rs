@@ -17,7 +17,7 @@ use crate::flow::{Flow, Shared, about_grant};
 use crate::pages::{self, Refusal};
 use crate::params::{ParamError, Params};
 use crate::site::Here;
-use crate::{consent, cookies};
+use crate::{consent, cookies, test_sign_in};
 
 #[derive(Debug, thiserror::Error)]
 enum CallbackError {
@@ -78,6 +78,9 @@ async fn receive(
 ) -> Result<Response, CallbackError> {
     let params = Params::parse(query)?;
     let state = params.get("state").ok_or(CallbackError::UnknownState)?;
+    if let Some(test) = flow.test_of_state(state) {
+        return Ok(test_sign_in::receive(flow, site, headers, &test, &params).await);
+    }
     let id = flow.grant_of_state(state).ok_or(CallbackError::UnknownState)?;
     // A provider's code is good once, so of two identical callbacks the second waits and gets the first one's answer.
     let _turn = flow.sessions.turn(id.as_str()).await;

@@ -26,6 +26,7 @@ use crate::attempts::Attempts;
 use crate::documents::Documents;
 use crate::profiles::Known;
 use crate::sessions::Sessions;
+use crate::test_sign_in::Tests;
 
 /// Between two tries to write down what cannot be had a second time. The store itself waits before it says no.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
@@ -74,6 +75,7 @@ pub struct Shared {
     pub(crate) mint: Mint,
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
+    pub(crate) tests: Tests,
     pub(crate) profiles: Known,
     /// What is to be carried to its end.
     tasks: TaskTracker,
@@ -85,6 +87,7 @@ impl Flow {
         let Parts { clock, entropy, store, upstream, events, documents, master } = parts;
         Self(Arc::new(Shared {
             sessions: Sessions::default(),
+            tests: Tests::default(),
             profiles: Known::default(),
             tasks: TaskTracker::new(),
             sealer: Sealer::new(&master),
@@ -180,7 +183,7 @@ impl Shared {
         format!("{grant}.{}", self.leg_secret("state", grant))
     }
 
-    fn leg_secret(&self, what: &str, grant: &GrantId) -> String {
+    pub(crate) fn leg_secret(&self, what: &str, grant: &GrantId) -> String {
         let mac = self.master.mac(Purpose::UpstreamLeg, &format!("{what} {grant}"));
         base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, mac.as_ref())
     }

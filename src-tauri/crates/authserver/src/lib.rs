@@ -26,6 +26,7 @@ mod remedies;
 mod revoke;
 pub mod sessions;
 mod site;
+mod test_sign_in;
 mod token;
 mod turns;
 
@@ -37,6 +38,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 pub use flow::{Flow, Parts, Policy};
+pub use test_sign_in::{LIFETIME as TEST_SIGN_IN_LIFETIME, TestSignIn};
 
 /// How long an access token of ours lives.
 pub const ACCESS_TOKEN_LIFETIME: std::time::Duration = access_token::Mint::LIFETIME;
@@ -55,6 +57,7 @@ pub const ROUTES: &[&str] = &[
     "/readyz",
     "/register",
     "/revoke",
+    "/test-sign-in",
     "/token",
 ];
 
@@ -77,6 +80,7 @@ pub fn router(flow: &Flow, mcp: Router) -> Router {
 
     let pages = Router::new()
         .route("/consent", get(consent::get).post(consent::post))
+        .route(test_sign_in::PATH, get(test_sign_in::get))
         .route(&flow.policy.callback_path, get(callback::get))
         .route("/", get(pages::index).fallback(not_the_endpoint))
         .method_not_allowed_fallback(method_not_allowed)

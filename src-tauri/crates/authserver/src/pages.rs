@@ -17,6 +17,7 @@ use model::upstream::{Effect, Fixer};
 
 use crate::flow::Flow;
 use crate::site::Here;
+use crate::test_sign_in::Line;
 
 const STYLE: &str = include_str!("../templates/style.css");
 
@@ -71,6 +72,18 @@ struct RefusalPage<'a> {
 struct Index<'a> {
     notice: Option<&'a str>,
     mcp_url: &'a str,
+}
+
+/// What a sign-in that nobody keeps came to.
+#[derive(Template)]
+#[template(path = "test_sign_in.html")]
+pub(crate) struct TestSignIn<'a> {
+    pub(crate) notice: Option<&'a str>,
+    /// Who may come in.
+    pub(crate) person: Option<String>,
+    /// Why nothing can be shown.
+    pub(crate) trouble: Option<String>,
+    pub(crate) lines: Vec<Line>,
 }
 
 trait Styled {

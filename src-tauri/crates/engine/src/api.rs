@@ -14,6 +14,7 @@ mod desk;
 mod error;
 mod registration;
 mod requests;
+mod test_sign_in;
 mod tools;
 mod tunnel;
 mod wording;
@@ -51,9 +52,11 @@ pub use registration::{
     Creation, CreationUndone, CreationWish, PlannedCall, RegistrationTexts, RegistrationWish,
 };
 pub use requests::{
-    AttemptsQuery, BlockSwitch, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch, ForgetWhat,
-    Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText, TunnelSwitch,
+    AttemptsQuery, BlockSwitch, CheckWish, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch,
+    ForgetWhat, Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText,
+    TunnelSwitch,
 };
+pub use test_sign_in::TestSignIn;
 pub use tools::{ToolRow, ToolView, ViewAs};
 pub use wording::Level;
 
@@ -151,8 +154,15 @@ commands! {
     set_fault(FaultSwitch) -> PracticeState;
     /// Disables a person of the practice tenant, or enables them again.
     set_person(PersonSwitch) -> PracticeState;
-    /// What can be found out about the app registration without anybody signing in; nothing is changed there.
-    check_entra(Empty) -> EntraCheck;
+    /// What can be found out about the app registration without anybody signing in; nothing is changed there. With
+    /// `signed_in`, what the last test sign-in showed too.
+    check_entra(CheckWish) -> EntraCheck;
+    /// Begins a sign-in of which nothing is kept: somebody has to open its link on this computer. One that waits is over.
+    begin_test_sign_in(Empty) -> TestSignIn;
+    /// How the test sign-in stands.
+    test_sign_in(Empty) -> TestSignIn;
+    /// Ends the test sign-in that waits.
+    cancel_test_sign_in(Empty) -> TestSignIn;
     /// Texts that make an app registration with these settings: for the Azure CLI, Terraform, Bicep, and a manifest.
     registration(RegistrationWish) -> RegistrationTexts;
     /// How far the making of an app registration is, or what an earlier try left.

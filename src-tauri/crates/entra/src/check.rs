@@ -9,9 +9,10 @@ use ::http::StatusCode;
 use ::http::header::{DATE, LOCATION};
 use model::Secret;
 use model::access::Access;
+use model::check::{Outcome, Step};
 use model::scope::ScopeSet;
 use model::time::Timestamp;
-use model::upstream::{Leg, Refusal, UpstreamError};
+use model::upstream::{Effect, Leg, Refusal, UpstreamError};
 use url::Url;
 
 use crate::aadsts;
@@ -20,29 +21,6 @@ use crate::discovery::Metadata;
 use crate::http::send;
 use crate::upstream::Entra;
 use crate::wire::Grant;
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`
-    pub about: &'static str,
-    pub outcome: Outcome,
-    /// What was found: one sentence.
-    pub what: String,
-    /// The next step, where there is one.
-    pub hint: Option<String>,
-    /// AADSTS number.
-    pub code: Option<u32>,
-    pub link: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Passed,
-    Failed,
-    /// It cannot be known this way.
-    Unknown,
-}
 
 /// More than this between two clocks, and tokens are refused that are good, or taken that are not.
 const MOST_SKEW: Duration = Duration::from_secs(60);
@@ -214,6 +192,23 @@ impl Entra {
 const OF_THE_API: [u32; 8] = [500_011, 65_005, 70_011, 650_053, 650_057, 28_000, 9_010_010, 90_009];
 const OF_CONSENT: [u32; 5] = [65_001, 90_094, 90_095, 650_056, 65_004];
 
+/// Who this server is at the provider.
+const OF_THE_CREDENTIAL: [u32; 8] =
+    [7_000_215, 7_000_222, 7_000_218, 7_000_216, 700_025, 700_016, 700_027, 700_024];
+
+/// What a sign-in was refused for.
+pub(crate) fn refused(refusal: Refusal) -> Step {
+    let about = match refusal.code {
+        Some(code) if OF_THE_API.contains(&code) => "api",
+        Some(code) if OF_CONSENT.contains(&code) => "consent",
+        Some(code) if OF_THE_CREDENTIAL.contains(&code) => "credential",
+        None if refusal.error == "consent_required" => "consent",
+        _ if refusal.effect == Effect::Barred => "access",
+        _ => "sign_in",
+    };
+    failed(about, refusal)
+}
+
 /// Whether the application is there, from what was said about its credential: who it is, is judged first. `None` where
 /// nothing was said.
 fn application(credential: &Step) -> Option<Step> {
@@ -250,12 +245,12 @@ fn is_about_the_code(refusal: &Refusal) -> bool {
     }
 }
 
-fn passed(about: &'static str, what: String) -> Step {
+pub(crate) fn passed(about: &'static str, what: String) -> Step {
     Step { about, outcome: Outcome::Passed, what, hint: None, code: None, link: None }
 }
 
 fn unknown(about: &'static str, what: String) -> Step {
-    let hint = Some("sign in once to see: the auth log says how it went".to_owned());
+    let hint = Some("make a test sign-in to see".to_owned());
     Step { about, outcome: Outcome::Unknown, what, hint, code: None, link: None }
 }
 
@@ -264,7 +259,7 @@ fn failed(about: &'static str, refusal: Refusal) -> Step {
     Step { about, outcome: Outcome::Failed, what, hint: Some(hint), code, link }
 }
 
-fn told(about: &'static str, error: UpstreamError) -> Step {
+pub(crate) fn told(about: &'static str, error: UpstreamError) -> Step {
     match error {
         UpstreamError::Refused(refusal) => failed(about, *refusal),
         UpstreamError::Unavailable { detail, .. } => Step {

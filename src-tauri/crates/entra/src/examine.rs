@@ -1,8 +1,8 @@
 //! Any token a person pastes, held to the rules that a sign-in is held to, one by one, so that all of them answer.
 
+use model::check::{Outcome, Step};
 use serde_json::{Map, Value};
 
-use crate::check::{Outcome, Step};
 use crate::discovery::Metadata;
 use crate::fault::{Fault, Trouble, Which};
 use crate::person::is_guest;
@@ -27,15 +27,15 @@ pub struct Finding {
 }
 
 impl Entra {
-    /// What the last access token somebody got has, against what the settings expect of it; whether it still counts does
-    /// not matter. Steps about `token`.
+    /// What an access token somebody got has, against what the settings expect of it; whether it still counts does not
+    /// matter. Steps about `token`.
     pub async fn compare(&self, access: &Map<String, Value>) -> Vec<Step> {
         let Ok(metadata) = self.metadata().await else { return Vec::new() };
         let rules = self.rules(&metadata);
         let which = Which::Access;
         let mut steps: Vec<Step> = [
             told(
-                "the last access token was issued by the configured identity provider",
+                "the access token was issued by the configured identity provider",
                 issuer(&rules, access, which),
             ),
             told("its directory may sign in here", rules.check_tenant(access)),

@@ -29,7 +29,8 @@ mod scopes;
 mod upstream;
 mod wire;
 
-pub use crate::check::{Outcome, Step};
+pub use model::check::{Outcome, Step};
+
 pub use crate::examine::{Examined, Finding};
 pub use crate::http::{ClientError, http_client, http_client_for};
 pub use crate::upstream::Entra;

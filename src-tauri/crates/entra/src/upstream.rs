@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use model::access::Access;
+use model::check::{Step, Trial};
 use model::person::{Person, PersonId};
 use model::ports::{Clock, Entropy};
 use model::scope::ScopeSet;
@@ -18,6 +19,7 @@ use model::{ExposeSecret as _, Secret};
 use url::Url;
 
 use crate::access::Door;
+use crate::check;
 use crate::credential::{Credentials, Making, is_about_the_credential};
 use crate::discovery::{Discovery, Metadata};
 use crate::fault::{Barred, Fault, Trouble, Which};
@@ -221,6 +223,41 @@ impl Entra {
         Ok(SignedIn { person, issuer, more, tokens: self.to_keep(tokens, verified, before) })
     }
 
+    /// A code can be spent once, so what its answer needs is fetched before.
+    async fn spend(&self, code: Secret, leg: &Leg) -> Result<(Arc<Metadata>, Tokens), UpstreamError> {
+        let metadata = self.metadata().await?;
+        self.keys.prepare(self.source(&metadata)).await?;
+        let tokens = self.tokens(&metadata, Grant::Code(&code, leg)).await?;
+        Ok((metadata, tokens))
+    }
+
+    /// A sign-in judged like any other, with what its access token has.
+    async fn tried(&self, code: Secret, leg: &Leg, steps: &mut Vec<Step>) -> Result<Person, UpstreamError> {
+        let (metadata, tokens) = self.spend(code, leg).await?;
+        steps.push(check::passed("consent", "the consent to this app's permissions is there".to_owned()));
+        // Without an API of ours, the access token is not ours to read.
+        if Provider::of(&self.settings, &metadata) != Provider::SignInOnly {
+            steps.push(check::passed("api", "the API is there".to_owned()));
+            let token = tokens.access.expose_secret();
+            if let Ok(claims) = self.signed_claims(&metadata, token, Which::Access).await {
+                steps.extend(self.compare(&claims).await);
+            }
+        }
+        let signed_in = self.accept(&metadata, tokens, Before::Nonce(&leg.nonce), &leg.more).await?;
+        Ok(signed_in.person)
+    }
+
+    /// What the verdict adds to what was found.
+    fn conclude(&self, verdict: &Result<Person, UpstreamError>, steps: &mut Vec<Step>) {
+        match verdict {
+            Ok(_) => steps.push(check::passed("sign_in", "whoever signed in may come in".to_owned())),
+            // One of the steps may have said so already.
+            Err(UpstreamError::Refused(refusal)) if steps.iter().any(|step| step.what == refusal.what) => {}
+            Err(UpstreamError::Refused(refusal)) => steps.push(self.step_of((**refusal).clone())),
+            Err(error) => steps.push(check::told("sign_in", error.clone())),
+        }
+    }
+
     /// Whether who signed in may come in.
     async fn admit(&self, metadata: &Metadata, verified: &Verified, token: &Secret) -> Result<(), Trouble> {
         let Verified { person, id, access: claims, is_old } = verified;
@@ -358,11 +395,15 @@ impl Upstream for Entra {
     }
 
     async fn redeem(&self, code: Secret, leg: &Leg) -> Result<SignedIn, UpstreamError> {
-        let metadata = self.metadata().await?;
-        // A code can be spent once, so what its answer needs is fetched before.
-        self.keys.prepare(self.source(&metadata)).await?;
-        let tokens = self.tokens(&metadata, Grant::Code(&code, leg)).await?;
+        let (metadata, tokens) = self.spend(code, leg).await?;
         self.accept(&metadata, tokens, Before::Nonce(&leg.nonce), &leg.more).await
+    }
+
+    async fn try_out(&self, code: Secret, leg: &Leg) -> Trial {
+        let mut steps = Vec::new();
+        let verdict = self.tried(code, leg, &mut steps).await;
+        self.conclude(&verdict, &mut steps);
+        Trial { verdict, steps }
     }
 
     async fn refresh(
@@ -391,5 +432,9 @@ impl Upstream for Entra {
 
     fn explain(&self, error: &str, description: &str) -> Refusal {
         self.refusals().of_callback(error, description)
+    }
+
+    fn step_of(&self, refusal: Refusal) -> Step {
+        check::refused(refusal)
     }
 }

@@ -111,6 +111,11 @@ pub enum EventKind {
     SessionEnded {
         ended: Ended,
     },
+    /// The owner of this server tries out how a sign-in goes; no client is behind it.
+    TestSignInStarted,
+    TestSignInPassed,
+    /// By the person, or because another one began.
+    TestSignInCancelled,
 }
 
 /// The ten steps of an attempt, as a person follows them.
@@ -135,7 +140,9 @@ impl EventKind {
             Self::MetadataRead { .. } => Step::Discovery,
             Self::Challenged { .. } => Step::Challenge,
             Self::ClientRegistered { .. } | Self::RegistrationRefused { .. } => Step::Registration,
-            Self::AuthorizeStarted { .. } | Self::AuthorizeRefused { .. } => Step::Authorize,
+            Self::AuthorizeStarted { .. } | Self::AuthorizeRefused { .. } | Self::TestSignInStarted => {
+                Step::Authorize
+            }
             Self::ConsentShown
             | Self::ConsentRemembered
             | Self::ConsentApproved { .. }
@@ -144,7 +151,10 @@ impl EventKind {
             Self::SentToUpstream | Self::UpstreamRefused { .. } | Self::UpstreamUnavailable { .. } => {
                 Step::Upstream
             }
-            Self::SignedIn | Self::CallbackRefused { .. } => Step::Callback,
+            Self::SignedIn
+            | Self::CallbackRefused { .. }
+            | Self::TestSignInPassed
+            | Self::TestSignInCancelled => Step::Callback,
             Self::TokenIssued | Self::TokenRefused { .. } | Self::CodeReplayed => Step::Token,
             Self::FirstCall => Step::FirstCall,
             Self::Refreshed | Self::RefreshRepeated | Self::SessionEnded { .. } => Step::Refresh,
@@ -177,6 +187,9 @@ impl EventKind {
             Self::Refreshed => "refreshed",
             Self::RefreshRepeated => "refresh_repeated",
             Self::SessionEnded { .. } => "session_ended",
+            Self::TestSignInStarted => "test_sign_in_started",
+            Self::TestSignInPassed => "test_sign_in_passed",
+            Self::TestSignInCancelled => "test_sign_in_cancelled",
         }
     }
 }

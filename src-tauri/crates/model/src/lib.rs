@@ -6,6 +6,7 @@
 pub mod access;
 pub mod caller;
 pub mod certificate;
+pub mod check;
 pub mod client;
 pub mod consent;
 pub mod event;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::Secret;
 use crate::caller::Caller;
+use crate::check::{Outcome, Step, Trial};
 use crate::person::{Person, PersonId};
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
@@ -130,6 +131,9 @@ pub trait Upstream: Send + Sync + 'static {
     /// Exchanges the code and verifies what comes back: signature, issuer, audience, nonce, scopes, who may sign in.
     async fn redeem(&self, code: Secret, leg: &Leg) -> Result<SignedIn, UpstreamError>;
 
+    /// Judges a code as [`Self::redeem`] does and tells what was found on the way; the tokens are thrown away.
+    async fn try_out(&self, code: Secret, leg: &Leg) -> Trial;
+
     /// Refreshes and verifies again; `person` is who the session belongs to and must still be, `more` the scopes it has
     /// beyond the required ones.
     async fn refresh(
@@ -146,6 +150,12 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// Explains an error the browser brought back (`error`, `error_description` of the callback).
     fn explain(&self, error: &str, description: &str) -> Refusal;
+
+    /// Which part of the set-up a refusal is about.
+    fn step_of(&self, refusal: Refusal) -> Step {
+        let Refusal { code, what, hint, link, .. } = refusal;
+        Step { about: "sign_in", outcome: Outcome::Failed, what, hint: Some(hint), code, link }
+    }
 }
 
 /// Profiles for whoever tells a person about themselves.

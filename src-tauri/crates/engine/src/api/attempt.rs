@@ -20,6 +20,7 @@ use model::origin::Origin;
 const PROGRAM: Duration = Duration::from_secs(60);
 /// How long a person may; then the sign-in itself is over.
 const PERSON: Duration = Duration::from_secs(15 * 60);
+const TEST: Duration = authserver::TEST_SIGN_IN_LIFETIME;
 
 const STEPS: [Step; 10] = [
     Step::Discovery,
@@ -400,6 +401,21 @@ impl Story<'_> {
             EventKind::SessionEnded { ended } => {
                 Verdict::new(Outcome::Ended, format!("{who} is no longer connected: {}", ended.explain()))
             }
+            EventKind::TestSignInStarted => waits(
+                TEST,
+                "The test sign-in waits for its link to be opened".to_owned(),
+                "Nobody opened the link of the test sign-in".to_owned(),
+                "begin another test sign-in on the Entra page",
+            ),
+            EventKind::TestSignInPassed => Verdict::new(
+                Outcome::Ended,
+                format!("The test sign-in passed: {who} may come in, and nothing of it was kept"),
+            ),
+            EventKind::TestSignInCancelled => Verdict::hinted(
+                Outcome::Ended,
+                "The test sign-in was cancelled".to_owned(),
+                "begin another test sign-in on the Entra page",
+            ),
             // Its beginning is no longer in the log.
             EventKind::TokenIssued
             | EventKind::FirstCall
@@ -456,7 +472,10 @@ fn state_after(kind: &EventKind) -> (StepState, Option<String>) {
         | EventKind::TokenIssued
         | EventKind::FirstCall
         | EventKind::Refreshed
-        | EventKind::RefreshRepeated => (StepState::Done, None),
+        | EventKind::RefreshRepeated
+        | EventKind::TestSignInStarted
+        | EventKind::TestSignInPassed => (StepState::Done, None),
+        EventKind::TestSignInCancelled => failed("cancelled"),
         EventKind::ConsentDeclined => failed("not allowed"),
         EventKind::CodeReplayed => failed("the code came a second time"),
         EventKind::RegistrationRefused { reason, .. }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use ts_rs::TS;
 
-use super::requests::Empty;
+use super::requests::CheckWish;
 use super::{Api, ApiError, ApiParts, ErrorCode};
 
 /// What was found, in the order in which it was looked at.
@@ -21,8 +21,8 @@ pub struct EntraCheck {
 
 #[derive(Debug, Clone, Serialize, TS)]
 pub struct CheckStep {
-    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`;
-    /// `practice` where there is nothing to check.
+    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`,
+    /// `sign_in`, `access`; `practice` where there is nothing to check.
     pub about: &'static str,
     pub outcome: StepOutcome,
     /// What was found: one sentence.
@@ -45,7 +45,8 @@ pub enum StepOutcome {
 
 impl Api {
     /// Of the settings as they are now, whether or not the server runs.
-    pub(super) async fn check_entra(&self, _: Empty) -> Result<EntraCheck, ApiError> {
+    pub(super) async fn check_entra(&self, wish: CheckWish) -> Result<EntraCheck, ApiError> {
+        let tested = if wish.signed_in { self.0.live().and_then(|live| live.tested()) } else { None };
         let settings = self.0.drafted().await.draft.validate().map_err(|problems| {
             let first = problems.first().map(crate::settings::Problem::brief).unwrap_or_default();
             not_checked(format!("a setting cannot be used: {first}"), "correct it, then check again")
@@ -60,7 +61,7 @@ impl Api {
                 code: None,
                 link: None,
             };
-            return Ok(EntraCheck::from(vec![step]));
+            return Ok(EntraCheck::from(finished(vec![step], tested)));
         };
         let world = self
             .0
@@ -73,8 +74,9 @@ impl Api {
         let client_id = entra.client_id.clone();
         let entra = Entra::new(*entra, http, world.clock.clone(), world.entropy.clone());
         let mut steps = entra.check(&redirect_uris).await;
-        // Where the directory is not reached, a token of earlier says nothing.
-        if steps.len() > 1 {
+        // Where the directory is not reached, a token of earlier says nothing; nor does it where there is a newer one.
+        let newer = tested.iter().flatten().any(|step| step.about == "token");
+        if steps.len() > 1 && !newer {
             let token = self.last_token(&entra, &client_id).await;
             // A token that is as it should be answers what nobody can see without one.
             if token.iter().all(|step| step.outcome == Outcome::Passed) {
@@ -82,7 +84,7 @@ impl Api {
             }
             steps.extend(token);
         }
-        Ok(EntraCheck::from(steps))
+        Ok(EntraCheck::from(finished(steps, tested)))
     }
 }
 
@@ -100,9 +102,7 @@ impl Api {
                 outcome: Outcome::Unknown,
                 what: "what a token of this registration says is not known: nobody has signed in with it"
                     .to_owned(),
-                hint: Some(
-                    "connect a client, or look at Check on the Entra page of the running server".to_owned(),
-                ),
+                hint: Some("make a test sign-in, or connect a client and check again".to_owned()),
                 code: None,
                 link: None,
             }],
@@ -122,6 +122,14 @@ impl ApiParts {
             ours.then_some(tokens.access_claims)
         })
     }
+}
+
+/// What was found without a sign-in, with what one showed: that is nearer to the truth where both speak.
+fn finished(mut steps: Vec<Step>, tested: Option<Vec<Step>>) -> Vec<Step> {
+    let tested = tested.unwrap_or_default();
+    steps.retain(|step| !tested.iter().any(|found| found.about == step.about));
+    steps.extend(tested);
+    steps
 }
 
 /// As a run with these settings has them.
@@ -151,5 +159,39 @@ impl From<Step> for CheckStep {
             Outcome::Unknown => StepOutcome::Unknown,
         };
         Self { about, outcome, what, hint, code, link }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(about: &'static str, outcome: Outcome) -> Step {
+        Step { about, outcome, what: about.to_owned(), hint: None, code: None, link: None }
+    }
+
+    fn told(steps: &[Step]) -> Vec<(&str, Outcome)> {
+        steps.iter().map(|step| (step.about, step.outcome)).collect()
+    }
+
+    #[test]
+    fn what_a_sign_in_showed_stands_in_for_what_could_not_be_known() {
+        use Outcome::{Failed, Passed, Unknown};
+        let looked = vec![step("authority", Passed), step("credential", Passed), step("api", Unknown)];
+        assert_eq!(told(&finished(looked.clone(), None)), told(&looked));
+        let tested = vec![step("api", Passed), step("token", Passed), step("token", Failed)];
+        assert_eq!(
+            told(&finished(looked.clone(), Some(tested))),
+            [
+                ("authority", Passed),
+                ("credential", Passed),
+                ("api", Passed),
+                ("token", Passed),
+                ("token", Failed)
+            ]
+        );
+        let refused = finished(looked, Some(vec![step("credential", Failed)]));
+        assert_eq!(told(&refused), [("authority", Passed), ("api", Unknown), ("credential", Failed)]);
+        assert!(!EntraCheck::from(refused).passed);
     }
 }

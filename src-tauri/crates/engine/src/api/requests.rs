@@ -18,6 +18,16 @@ pub struct SessionRef {
     pub session: String,
 }
 
+/// What to look at.
+#[derive(Debug, Clone, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct CheckWish {
+    /// Adds what the last test sign-in showed.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub signed_in: bool,
+}
+
 /// Which clients to list.
 #[derive(Debug, Clone, Default, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

@@ -34,7 +34,10 @@ impl Level {
             | EventKind::TokenIssued
             | EventKind::FirstCall
             | EventKind::Refreshed
-            | EventKind::RefreshRepeated => Self::Info,
+            | EventKind::RefreshRepeated
+            | EventKind::TestSignInStarted
+            | EventKind::TestSignInPassed
+            | EventKind::TestSignInCancelled => Self::Info,
             EventKind::RegistrationRefused { .. }
             | EventKind::AuthorizeRefused { .. }
             | EventKind::ConsentDeclined
@@ -101,6 +104,11 @@ pub(super) fn summary(event: &AuthEvent) -> String {
         EventKind::RefreshRepeated => {
             format!("{client} asked for the same refresh again and got the same answer")
         }
+        EventKind::TestSignInStarted => "A test sign-in began".to_owned(),
+        EventKind::TestSignInPassed => {
+            format!("The test sign-in passed: {who} may come in, and nothing of it was kept")
+        }
+        EventKind::TestSignInCancelled => "The test sign-in was cancelled".to_owned(),
         EventKind::SessionEnded { ended } => format!("The session of {who} ended: {}", ended.explain()),
     }
 }

@@ -326,5 +326,8 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::Refreshed,
         EventKind::RefreshRepeated,
         EventKind::SessionEnded { ended: Ended::UpstreamRefused { code: Some(50_057), hint: text() } },
+        EventKind::TestSignInStarted,
+        EventKind::TestSignInPassed,
+        EventKind::TestSignInCancelled,
     ]
 }

@@ -16,5 +16,6 @@ mod profile;
 mod promises;
 mod registration;
 mod sign_in;
+mod test_sign_in;
 mod token;
 mod tools;

@@ -10,6 +10,7 @@ use authserver::{Flow, Parts, Policy};
 use axum::Router;
 use model::ExposeSecret as _;
 use model::Secret;
+use model::check::Trial;
 use model::client::{Client, ClientAuth, ClientKind};
 use model::event::{About, AuthEvent, EventKind};
 use model::grant::{Grant, Stage};
@@ -297,6 +298,10 @@ impl Upstream for Nobody {
 
     async fn redeem(&self, _: Secret, _: &Leg) -> Result<SignedIn, UpstreamError> {
         Err(nobody())
+    }
+
+    async fn try_out(&self, _: Secret, _: &Leg) -> Trial {
+        Trial { verdict: Err(nobody()), steps: Vec::new() }
     }
 
     async fn refresh(

@@ -1,0 +1,36 @@
+//! What is found out about the set-up at the identity provider, told as steps: without a sign-in, or by one that nobody keeps.
+
+use crate::person::Person;
+use crate::upstream::UpstreamError;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`,
+    /// `token`, `sign_in`, `access`
+    pub about: &'static str,
+    pub outcome: Outcome,
+    /// What was found: one sentence.
+    pub what: String,
+    /// The next step, where there is one.
+    pub hint: Option<String>,
+    /// AADSTS number.
+    pub code: Option<u32>,
+    pub link: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Passed,
+    Failed,
+    /// It cannot be known this way.
+    Unknown,
+}
+
+/// A sign-in that was judged as any other is, and of which nothing is kept.
+#[derive(Debug)]
+pub struct Trial {
+    /// Who signed in, or why a client would have been refused.
+    pub verdict: Result<Person, UpstreamError>,
+    pub steps: Vec<Step>,
+}
