@@ -16,7 +16,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the server until SIGTERM or Ctrl-C.
     Serve(Serve),
-    /// Look at the app registration as a sign-in would find it; nothing is changed. Exits with 1 if something is wrong.
+    /// Look at the app registration as a sign-in would find it; nothing is changed. Exits with 1 if something is wrong, or if
+    /// `--sign-in` was not finished.
     Check(Check),
     /// Print what makes an app registration with these settings, or make one after signing in at Microsoft.
     Registration(Registration),
@@ -26,7 +27,11 @@ pub(crate) enum Command {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) serve: Serve,
-    /// Print JSON for scripts
+    /// Let somebody sign in once to see the rest: prints a link to open in a browser on this computer and waits for up to 10
+    /// minutes; nothing of the sign-in is kept. The server must not be running: this takes its address meanwhile
+    #[arg(long)]
+    pub(crate) sign_in: bool,
+    /// Print JSON for scripts; a link is printed on stderr then
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,6 +1,7 @@
 //! The engine without a window: settings from file, environment and command line, one ready line, signals.
 
 mod arguments;
+mod check;
 mod logging;
 mod registration;
 
@@ -14,9 +15,8 @@ use engine::settings::{Problem, SettingsDraft};
 use engine::system::{SystemClock, SystemEntropy};
 use engine::{Engine, KeySource, NotStarted, Sources, SystemResolver, World};
 use model::keys::MasterKey;
-use serde_json::Value;
 
-use arguments::{Arguments, Check, Command, Serve};
+use arguments::{Arguments, Command, Serve};
 
 /// Exit code for settings that cannot be used (`EX_CONFIG` of sysexits).
 const BAD_SETTINGS: u8 = 78;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         }
         Command::Check(check) => {
             logging::start(check.serve.log);
-            look(&check)
+            check::run(&check)
         }
         Command::Registration(wanted) => {
             logging::start(wanted.serve.log);
@@ -91,34 +91,6 @@ fn world(serve: &Serve) -> anyhow::Result<World> {
         master_key: master_key(serve)?,
         names: Arc::new(SystemResolver),
     })
-}
-
-/// What is wrong with the app registration, as text or JSON on stdout.
-#[expect(clippy::print_stdout, reason = "what was found is this command's output")]
-fn look(check: &Check) -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(sources(&check.serve)?, world(&check.serve)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(engine.validated())?;
-    let asked = runtime.block_on(engine.api().call("check_entra", Value::Null));
-    let found = asked.map_err(|error| anyhow::anyhow!("{error}; {}", error.hint()))?;
-    if check.json {
-        println!("{found:#}");
-    } else {
-        for step in found["steps"].as_array().into_iter().flatten() {
-            let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
-            let mark = match step["outcome"].as_str() {
-                Some("passed") => "ok     ",
-                Some("failed") => "FAILED ",
-                _ => "?      ",
-            };
-            let code = step["code"].as_u64().map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
-            println!("{mark} {:<13} {}{code}", text("about"), text("what"));
-            for more in [text("hint"), text("link")].iter().filter(|more| !more.is_empty()) {
-                println!("                      {more}");
-            }
-        }
-    }
-    Ok(if found["passed"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run(serve: &Serve) -> anyhow::Result<()> {

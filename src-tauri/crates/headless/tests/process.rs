@@ -66,6 +66,48 @@ async fn sign_in(client: &Client) -> Option<Connected> {
     (answer.status == 200).then(|| client.connected(&answer))
 }
 
+fn check(folder: &Path, listen: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_just-mcp-oauth-proxyd"));
+    command.env_clear().env("HOME", folder).args(["check", "--sign-in", "--json", "--data-dir"]).arg(folder);
+    command.args(["--listen", listen, "--practice", "127.0.0.1:0", "--practice-sign-in", "ada"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_lets_somebody_sign_in_and_tells_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = check(folder.path(), "127.0.0.1:0").spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let link = loop {
+        let mut line = String::new();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "no link was printed");
+        if line.starts_with("http://localhost:") {
+            break line.trim().to_owned();
+        }
+    };
+    let page = Browser::new().open(&link, "").await;
+    assert!(page.body.contains("The test sign-in passed"), "{}", page.body);
+    let done = child.wait_with_output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(done.status.success(), "{found:#}");
+    let steps = found["steps"].as_array().unwrap();
+    for about in ["api", "consent", "token", "sign_in"] {
+        let passed = |step: &&serde_json::Value| step["about"] == about && step["outcome"] == "passed";
+        assert!(steps.iter().any(|step| passed(&step)), "{about}: {found:#}");
+    }
+}
+
+#[test]
+fn check_leaves_a_running_server_alone_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let done = check(folder.path(), &taken.local_addr().unwrap().to_string()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("already in use") && said.contains("press Test sign-in"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_a_flood_nothing_acknowledged_is_lost() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,97 @@
+//! `check`: what is found out about the app registration, without a sign-in or by one that nobody keeps.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use engine::{Engine, NotStarted, StartError};
+use serde_json::{Value, json};
+
+use crate::arguments::Check;
+use crate::{sources, stop_signal, world};
+
+/// Between two looks at how the test sign-in stands.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
+    let engine = Engine::new(sources(&check.serve)?, world(&check.serve)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        engine.validated().await?;
+        if !check.sign_in {
+            let found = call(&engine, "check_entra", Value::Null).await?;
+            return Ok(told(&found, check.json, found["passed"] == true));
+        }
+        let stop = stop_signal()?;
+        engine.start().await.map_err(explained)?;
+        let done = tokio::select! {
+            done = sign_in(&engine, check.json) => done,
+            () = stop => Err(anyhow::anyhow!("stopped before anybody had signed in; nothing was kept")),
+        };
+        engine.stop().await;
+        done
+    })
+}
+
+/// The server is there for this only, on the address where the identity provider sends people back to.
+async fn sign_in(engine: &Engine, json: bool) -> anyhow::Result<ExitCode> {
+    let mut state = call(engine, "begin_test_sign_in", Value::Null).await?;
+    invite(state["link"].as_str().unwrap_or_default(), json);
+    while state["is"] == "waiting" {
+        tokio::time::sleep(LOOK_EVERY).await;
+        state = call(engine, "test_sign_in", Value::Null).await?;
+    }
+    let found = call(engine, "check_entra", json!({ "signed_in": true })).await?;
+    Ok(told(&found, json, found["passed"] == true && state["passed"] == true))
+}
+
+async fn call(engine: &Engine, command: &str, payload: Value) -> anyhow::Result<Value> {
+    let answer = engine.api().call(command, payload).await;
+    answer.map_err(|error| anyhow::anyhow!("{error}; {}", error.hint()))
+}
+
+/// A running server has the address, and only it can be come back to.
+fn explained(error: NotStarted) -> anyhow::Error {
+    match error {
+        NotStarted::Start(StartError::PortInUse { address, .. }) => anyhow::anyhow!(
+            "port {} on {} is already in use; if this server runs there, press Test sign-in on the Entra page of its window \
+             or console, or stop it first",
+            address.port(),
+            address.ip()
+        ),
+        error => error.into(),
+    }
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "somebody has to open the link")]
+fn invite(link: &str, json: bool) {
+    let text =
+        format!("Open this link in a browser on this computer and sign in, within 10 minutes:\n{link}");
+    if json {
+        eprintln!("{text}");
+    } else {
+        println!("{text}\n");
+    }
+}
+
+/// What was found, as text or JSON on stdout.
+#[expect(clippy::print_stdout, reason = "what was found is this command's output")]
+fn told(found: &Value, json: bool, passed: bool) -> ExitCode {
+    if json {
+        println!("{found:#}");
+    } else {
+        for step in found["steps"].as_array().into_iter().flatten() {
+            let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
+            let mark = match step["outcome"].as_str() {
+                Some("passed") => "ok     ",
+                Some("failed") => "FAILED ",
+                _ => "?      ",
+            };
+            let code = step["code"].as_u64().map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+            println!("{mark} {:<13} {}{code}", text("about"), text("what"));
+            for more in [text("hint"), text("link")].iter().filter(|more| !more.is_empty()) {
+                println!("                      {more}");
+            }
+        }
+    }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
