@@ -49,7 +49,8 @@ impl Happened {
     fn refused(&self) -> Option<&str> {
         // Only what comes after somebody approved on our page: nobody can call for attention from afar.
         let refused = matches!(self.event.as_str(), "upstream_refused" | "callback_refused");
-        self.attempt.as_deref().filter(|_| refused)
+        // A test sign-in has no client, and its owner is looking at it.
+        self.attempt.as_deref().filter(|_| refused && self.client.is_some())
     }
 }
 
@@ -131,6 +132,13 @@ mod tests {
         assert_eq!(attention.len(), 1);
         attention.clear();
         assert_eq!((attention.len(), attention.page()), (0, None));
+    }
+
+    #[test]
+    fn a_test_sign_in_that_is_refused_waits_for_nobody() {
+        let mut attention = Attention::default();
+        attention.note(&happened(json!({"event": "upstream_refused", "attempt": "a", "client": null})));
+        assert_eq!(attention.len(), 0);
     }
 
     #[test]
