@@ -35,6 +35,7 @@ pub(crate) async fn follow(app: AppHandle) {
         let payload = event["payload"].take();
         match event["event"].as_str() {
             Some("status_changed") => shell.show_status(&app, payload),
+            Some("pairings_changed") => notices.pairings(&app, &shell, &payload),
             Some("events_recorded") => recorded(&app, &shell, &mut notices, payload).await,
             _ => {}
         }

@@ -41,6 +41,8 @@ pub(crate) fn of_address(last: Option<&str>, now: Option<&str>) -> Option<(&'sta
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     clients: VecDeque<String>,
+    /// Sign-ins whose code was told.
+    paired: VecDeque<String>,
     new_client_at: Option<Instant>,
     sign_in_at: Option<Instant>,
 }
@@ -72,6 +74,23 @@ impl Notices {
         }
     }
 
+    /// The newest client that waits for a code, with the code: the notice is on the screen of whoever may know it.
+    pub(crate) fn pairings(&mut self, app: &AppHandle, shell: &Shell, rows: &Value) {
+        let Some(newest) = rows.get(0) else { return };
+        let (Some(grant), Some(code)) = (newest["grant"].as_str(), newest["code"].as_str()) else { return };
+        if !shell.preferences().get().notify.new_client
+            || self.paired.iter().any(|known| known == grant)
+            || !due(&mut self.new_client_at)
+        {
+            return;
+        }
+        if self.paired.len() == REMEMBERED {
+            self.paired.pop_front();
+        }
+        self.paired.push_back(grant.to_owned());
+        tell(app, "A new client asks for access", &asks_for_code(newest["client_name"].as_str(), code));
+    }
+
     async fn new_client(&mut self, app: &AppHandle, shell: &Shell, happened: &Happened) {
         let Some(client) = &happened.client else { return };
         if self.clients.contains(client) || is_approved(shell, client).await || !due(&mut self.new_client_at)
@@ -89,6 +108,15 @@ impl Notices {
             &format!("It calls itself {name}. Allow or refuse it in your browser."),
         );
     }
+}
+
+/// Digits in two groups, as a person reads them.
+fn asks_for_code(client_name: Option<&str>, code: &str) -> String {
+    let (first, second) = code.split_at_checked(3).unwrap_or((code, ""));
+    let name = name(client_name);
+    format!(
+        "It calls itself {name}. Its code is {first} {second}: type it into the page that asks, if it is you who connects it."
+    )
 }
 
 /// If the engine does not say, the client counts as known: a notice too few is better than one too many.
@@ -153,6 +181,12 @@ mod tests {
                 .1
                 .contains("b.example/mcp")
         );
+    }
+
+    #[test]
+    fn a_code_is_told_in_two_groups() {
+        let told = asks_for_code(Some("Claude"), "006740");
+        assert!(told.starts_with("It calls itself “Claude”. Its code is 006 740:"), "{told}");
     }
 
     #[test]

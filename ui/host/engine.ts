@@ -7,7 +7,7 @@ export type Claims = { [claim: string]: Json };
 /**
  * What whoever follows is told.
  */
-export type ApiEvent = { "event": "status_changed", "payload": Status } | { "event": "creation_changed", "payload": Creation } | { "event": "events_recorded", "payload": Array<EventRow> } | { "event": "events_missed", "payload": { missed: number, } };
+export type ApiEvent = { "event": "status_changed", "payload": Status } | { "event": "creation_changed", "payload": Creation } | { "event": "pairings_changed", "payload": Array<PairingRow> } | { "event": "events_recorded", "payload": Array<EventRow> } | { "event": "events_missed", "payload": { missed: number, } };
 
 /**
  * Everything in the log that belongs to one try to connect, told in ten steps and one sentence.
@@ -338,6 +338,41 @@ export type Origin = "local" | "public";
 
 export type Outcome = "running" | "connected" | "refused" | "silent" | "ended";
 
+export type PairingRef = { 
+/**
+ * As `pairings` has it.
+ */
+grant: string, };
+
+/**
+ * A client that nobody used before waits for its code. Without `Debug`, so that the code cannot slip into a log.
+ */
+export type PairingRow = { 
+/**
+ * The sign-in that waits; for `refuse_pairing`.
+ */
+grant: string, client: string, 
+/**
+ * Chosen by the client; proves nothing.
+ */
+client_name: string | null, 
+/**
+ * The host that published the client's metadata document: the one name that is verified.
+ */
+verified_host: string | null, 
+/**
+ * Where the person will be sent back to.
+ */
+destination: string, 
+/**
+ * Six digits, to be typed into the page that asks for them.
+ */
+code: string, 
+/**
+ * When it is no longer good.
+ */
+expires_at: number, };
+
 export type PauseSwitch = { paused: boolean, };
 
 export type PersonRow = { 
@@ -623,6 +658,18 @@ public_mcp_url: string | null,
  */
 tunnel: TunnelState, 
 /**
+ * When the tunnel closes by itself, where that is known.
+ */
+tunnel_closes_at: number | null, 
+/**
+ * Why it closed by itself, until it is switched again.
+ */
+tunnel_closed_because: string | null, 
+/**
+ * Requests from the internet that were turned away in the last minute, because there were too many.
+ */
+turned_away: number, 
+/**
  * The redirect URIs to register at Entra.
  */
 callback_urls: Array<string>, practice_url: string | null, identity: IdentityKind, 
@@ -815,6 +862,10 @@ export interface EngineCommands {
   list_clients: [ClientsQuery, Array<ClientRow>];
   /** Turns a client away from now on and ends its sessions, or lets it in again. */
   block_client: [BlockSwitch, SessionsEnded];
+  /** New clients that wait for a code of this server, with the code: whoever signs in types it into the page that asks. */
+  pairings: [Empty, Array<PairingRow>];
+  /** Ends the sign-in of a client that waits for a code. */
+  refuse_pairing: [PairingRef, Done];
   /** Tries to connect, the one last heard of first; `before` takes the `last_seq` of the last row for the next page. */
   list_attempts: [AttemptsQuery, Array<AttemptRow>];
   /** The auth log, newest first; `before` takes the `seq` of the last row for the next page. */

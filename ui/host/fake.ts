@@ -2,7 +2,7 @@
 // states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
 // never answer, `emit` sends an event.
 
-import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState } from './api';
+import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PairingRow, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState } from './api';
 import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, endedTest, entraProblems, practiceInForce, registration, testCommands, waitingTest, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
@@ -34,6 +34,9 @@ export const STATES = [
   'tunnel_reachable',
   'tunnel_lost',
   'tunnel_refused',
+  'tunnel_busy',
+  'tunnel_closed',
+  'pairing',
   'paused',
   'starting',
   'stopped',
@@ -61,6 +64,8 @@ export interface FakeWorld {
   testing: TestSignIn;
   /** The app registration that is being made. */
   creating: Creating;
+  /** New clients that wait for a code. */
+  pairings: PairingRow[];
   /** What could open a tunnel. */
   programs: TunnelProgram[];
   /** Whose private keys are kept. */
@@ -175,10 +180,20 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     registration: registration(),
     testing: state === 'entra_testing' ? waitingTest(now) : { is: 'idle' },
     creating: { state: { is: 'idle' }, practice: false },
+    pairings: [],
     programs: programs(),
     certificates: [],
     preferences: fixtures.preferences(),
   };
+  if (state === 'tunnel_busy') {
+    const open = worldOf('tunnel_reachable', now);
+    return { ...open, status: { ...open.status, tunnel_closes_at: now + 2_500_000, turned_away: 12 } };
+  }
+  if (state === 'tunnel_closed') {
+    const off = worldOf('entra', now);
+    return { ...off, status: { ...off.status, tunnel_closed_because: 'this computer has slept' } };
+  }
+  if (state === 'pairing') return { ...worldOf('tunnel_reachable', now), pairings: fixtures.pairings(now) };
   if (isTunnelState(state)) {
     const settings = fixtures.entraInForce(world.settings);
     return {
@@ -412,6 +427,12 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       if (refusal) throw refusal;
       openSoon();
       return tunnelTo({ is: 'starting' });
+    },
+    pairings: () => world.pairings,
+    refuse_pairing: ({ grant }: Request<'refuse_pairing'>) => {
+      world.pairings = world.pairings.filter((row) => row.grant !== grant);
+      host.emit('pairings_changed', world.pairings);
+      return {};
     },
     list_sessions: () => world.sessions,
     tools: ({ session }: Request<'tools'>) => fixtures.tools(session === undefined ? undefined : find(session)),

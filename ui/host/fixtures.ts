@@ -8,7 +8,7 @@ import type {
   DesktopPreferences,
   EventRow,
   Level,
-  PersonRow,
+  PairingRow, PersonRow,
   PracticeState,
   SessionClaims,
   SessionClient,
@@ -107,6 +107,9 @@ export function status(now: number, sessions: number): Status {
     public_url: null,
     public_mcp_url: null,
     tunnel: { is: 'off' },
+    tunnel_closes_at: null,
+    tunnel_closed_because: null,
+    turned_away: 0,
     callback_urls: ['http://localhost:4242/auth/callback'],
     practice_url: `http://localhost:4243/${TENANT}`,
     identity: 'practice',
@@ -561,10 +564,12 @@ export function settings(): SettingsForm {
       row('tunnel.provider', 'cloudflared', 'What the switch to the public internet starts: `cloudflared`, `ngrok`, `tailscale`, `devtunnel`, `zrok`, `localhost-run`, `pinggy`, `serveo`, or `command`.'),
       row('tunnel.command', '', 'With `command`: a program that prints an https address, with `{port}` where ours belongs.'),
       row('tunnel.domain', '', 'A host name of your own at the provider, where it can be asked for (ngrok).'),
+      row('tunnel.auto_off', 'never', 'When the tunnel closes by itself: `never`, `1h` or `8h` after it was switched on, or `sleep`, once this computer has slept.'),
       row('console.listen', '127.0.0.1:4244', 'Loopback address and port of the control console, or `off`.'),
       row('clients.allowed_hosts', '', 'Hosts that clients may come from: where a published client has its metadata document, and where a registered one is answered over https. `*.example.com` means every name below; none means any host.', { shape: 'list' }),
       row('clients.blocked_hosts', '', 'Hosts that clients may not come from, whatever is allowed.', { shape: 'list' }),
       row('clients.self_contained_ids', 'false', 'Seals each registration into its `client_id`, so that clients that registered themselves go on without the database; such ids are a few hundred characters long.', { shape: 'flag' }),
+      row('clients.pairing', 'auto', 'Whether a client that nobody used before and that comes by the public URL needs a 6-digit code, which the window or the console shows: `on`, `off`, or `auto` (on with a tunnel, or where people sign in on this computer, if there is a window or a console).'),
       row('clients.documents_from_loopback', 'false', 'Lets client ID metadata documents come from loopback addresses; for tests only.', { shape: 'flag' }),
       row('identity.practice', 'auto', 'Sign in at the built-in practice tenant: `on`, `off`, or `auto` (on while neither tenant, client id nor client secret is given).', inFile('on', 2)),
       row('practice.listen', '127.0.0.1:4243', 'Loopback address and port of the practice tenant.'),
@@ -691,3 +696,25 @@ export function tools(eyes?: SessionRow): ToolRow[] {
     return { ...row, view: { allowed: why === null, why } };
   });
 }
+
+/** One whose document is published, and one that registered itself. */
+export const pairings = (now: number): PairingRow[] => [
+  {
+    grant: 'grant_first',
+    client: 'https://claude.ai/oauth/mcp-oauth-client-metadata',
+    client_name: 'Claude',
+    verified_host: 'claude.ai',
+    destination: 'claude.ai',
+    code: '482913',
+    expires_at: now + 281_000,
+  },
+  {
+    grant: 'grant_second',
+    client: 'client_7f3kq2',
+    client_name: 'Copilot Studio',
+    verified_host: null,
+    destination: 'global.consent.azure-apim.net',
+    code: '006740',
+    expires_at: now + 64_000,
+  },
+];

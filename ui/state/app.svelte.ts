@@ -5,13 +5,14 @@
 //   app.status      the engine's newest Status, or undefined until the first answer; app.statusError
 //   app.connection  whether events arrive
 //   app.sessions    Resource<SessionRow[]>, kept up to date; so are app.attempts and app.settings
+//   app.pairings    new clients that wait for a code, as long as it is good
 //   app.events      the newest live events
 //   app.clock.now   ticks each second
 //   app.theme, app.toasts, app.router
 
 import { getContext, onDestroy, setContext } from 'svelte';
 
-import type { SessionRow, SettingsForm, Status } from '../host/api';
+import type { PairingRow, SessionRow, SettingsForm, Status } from '../host/api';
 import type { Connection, Host } from '../host/host';
 import { Attempts } from './attempts.svelte';
 import { Clock } from './clock.svelte';
@@ -38,6 +39,7 @@ export class App {
   readonly settings: Resource<SettingsForm>;
   connection: Connection = $state.raw({ is: 'connecting' });
   readonly #status: Resource<Status>;
+  #pairings: PairingRow[] = $state.raw([]);
   #sessionsTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly host: Host) {
@@ -54,6 +56,10 @@ export class App {
 
   get statusError() {
     return this.#status.error;
+  }
+
+  get pairings(): PairingRow[] {
+    return this.#pairings.filter(({ expires_at }) => this.clock.now < expires_at);
   }
 
   /**
@@ -80,6 +86,12 @@ export class App {
         if (restarted) void this.reload();
         else this.#sessionsSoon();
       }),
+      this.host.on('pairings_changed', (rows) => {
+        const known = new Set(this.#pairings.map(({ grant }) => grant));
+        this.#pairings = rows;
+        const [asks] = rows.filter(({ grant }) => !known.has(grant));
+        if (asks && this.router.page !== 'home') this.toasts.say(`${asks.client_name ?? 'A new client'} asks for access`, 'Its code is on the page Home.');
+      }),
       this.host.on('events_recorded', (rows) => {
         this.events.add(rows);
         this.attempts.add(rows);
@@ -103,7 +115,9 @@ export class App {
 
   async reload(): Promise<void> {
     const status = this.#status.reload().then(() => this.status && this.clock.follow(this.status.now));
-    await Promise.all([status, this.sessions.reload(), this.attempts.reload(), this.settings.reload()]);
+    // What cannot be read now comes with the next event.
+    const pairings = this.host.call('pairings', {}).then((rows) => (this.#pairings = rows), () => undefined);
+    await Promise.all([status, pairings, this.sessions.reload(), this.attempts.reload(), this.settings.reload()]);
   }
 
   #sessionsSoon(): void {

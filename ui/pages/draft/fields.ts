@@ -260,6 +260,15 @@ const SERVER = {
     label: 'Client IDs that outlive the database',
     hint: 'Seals each registration into its client ID: with the master key alone, clients go on after the database was lost. Such IDs are long.',
   },
+  'clients.pairing': {
+    label: 'Code for new clients',
+    hint: 'A client that nobody used before and that comes by the public address needs a 6-digit code, which Home shows.',
+    options: [
+      { value: 'auto', label: 'Where you are at hand: with a tunnel, or sign-in on this computer' },
+      { value: 'on', label: 'Always' },
+      { value: 'off', label: 'Never' },
+    ],
+  },
   'clients.documents_from_loopback': {
     label: 'Client metadata from this computer',
     hint: 'Lets metadata documents of clients come from loopback addresses. For tests only.',
@@ -287,6 +296,16 @@ const TUNNEL = {
     hint: 'A program that prints an https address; {port} stands for the port of this server.',
     placeholder: 'cloudflared tunnel --url http://127.0.0.1:{port}',
     mono: true,
+  },
+  'tunnel.auto_off': {
+    label: 'Switch off by itself',
+    hint: 'Counts from the next time it is switched on.',
+    options: [
+      { value: 'never', label: 'Never' },
+      { value: '1h', label: 'After an hour' },
+      { value: '8h', label: 'After 8 hours' },
+      { value: 'sleep', label: 'Once this computer has slept' },
+    ],
   },
   'tunnel.domain': {
     label: 'Host name at the provider',
@@ -365,7 +384,7 @@ export function clientKey(key: string): { number: number; name: string } | null 
 }
 
 /** What holds for clients that are not configured, of the part Clients. */
-export const CLIENT_RULES = ['clients.allowed_hosts', 'clients.blocked_hosts', 'clients.self_contained_ids'] as const;
+export const CLIENT_RULES = ['clients.allowed_hosts', 'clients.blocked_hosts', 'clients.self_contained_ids', 'clients.pairing'] as const;
 export const isClientRule = (key: string): boolean => (CLIENT_RULES as readonly string[]).includes(key);
 
 /** Of the part Tunnel. */

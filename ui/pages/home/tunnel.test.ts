@@ -287,3 +287,24 @@ describe('reach', () => {
     expect(reachOf({ tunnel: { is: 'starting' }, public_url: url })).toEqual({ is: 'lost' });
   });
 });
+
+describe('what else is told of an open tunnel', () => {
+  it('is when it closes, how many are turned away, and the address for a camera', async () => {
+    mountApp('tunnel_busy');
+    const internet = await section();
+    expect((await internet.findByText(/Switches off by itself/)).textContent).toMatch(/in 41 min/);
+    expect(internet.getByText(/^12 requests from the internet were turned away in the last minute/)).toBeTruthy();
+    expect(internet.getByRole('img', { name: 'QR code of the public MCP URL' }).querySelector('path')?.getAttribute('d')).toMatch(/^M\d+ \d+h1v1h-1z/);
+  });
+
+  it('is no code while it is not reachable', async () => {
+    mountApp('tunnel_up');
+    await turner();
+    expect((await section()).queryByRole('img', { name: /QR code/ })).toBeNull();
+  });
+
+  it('is why it closed', async () => {
+    mountApp('tunnel_closed');
+    expect(await (await section()).findByText('It switched off by itself: this computer has slept.')).toBeTruthy();
+  });
+});

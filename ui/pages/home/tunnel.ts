@@ -37,6 +37,12 @@ export function tunnelWords(state: TunnelState): TunnelWords {
   }
 }
 
+/** Of the last minute. */
+export const turnedAway = (count: number): string =>
+  count === 1
+    ? 'One request from the internet was turned away in the last minute, because there were too many.'
+    : `${count.toLocaleString('en')} requests from the internet were turned away in the last minute, because there were too many.`;
+
 /** Who gets in once anybody can reach it. */
 export function whoGetsIn(signIn: string, identity: Status['identity']): string {
   if (signIn !== 'anywhere') return 'People sign in on this computer: nobody elsewhere gets past the first page.';

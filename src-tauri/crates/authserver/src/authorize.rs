@@ -146,6 +146,7 @@ async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Clien
         created_at: now,
         stage: Stage::AwaitingConsent,
         renders: Vec::new(),
+        pairing: None,
     };
     flow.store.add_grant(&grant).await?;
     Ok((grant, client))

@@ -23,7 +23,8 @@ use crate::authorize::ClientAnswer;
 use crate::clients::UnknownClient;
 use crate::cookies;
 use crate::flow::{Flow, about_grant};
-use crate::pages::{self, Refusal};
+use crate::pages::{self, CodeField, Refusal};
+use crate::pairing::Pairing;
 use crate::params::{Form, ParamError, Params};
 use crate::site::{self, Here};
 
@@ -41,6 +42,10 @@ enum ConsentError {
     OtherComputer,
     #[error("the form was not sent by the page this browser was shown")]
     NotThisBrowser,
+    #[error("the code was asked for more than 5 minutes ago")]
+    CodeExpired,
+    #[error("the code was typed wrong too often")]
+    CodeRefused,
     #[error("the owner of this server has blocked this client")]
     Blocked,
     #[error("the client of this sign-in is no longer known")]
@@ -65,21 +70,12 @@ pub(crate) async fn get(
 async fn show(flow: &Flow, site: &Site, headers: &HeaderMap, query: &[u8]) -> Result<Response, ConsentError> {
     let params = Params::parse(query)?;
     let grant = open_grant(flow, site, &params).await?;
-    let client = flow.client(&grant.client).await.map_err(|unknown| match unknown {
-        UnknownClient::Store(error) => ConsentError::Store(error),
-        UnknownClient::Blocked => ConsentError::Blocked,
-        unknown => ConsentError::Client(unknown),
-    })?;
-
+    let client = client_of(flow, &grant).await?;
+    if flow.needs_code(&grant, &client) {
+        return ask(flow, site, headers, grant, &client, None).await;
+    }
     let remembered = remembered(flow, site, headers, &grant).await?;
-
-    let form = CredentialKind::Browser.mint(flow.entropy.as_ref());
-    let browser = CredentialKind::Browser.mint(flow.entropy.as_ref());
-    let render =
-        Render { form: TokenHash::of(form.expose_secret()), browser: TokenHash::of(browser.expose_secret()) };
-    let grant = advance(flow, grant, |grant| grant.shown(render.clone()).ok()).await?;
-    let set =
-        cookies::set_render(headers, site, &browser, flow.now(), &random_text::<4>(flow.entropy.as_ref()));
+    let (grant, render, form, set) = rendered(flow, site, headers, grant, Grant::not_asking_for_code).await?;
 
     let about = About { client_name: client.name.clone(), ..about_grant(&grant) };
     let mut response = if remembered {
@@ -87,10 +83,77 @@ async fn show(flow: &Flow, site: &Site, headers: &HeaderMap, query: &[u8]) -> Re
         go_upstream(flow, grant, &render, None).await?
     } else {
         flow.event(about, EventKind::ConsentShown);
-        page(flow, &grant, &client, &form)
+        page(flow, StatusCode::OK, &grant, &client, &form, None)
     };
     cookies::attach(&mut response, set);
     Ok(response)
+}
+
+async fn client_of(flow: &Flow, grant: &Grant) -> Result<Client, ConsentError> {
+    flow.client(&grant.client).await.map_err(|unknown| match unknown {
+        UnknownClient::Store(error) => ConsentError::Store(error),
+        UnknownClient::Blocked => ConsentError::Blocked,
+        unknown => ConsentError::Client(unknown),
+    })
+}
+
+/// The page with a field for the owner's code. A browser that is asked again is asked for the same one, and nobody gets
+/// more time or tries by asking again. `left` is how many tries there are after a wrong one.
+async fn ask(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    grant: Grant,
+    client: &Client,
+    left: Option<u8>,
+) -> Result<Response, ConsentError> {
+    let now = flow.now();
+    if grant.pairing.as_ref().is_some_and(|pairing| !pairing.given && pairing.is_over(now)) {
+        return Err(ConsentError::CodeExpired);
+    }
+    let before = grant.pairing.as_ref().map(|pairing| pairing.browser);
+    let is_same = before.is_some_and(|browser| cookies::render_named(headers, site, &browser).is_some());
+    let (grant, _, form, set) = rendered(flow, site, headers, grant, |grant| match grant.renders.last() {
+        Some(render) if !is_same => {
+            let browser = render.browser;
+            grant.asking_for_code(browser, now)
+        }
+        _ => grant,
+    })
+    .await?;
+    let about = About { client_name: client.name.clone(), ..about_grant(&grant) };
+    let given = grant.pairing.as_ref().is_some_and(|pairing| pairing.given);
+    let (status, code) = match (given, left) {
+        (true, _) => (StatusCode::OK, None),
+        (false, None) => (StatusCode::OK, Some(CodeField::Asked { left: None })),
+        (false, Some(_)) => (StatusCode::FORBIDDEN, Some(CodeField::Asked { left })),
+    };
+    let code =
+        code.map(|asked| if flow.policy.pairing == Pairing::NotShown { CodeField::NotShown } else { asked });
+    if left.is_none() {
+        flow.event(about, if given { EventKind::ConsentShown } else { EventKind::PairingAsked });
+    }
+    let mut response = page(flow, status, &grant, client, &form, code);
+    cookies::attach(&mut response, set);
+    Ok(response)
+}
+
+/// Notes one more rendering of the page: the CSRF token for its form and the cookie that goes with it.
+async fn rendered(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    grant: Grant,
+    also: impl Fn(Grant) -> Grant,
+) -> Result<(Grant, Render, Secret, Vec<HeaderValue>), ConsentError> {
+    let form = CredentialKind::Browser.mint(flow.entropy.as_ref());
+    let browser = CredentialKind::Browser.mint(flow.entropy.as_ref());
+    let render =
+        Render { form: TokenHash::of(form.expose_secret()), browser: TokenHash::of(browser.expose_secret()) };
+    let grant = advance(flow, grant, |grant| grant.shown(render.clone()).ok().map(&also)).await?;
+    let set =
+        cookies::set_render(headers, site, &browser, flow.now(), &random_text::<4>(flow.entropy.as_ref()));
+    Ok((grant, render, form, set))
 }
 
 /// Whether this browser approved the same before. Only a page of ours or the person may lead here silently (Fetch
@@ -116,9 +179,16 @@ fn may_remember(grant: &Grant) -> bool {
     grant.redirect_uri.is_loopback()
 }
 
-fn page(flow: &Flow, grant: &Grant, client: &Client, form: &Secret) -> Response {
+fn page(
+    flow: &Flow,
+    status: StatusCode,
+    grant: &Grant,
+    client: &Client,
+    form: &Secret,
+    code: Option<CodeField>,
+) -> Response {
     pages::render(
-        StatusCode::OK,
+        status,
         &pages::Consent {
             notice: flow.policy.notice.as_deref(),
             client: client.display(),
@@ -127,6 +197,7 @@ fn page(flow: &Flow, grant: &Grant, client: &Client, form: &Secret) -> Response 
             scopes: grant.scope.iter().map(|scope| scope.as_str().to_owned()).collect(),
             server: &grant.site.mcp_url(),
             may_remember: may_remember(grant),
+            code,
             grant: grant.id.as_str(),
             form: form.expose_secret(),
         },
@@ -171,10 +242,55 @@ async fn decide(
         .ok_or(ConsentError::NotThisBrowser)?;
     match params.get("decision") {
         Some("approve") => {
+            let typed = params.get("code").unwrap_or_default();
+            let (grant, left) = try_code(flow, site, headers, grant, typed).await?;
+            if left.is_some() {
+                let client = client_of(flow, &grant).await?;
+                return ask(flow, site, headers, grant, &client, left).await;
+            }
             approve(flow, site, headers, grant, &render, params.get("remember").is_some()).await
         }
         _ => decline(flow, site, headers, grant, &render).await,
     }
+}
+
+/// Answers how many tries are left if the code is wrong. The try is counted in the store before the code is looked at.
+async fn try_code(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    grant: Grant,
+    typed: &str,
+) -> Result<(Grant, Option<u8>), ConsentError> {
+    let Some(pairing) = grant.pairing.clone() else { return Ok((grant, None)) };
+    let browser = pairing.browser;
+    if cookies::render_named(headers, site, &browser).is_none() {
+        // Another browser was asked since.
+        return Err(ConsentError::NotThisBrowser);
+    }
+    if pairing.given {
+        return Ok((grant, None));
+    }
+    if pairing.is_over(flow.now()) {
+        return Err(ConsentError::CodeExpired);
+    }
+    let of_this_page =
+        |grant: &Grant| grant.pairing.as_ref().is_some_and(|pairing| pairing.browser == browser);
+    let grant =
+        advance(flow, grant, |grant| if of_this_page(&grant) { grant.code_tried().ok() } else { None })
+            .await?;
+    let tries = grant.pairing.as_ref().map_or(u8::MAX, |pairing| pairing.tries);
+    if flow.is_pairing_code(&grant.id, &browser, typed) {
+        return Ok((advance(flow, grant, |grant| grant.code_given(browser).ok()).await?, None));
+    }
+    let left = Grant::PAIRING_TRIES.saturating_sub(tries);
+    flow.event(about_grant(&grant), EventKind::PairingFailed { left });
+    if left > 0 {
+        return Ok((grant, Some(left)));
+    }
+    let now = flow.now();
+    advance(flow, grant, |grant| grant.closed(Closed::NotPaired, now).ok()).await?;
+    Err(ConsentError::CodeRefused)
 }
 
 async fn approve(
@@ -341,6 +457,11 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
             StatusCode::FORBIDDEN,
             "That did not come from this page",
             "Go back, reload the page and decide again; cookies must be allowed for this address.",
+        ),
+        ConsentError::CodeExpired | ConsentError::CodeRefused => (
+            StatusCode::FORBIDDEN,
+            "This code is no longer good",
+            "Start the sign-in again from your client; a new code is shown then.",
         ),
         ConsentError::Blocked => (
             StatusCode::FORBIDDEN,

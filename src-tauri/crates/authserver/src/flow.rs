@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::access_token::{Claims, Mint};
 use crate::attempts::Attempts;
 use crate::documents::Documents;
+use crate::pairing::Pairing;
 use crate::profiles::Known;
 use crate::sessions::Sessions;
 use crate::test_sign_in::Tests;
@@ -55,6 +56,7 @@ pub struct Policy {
     pub cors_origins: Vec<String>,
     pub static_clients: Vec<Client>,
     pub client_rules: ClientRules,
+    pub pairing: Pairing,
     /// A line that every page shows a person, such as which directory this is not.
     pub notice: Option<String>,
 }
@@ -70,7 +72,7 @@ pub struct Shared {
     pub(crate) upstream: Arc<dyn Upstream>,
     events: Arc<dyn EventSink>,
     pub(crate) documents: Documents,
-    master: Arc<MasterKey>,
+    pub(crate) master: Arc<MasterKey>,
     sealer: Sealer,
     pub(crate) mint: Mint,
     pub(crate) attempts: Attempts,

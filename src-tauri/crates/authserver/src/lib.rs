@@ -19,6 +19,7 @@ mod error;
 pub mod flow;
 mod metadata;
 mod pages;
+mod pairing;
 mod params;
 mod profiles;
 mod register;
@@ -39,6 +40,7 @@ use axum::routing::{get, post};
 
 pub use flow::{Flow, Parts, Policy};
 pub use test_sign_in::{LIFETIME as TEST_SIGN_IN_LIFETIME, TestSignIn};
+pub use pairing::{Pairing, Waiting};
 
 /// How long an access token of ours lives.
 pub const ACCESS_TOKEN_LIFETIME: std::time::Duration = access_token::Mint::LIFETIME;

@@ -40,8 +40,18 @@ pub(crate) struct Consent<'a> {
     pub(crate) scopes: Vec<String>,
     pub(crate) server: &'a str,
     pub(crate) may_remember: bool,
+    pub(crate) code: Option<CodeField>,
     pub(crate) grant: &'a str,
     pub(crate) form: &'a str,
+}
+
+/// What the consent page says of the owner's code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CodeField {
+    /// `left` is how often it may still be typed, once a wrong one was.
+    Asked { left: Option<u8> },
+    /// It can be read nowhere.
+    NotShown,
 }
 
 /// Something did not work: what happened, and the next step.

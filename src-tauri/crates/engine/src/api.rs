@@ -12,6 +12,7 @@ mod claims;
 mod commands;
 mod desk;
 mod error;
+mod pairing;
 mod registration;
 mod requests;
 mod test_sign_in;
@@ -48,12 +49,14 @@ pub use certificate::{CertificateRow, CredentialState};
 pub use check::{CheckStep, EntraCheck, StepOutcome};
 pub use claims::{Finding, Note, Notes, TokenInspection};
 pub use error::{ApiError, ErrorCode};
+pub use pairing::PairingRow;
 pub use registration::{
     Creation, CreationUndone, CreationWish, PlannedCall, RegistrationTexts, RegistrationWish,
 };
 pub use requests::{
     AttemptsQuery, BlockSwitch, CheckWish, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch,
-    ForgetWhat, Forgotten, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange, TokenText,
+    ForgetWhat, Forgotten, PairingRef, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange,
+    TokenText,
     TunnelSwitch,
 };
 pub use test_sign_in::TestSignIn;
@@ -144,6 +147,10 @@ commands! {
     list_clients(ClientsQuery) -> Vec<ClientRow>;
     /// Turns a client away from now on and ends its sessions, or lets it in again.
     block_client(BlockSwitch) -> SessionsEnded;
+    /// New clients that wait for a code of this server, with the code: whoever signs in types it into the page that asks.
+    pairings(Empty) -> Vec<PairingRow>;
+    /// Ends the sign-in of a client that waits for a code.
+    refuse_pairing(PairingRef) -> Done;
     /// Tries to connect, the one last heard of first; `before` takes the `last_seq` of the last row for the next page.
     list_attempts(AttemptsQuery) -> Vec<AttemptRow>;
     /// The auth log, newest first; `before` takes the `seq` of the last row for the next page.

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use axum::Router;
 use futures::FutureExt as _;
 use model::Secret;
-use model::event::AuthEvent;
+use model::event::{AuthEvent, EventKind};
 use model::settings::Settings;
 use model::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
@@ -82,7 +82,8 @@ pub(crate) struct Drafted {
 
 impl Engine {
     pub fn new(sources: Sources, world: World) -> Self {
-        Self::build(sources, Some(world), Lasting::default(), State::Stopped)
+        let lasting = Lasting { window: sources.desktop, ..Lasting::default() };
+        Self::build(sources, Some(world), lasting, State::Stopped)
     }
 
     /// Around one run that was started with settings from elsewhere.
@@ -272,6 +273,16 @@ impl Engine {
         let _ = self.0.events.send(ApiEvent::StatusChanged(Box::new(status)));
     }
 
+    async fn tell_pairings(&self) {
+        match self.api().pairings_now().await {
+            Ok(rows) => {
+                // Nobody following is fine.
+                let _ = self.0.events.send(ApiEvent::PairingsChanged(rows));
+            }
+            Err(error) => tracing::warn!(%error, "the clients that wait for a code could not be read"),
+        }
+    }
+
     /// Notes how far the making of a registration is, and tells whoever follows.
     pub(crate) fn tell_creation(&self, state: Creation) {
         self.0.creating.set(state.clone());
@@ -283,8 +294,11 @@ impl Engine {
         if self.0.following.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (live, events) = (self.0.lasting.live.subscribe(), self.0.events.clone());
-        tokio::spawn(pass_on(live, events));
+        tokio::spawn(pass_on(
+            self.0.lasting.live.subscribe(),
+            self.0.events.clone(),
+            Arc::downgrade(&self.0),
+        ));
     }
 }
 
@@ -330,7 +344,7 @@ impl Engine {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) {
-        listeners.serve_unless(&self.0.lasting.paused, app, tasks, stop);
+        listeners.serve_strangers(&self.0.lasting.paused, app, tasks, stop);
     }
 
     pub(crate) fn started_at(&self) -> Option<Timestamp> {
@@ -462,11 +476,19 @@ async fn free_neighbour(taken: SocketAddr, flag: &str) -> Option<Offer> {
     None
 }
 
-async fn pass_on(mut live: broadcast::Receiver<AuthEvent>, events: broadcast::Sender<ApiEvent>) {
+async fn pass_on(
+    mut live: broadcast::Receiver<AuthEvent>,
+    events: broadcast::Sender<ApiEvent>,
+    engine: Weak<Inner>,
+) {
     loop {
         let mut rows: Vec<EventRow> = Vec::new();
+        let mut waits_changed = false;
         match live.recv().await {
-            Ok(event) => rows.push(event.into()),
+            Ok(event) => {
+                waits_changed |= is_about_waiting(&event.kind);
+                rows.push(event.into());
+            }
             Err(RecvError::Lagged(missed)) => {
                 let _ = events.send(ApiEvent::EventsMissed { missed });
                 continue;
@@ -477,11 +499,26 @@ async fn pass_on(mut live: broadcast::Receiver<AuthEvent>, events: broadcast::Se
         while rows.len() < MOST_TOGETHER
             && let Ok(event) = live.try_recv()
         {
+            waits_changed |= is_about_waiting(&event.kind);
             rows.push(event.into());
         }
         // Nobody following is fine.
         let _ = events.send(ApiEvent::EventsRecorded(rows));
+        if waits_changed && let Some(engine) = engine.upgrade() {
+            Engine(engine).tell_pairings().await;
+        }
     }
+}
+
+/// After which other clients may wait for their code than before.
+const fn is_about_waiting(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::PairingAsked
+            | EventKind::PairingFailed { .. }
+            | EventKind::ConsentApproved { .. }
+            | EventKind::ConsentDeclined
+    )
 }
 
 fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {

@@ -182,6 +182,13 @@ fn log(event: &AuthEvent, strangers: &Minute) {
         _ if is_strangers(event) && !strangers.has_room(event.at) => {
             tracing::debug!(attempt, origin, "{name}");
         }
+        EventKind::PairingAsked => {
+            tracing::info!(
+                attempt,
+                origin,
+                "{name}: a new client waits for a code, which the window or the console shows"
+            );
+        }
         _ => tracing::info!(attempt, origin, "{name}"),
     }
 }

@@ -3,10 +3,14 @@
 //! Because that listener hears nothing but the tunnel, whoever comes in there is known to be from outside, whatever their
 //! headers say. It outlives runs of the engine; a run that knows another public address is another run.
 
+mod auto_off;
+mod limits;
+
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as Mutexed, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -15,8 +19,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::origin::{BaseUrl, Ingress};
 use model::settings::TunnelSettings;
+use model::time::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{ServiceExt as _, service_fn};
@@ -25,6 +31,13 @@ use url::Url;
 
 use crate::engine::Engine;
 use crate::running::{StartError, bind};
+use auto_off::{Moment, Watch};
+use limits::Limits;
+
+/// Between two looks whether it is time to close.
+const TICK: Duration = Duration::from_secs(1);
+/// How often it is told that another number was turned away.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// What the switch of one engine turns. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +47,15 @@ struct Inner {
     state: watch::Sender<State>,
     on: Mutex<Option<On>>,
     door: Door,
+    limits: Arc<Limits>,
+    /// When it closes by itself, and why it did.
+    ends: Mutexed<Ends>,
+}
+
+#[derive(Default)]
+struct Ends {
+    closes_at: Option<Timestamp>,
+    because: Option<String>,
 }
 
 /// What runs now serves whoever comes through the tunnel.
@@ -115,12 +137,17 @@ impl Door {
         renamed
     }
 
-    /// Everything that comes in here comes from outside.
-    fn router(&self) -> Router {
-        let door = self.clone();
+    /// Everything that comes in here comes from outside; `visitor` is the header that names from where.
+    fn router(&self, limits: &Arc<Limits>, visitor: Option<&'static str>) -> Router {
+        let (door, limits) = (self.clone(), limits.clone());
         Router::new().fallback_service(service_fn(move |mut request: Request| {
             let app = read(&door.0.app).clone();
+            let source = visitor.and_then(|name| limits::source(request.headers(), name));
+            let admitted = limits.admit(request.uri().path(), source);
             async move {
+                if let Err(wait) = admitted {
+                    return Ok(limits::too_many(wait));
+                }
                 request.extensions_mut().insert(Ingress::Tunnel);
                 match app {
                     Some(app) => app.oneshot(request).await,
@@ -142,12 +169,37 @@ fn between_runs() -> Response {
 
 impl Gate {
     pub(crate) fn new(door: Door) -> Self {
-        Self(Arc::new(Inner { state: watch::Sender::new(State::Off), on: Mutex::default(), door }))
+        Self(Arc::new(Inner {
+            state: watch::Sender::new(State::Off),
+            on: Mutex::default(),
+            door,
+            limits: Arc::default(),
+            ends: Mutexed::default(),
+        }))
     }
 
     /// The public address while there is one.
     pub(crate) fn url(&self) -> Option<BaseUrl> {
         self.0.door.url()
+    }
+
+    /// When it closes by itself.
+    pub(crate) fn closes_at(&self) -> Option<Timestamp> {
+        self.ends().closes_at
+    }
+
+    /// Why it closed by itself.
+    pub(crate) fn closed_because(&self) -> Option<String> {
+        self.ends().because.clone()
+    }
+
+    /// Requests in the last minute.
+    pub(crate) fn turned_away(&self) -> u32 {
+        self.0.limits.turned_away()
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Ends> {
+        self.0.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -167,13 +219,31 @@ impl Gate {
         let shape = shape(settings, port)?;
         let http = entra::http_client()?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        engine.serve_outside(listeners, &self.0.door.router(), &tasks, &stop);
+        let visitor = Program::find(&settings.provider).and_then(|program| program.visitor);
+        engine.serve_outside(listeners, &self.0.door.router(&self.0.limits, visitor), &tasks, &stop);
         // Whoever follows learns of each change.
         tokio::spawn(tell(engine.clone(), self.0.state.subscribe(), stop.clone()));
+        let begun = Instant::now();
+        let watch = Watch::new(settings.auto_off, Moment { wall: engine.now(), run: begun.elapsed() });
+        *self.ends() = Ends { closes_at: watch.closes_at(), because: None };
+        tokio::spawn(look_after(engine.clone(), watch, begun, stop.clone()));
         let outside = Engines { engine: engine.clone(), door: self.0.door.clone(), http };
         let tunnel = Tunnel::start(shape, Arc::new(outside), self.0.state.clone());
         *on = Some(On { tunnel, tasks, stop });
         Ok(())
+    }
+
+    /// Like [`Self::close`], unless it was switched meanwhile.
+    async fn close_by_itself(&self, stop: &CancellationToken, because: String) {
+        let mut on = self.0.on.lock().await;
+        if stop.is_cancelled() {
+            return;
+        }
+        if let Some(on) = on.take() {
+            on.end().await;
+        }
+        *self.ends() = Ends { closes_at: None, because: Some(because) };
+        self.0.state.send_replace(State::Off);
     }
 
     /// Closes the public address and cuts what came through it.
@@ -181,8 +251,32 @@ impl Gate {
         if let Some(on) = self.0.on.lock().await.take() {
             on.end().await;
         }
+        *self.ends() = Ends::default();
         // A refused one has nothing left to end but what it says.
         self.0.state.send_replace(State::Off);
+    }
+}
+
+/// Closes the tunnel when its time has come, and tells how many are turned away.
+async fn look_after(engine: Engine, mut watch: Watch, begun: Instant, stop: CancellationToken) {
+    let (mut told, mut told_at) = (0, begun);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+        if let Some(why) = watch.look(Moment { wall: engine.now(), run: begun.elapsed() }) {
+            tracing::warn!(%why, "the tunnel closes by itself");
+            engine.gate().close_by_itself(&stop, why.to_string()).await;
+            engine.tell_status().await;
+            return;
+        }
+        let now = engine.gate().turned_away();
+        if now != told && told_at.elapsed() >= TOLD_EVERY {
+            (told, told_at) = (now, Instant::now());
+            engine.tell_status().await;
+        }
     }
 }
 

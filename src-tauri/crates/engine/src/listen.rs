@@ -114,6 +114,17 @@ impl Listeners {
         self.serve_within(Limits::DEFAULT, closed, app, tasks, stop);
     }
 
+    /// Like [`Self::serve_unless`], for what strangers reach.
+    pub(crate) fn serve_strangers(
+        self,
+        closed: &Arc<AtomicBool>,
+        app: &Router,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        self.serve_within(Limits::STRANGERS, closed, app, tasks, stop);
+    }
+
     fn serve_within(
         self,
         limits: Limits,
@@ -139,6 +150,8 @@ impl Limits {
         request: Duration::from_secs(60),
         stall: Duration::from_secs(60),
     };
+    /// Their connections are counted apart, so that they leave those of this computer alone.
+    const STRANGERS: Self = Self { connections: 512, ..Self::DEFAULT };
 }
 
 async fn accept(

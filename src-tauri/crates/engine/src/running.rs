@@ -18,7 +18,7 @@ use model::origin::Origins;
 use model::ports::{Clock, Entropy, Pause, Store, StoreError};
 use model::scope::ScopeSet;
 use model::settings::{
-    Credential, Database, EntraSettings, Identity, PracticeSettings, ServerSettings, Settings,
+    Credential, Database, EntraSettings, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom,
     StorageSettings,
 };
 use practice::{Practice, PracticeConfig};
@@ -62,6 +62,8 @@ pub(crate) struct Lasting {
     pub(crate) paused: Arc<AtomicBool>,
     /// Where whoever comes from the internet finds what runs.
     pub(crate) door: Door,
+    /// A window of this computer is what its owner sees.
+    pub(crate) window: bool,
 }
 
 /// Why the engine did not start. Each says what to do next.
@@ -139,7 +141,12 @@ impl StartError {
 
 impl Default for Lasting {
     fn default() -> Self {
-        Self { live: broadcast::channel(LIVE).0, paused: Arc::default(), door: Door::default() }
+        Self {
+            live: broadcast::channel(LIVE).0,
+            paused: Arc::default(),
+            door: Door::default(),
+            window: false,
+        }
     }
 }
 
@@ -184,6 +191,13 @@ impl Running {
         };
         let (mcp_url, public) = (origins.local().mcp_url(), origins.public());
         let (clock, scopes) = (parts.clock.clone(), upstream.scopes.clone());
+        let pairing = pairing(client_rules.pairing, &server, lasting);
+        if pairing == authserver::Pairing::NotShown {
+            tracing::warn!(
+                "new clients that come by the public URL need a code, and there is no console to show it; switch it on \
+                 with --console, or set clients.pairing to off"
+            );
+        }
         let policy = Policy {
             origins,
             sign_in: server.sign_in,
@@ -193,6 +207,7 @@ impl Running {
             cors_origins: server.cors_origins,
             static_clients: clients.clone(),
             client_rules,
+            pairing,
             notice: upstream.notice,
         };
         let flow = Flow::new(parts, policy);
@@ -311,6 +326,23 @@ impl Stored {
             Self::Memory(memory) => memory.clone(),
             Self::Sqlite(sqlite) => sqlite.clone(),
         }
+    }
+}
+
+/// A code helps where the owner is at hand: whoever opened a tunnel is, and so is who signs in on this computer.
+fn pairing(
+    wanted: model::settings::Pairing,
+    server: &ServerSettings,
+    lasting: &Lasting,
+) -> authserver::Pairing {
+    use model::settings::Pairing::{Auto, Off, On};
+    let is_shown = lasting.window || server.console.is_some();
+    let at_hand = lasting.door.url().is_some() || server.sign_in == SignInFrom::ThisComputer;
+    match wanted {
+        Auto if is_shown && at_hand => authserver::Pairing::Shown,
+        On if is_shown => authserver::Pairing::Shown,
+        On => authserver::Pairing::NotShown,
+        Auto | Off => authserver::Pairing::Off,
     }
 }
 

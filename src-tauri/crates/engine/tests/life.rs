@@ -18,6 +18,7 @@ static TLS: Once = Once::new();
 struct Desk {
     folder: TempDir,
     engine: Engine,
+    clock: Arc<ManualClock>,
 }
 
 impl Desk {
@@ -25,9 +26,10 @@ impl Desk {
     async fn with(file: &str) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("settings.toml"), file).unwrap();
-        let engine = engine(folder.path(), 1);
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
+        let engine = engine_by(folder.path(), 1, clock.clone());
         let _ = engine.start().await;
-        Self { folder, engine }
+        Self { folder, engine, clock }
     }
 
     async fn call(&self, command: &str, payload: Value) -> Value {
@@ -67,13 +69,16 @@ impl Desk {
 }
 
 fn engine(folder: &Path, seed: u64) -> Engine {
+    engine_by(folder, seed, Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000))))
+}
+
+fn engine_by(folder: &Path, seed: u64, clock: Arc<ManualClock>) -> Engine {
     TLS.call_once(|| rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap());
     let above = SettingsDraft::from_env([
         ("JMOP_STORAGE_DATA_DIR", folder.join("data").display().to_string()),
         ("JMOP_CONSOLE_LISTEN", "off".to_owned()),
         ("JMOP_PRACTICE_LISTEN", "127.0.0.1:0".to_owned()),
     ]);
-    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
     let world = World {
         clock: clock.clone(),
         pause: clock,
@@ -418,6 +423,63 @@ mod tunnel {
         let address = at_ingress.trim_start_matches("http://").to_owned();
         assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens there any more");
         assert_eq!(desk.status_of(metadata).await, 200);
+        desk.engine.stop().await;
+    }
+
+    #[tokio::test]
+    async fn it_closes_by_itself_and_says_why() {
+        let desk = with_program().await;
+        desk.saves(json!({ "tunnel.auto_off": "1h" })).await;
+        desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        let status = desk.until_public(true).await;
+        let now = status["now"].as_i64().unwrap();
+        assert_eq!(status["tunnel_closes_at"], now + 3_600_000);
+        desk.clock.advance(std::time::Duration::from_secs(3_600));
+        let status = desk.until_public(false).await;
+        assert_eq!(status["tunnel"]["is"], "off", "{status}");
+        assert_eq!(status["tunnel_closed_because"], "it was open for an hour");
+        assert_eq!(status["tunnel_closes_at"], Value::Null);
+        let address = desk.ingress().trim_start_matches("http://").to_owned();
+        assert!(std::net::TcpStream::connect(address).is_err());
+
+        desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        let status = desk.until_public(true).await;
+        assert_eq!(status["tunnel_closed_because"], Value::Null, "that was the time before");
+        desk.engine.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_outside_is_turned_away_and_this_computer_does_not_notice() {
+        let desk = with_program().await;
+        desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        desk.until_public(true).await;
+        let (http, index) =
+            (reqwest::Client::builder().no_proxy().build().unwrap(), format!("{}/", desk.ingress()));
+        let mut flood = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let (http, index) = (http.clone(), index.clone());
+            flood.spawn(async move {
+                loop {
+                    // Whatever a visitor claims to be, this program is not known to say where they come from.
+                    let asked = http.get(&index).header("cf-connecting-ip", "203.0.113.9").send();
+                    let answer = asked.await.unwrap();
+                    if answer.status() == 429 {
+                        return answer;
+                    }
+                }
+            });
+        }
+        for answer in flood.join_all().await {
+            assert!(answer.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() >= 1);
+            let told: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+            assert_eq!(told["error"], "temporarily_unavailable");
+        }
+        let metadata = "/.well-known/oauth-protected-resource/mcp";
+        let document = get(&format!("{}{metadata}", desk.ingress()), "x.example").await;
+        assert_eq!(document.status(), 200, "documents are given to everybody at any pace");
+        assert_eq!(desk.status_of("/").await, 200, "the local origin goes on");
+        let status = desk.call("status", json!({})).await;
+        assert!(status["turned_away"].as_u64().unwrap() >= 16, "{status}");
         desk.engine.stop().await;
     }
 

@@ -75,6 +75,12 @@ pub enum EventKind {
         reason: String,
     },
     ConsentShown,
+    /// The page asks for the code that the owner of this server sees.
+    PairingAsked,
+    /// A wrong code was typed; so many more may be.
+    PairingFailed {
+        left: u8,
+    },
     /// A remembered approval answered instead of the page.
     ConsentRemembered,
     ConsentApproved {
@@ -144,6 +150,8 @@ impl EventKind {
                 Step::Authorize
             }
             Self::ConsentShown
+            | Self::PairingAsked
+            | Self::PairingFailed { .. }
             | Self::ConsentRemembered
             | Self::ConsentApproved { .. }
             | Self::ConsentDeclined
@@ -171,6 +179,8 @@ impl EventKind {
             Self::AuthorizeStarted { .. } => "authorize_started",
             Self::AuthorizeRefused { .. } => "authorize_refused",
             Self::ConsentShown => "consent_shown",
+            Self::PairingAsked => "pairing_asked",
+            Self::PairingFailed { .. } => "pairing_failed",
             Self::ConsentRemembered => "consent_remembered",
             Self::ConsentApproved { .. } => "consent_approved",
             Self::ConsentDeclined => "consent_declined",

@@ -41,6 +41,22 @@ pub struct Grant {
     pub stage: Stage,
     /// Consent pages rendered for this grant, newest last.
     pub renders: Vec<Render>,
+    /// Set where the page asks for the code that only the owner of this server can see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairing: Option<Pairing>,
+}
+
+/// How far the question for the owner's code is. The code itself is computed from the grant and `browser`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pairing {
+    /// When it was first asked for; another browser gets no more time.
+    pub asked_at: Timestamp,
+    /// Codes that were typed, the right one too.
+    pub tries: u8,
+    /// Cookie of the page that asks. Whoever is asked in another browser is asked for another code.
+    pub browser: TokenHash,
+    /// The right code came from this browser.
+    pub given: bool,
 }
 
 /// One rendering of the consent page: the form and the browser it was shown in.
@@ -93,12 +109,23 @@ pub enum Closed {
     Declined,
     UpstreamRefused,
     NotAllowed,
+    /// The owner's code was typed wrong too often.
+    NotPaired,
 }
 
 /// A transition from a stage that does not lead there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a grant cannot go there from its present stage")]
 pub struct InvalidTransition;
+
+// === impl Pairing ===
+
+impl Pairing {
+    /// Whether it is too late to type the code, or it was typed too often.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.tries >= Grant::PAIRING_TRIES || now >= self.asked_at.plus(Grant::PAIRING_LIFETIME)
+    }
+}
 
 // === impl Grant ===
 
@@ -109,6 +136,9 @@ impl Grant {
     pub const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
     /// How long a spent grant is kept, to recognise a replayed code or a stale page.
     pub const MEMORY: Duration = Duration::from_secs(60 * 60);
+    /// How long the owner's code is good, and how often it may be typed.
+    pub const PAIRING_LIFETIME: Duration = Duration::from_secs(5 * 60);
+    pub const PAIRING_TRIES: u8 = 5;
     const MAX_RENDERS: usize = 10;
 
     /// When the present stage can no longer be left.
@@ -150,6 +180,46 @@ impl Grant {
         let excess = self.renders.len().saturating_sub(Self::MAX_RENDERS);
         self.renders.drain(..excess);
         Ok(self.bumped())
+    }
+
+    /// Part of the same step as [`Self::shown`]: the page that sets this cookie asks for the owner's code.
+    #[must_use]
+    pub fn asking_for_code(mut self, browser: TokenHash, now: Timestamp) -> Self {
+        let (asked_at, tries) = self.pairing.map_or((now, 0), |pairing| (pairing.asked_at, pairing.tries));
+        self.pairing = Some(Pairing { asked_at, tries, browser, given: false });
+        self
+    }
+
+    /// Part of the same step as [`Self::shown`]: no code is needed any more.
+    #[must_use]
+    pub fn not_asking_for_code(self) -> Self {
+        Self { pairing: None, ..self }
+    }
+
+    /// Counts a code before it is looked at, so that however many come at once no more than
+    /// [`Self::PAIRING_TRIES`] are.
+    pub fn code_tried(mut self) -> Result<Self, InvalidTransition> {
+        let pairing = self.pairing.as_mut().ok_or(InvalidTransition)?;
+        if pairing.given || pairing.tries >= Self::PAIRING_TRIES {
+            return Err(InvalidTransition);
+        }
+        pairing.tries += 1;
+        Ok(self.bumped())
+    }
+
+    /// The right code came from the page with this cookie.
+    pub fn code_given(mut self, browser: TokenHash) -> Result<Self, InvalidTransition> {
+        let pairing =
+            self.pairing.as_mut().filter(|pairing| pairing.browser == browser).ok_or(InvalidTransition)?;
+        pairing.given = true;
+        Ok(self.bumped())
+    }
+
+    /// Until when somebody can type the owner's code, if one is waited for.
+    pub fn code_awaited_until(&self) -> Option<Timestamp> {
+        let open = matches!(self.stage, Stage::AwaitingConsent | Stage::AtUpstream { .. });
+        let pairing = self.pairing.as_ref().filter(|pairing| open && !pairing.given)?;
+        (pairing.tries < Self::PAIRING_TRIES).then(|| pairing.asked_at.plus(Self::PAIRING_LIFETIME))
     }
 
     /// Approving twice is harmless: the browser that approved last is the one the callback must come from.

@@ -29,6 +29,8 @@ pub enum Purpose {
     UpstreamLeg,
     /// Authorization codes, so that a lost answer can be given again.
     Codes,
+    /// The digits by which the owner of this server lets a new client in.
+    Pairing,
     /// What the practice tenant hands out.
     Practice,
 }
@@ -116,6 +118,7 @@ impl Purpose {
             Self::AccessTokens => "access tokens",
             Self::UpstreamLeg => "upstream leg",
             Self::Codes => "codes",
+            Self::Pairing => "pairing",
             Self::Practice => "practice",
         }
     }

@@ -187,6 +187,9 @@ pub trait Store: Send + Sync + 'static {
     /// Replaces the stored grant if its revision is `grant.revision - 1`.
     async fn advance_grant(&self, grant: &Grant) -> Result<Swap, StoreError>;
 
+    /// Those whose code ([`Grant::code_awaited_until`]) can still be typed at `now`, the one asked for last first; at most 20.
+    async fn list_pairings(&self, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
+
     // --- sessions and their refresh tokens ---
     /// One transaction: advances the grant, approves its client, adds the session and its first refresh token. `Lost` also
     /// if the client is blocked.

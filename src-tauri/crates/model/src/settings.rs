@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -38,6 +39,17 @@ pub struct ClientRules {
     pub hosts: HostRules,
     /// A `client_id` carries its registration under seal, so that it is good without the database.
     pub self_contained_ids: bool,
+    pub pairing: Pairing,
+}
+
+/// Whether a new client that comes by the public URL needs the code that the owner of this server sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pairing {
+    /// Where the owner is at hand: with a tunnel, or where people sign in on this computer.
+    #[default]
+    Auto,
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +79,18 @@ pub struct TunnelSettings {
     pub command: String,
     /// A host name of the person's own, where the provider can be asked for it.
     pub domain: Option<String>,
+    pub auto_off: AutoOff,
+}
+
+/// When the tunnel closes by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AutoOff {
+    #[default]
+    Never,
+    /// So long after it was switched on.
+    After(Duration),
+    /// Once the computer has slept.
+    Sleep,
 }
 
 /// Where a person who comes in by the public URL signs in.

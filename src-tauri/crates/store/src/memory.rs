@@ -126,6 +126,17 @@ impl Store for MemoryStore {
         Ok(swap)
     }
 
+    async fn list_pairings(&self, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        let tables = self.tables();
+        let mut waiting: Vec<_> = tables
+            .grants
+            .values()
+            .filter_map(|grant| Some((grant.code_awaited_until().filter(|until| now < *until)?, grant)))
+            .collect();
+        waiting.sort_by(|(a, first), (b, second)| b.cmp(a).then_with(|| second.id.cmp(&first.id)));
+        Ok(waiting.into_iter().take(rules::MOST_PAIRINGS).map(|(_, grant)| grant.clone()).collect())
+    }
+
     async fn open_session(
         &self,
         grant: &Grant,

@@ -234,6 +234,10 @@ impl Store for SqliteStore {
         Ok(grants::find_by_code(&self.readers, code).await?)
     }
 
+    async fn list_pairings(&self, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        Ok(grants::list_pairings(&self.readers, now).await?)
+    }
+
     async fn advance_grant(&self, grant: &Grant) -> Result<Swap, StoreError> {
         let mut tx = write(&self.writer).await?;
         let swap = grants::advance(&mut tx, grant).await?;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use engine::api::Api;
 use reqwest::Method;
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
+use serde_json::Value;
 use url::Url;
 
 use crate::tunnel::Tunnel;
@@ -17,6 +19,8 @@ pub struct Browser {
     pub fetch_site: Option<&'static str>,
     /// How it reaches the public origin.
     pub tunnel: Option<Tunnel>,
+    /// The window beside it, where the person reads the code of a new client.
+    pub window: Option<Api>,
 }
 
 /// A page, or the place a redirect leads to that the browser was told not to open.
@@ -41,7 +45,7 @@ impl Browser {
             .no_proxy()
             .build()
             .expect("a plain client");
-        Self { http, cookies: BTreeMap::new(), fetch_site: Some("none"), tunnel: None }
+        Self { http, cookies: BTreeMap::new(), fetch_site: Some("none"), tunnel: None, window: None }
     }
 
     /// Like [`Self::open`]; `None` if the server goes away meanwhile.
@@ -80,8 +84,30 @@ impl Browser {
             consent.status,
             consent.body
         );
-        let at_provider = self.press(&consent, "decision", "approve", until).await;
+        let at_provider = self.allow(&consent, until).await;
         self.pick(&at_provider, person, until).await
+    }
+
+    /// Presses Allow, with the code of the window where the page asks for one.
+    pub async fn allow(&mut self, consent: &Landed, until: &str) -> Landed {
+        let mut fields = vec![("decision", "approve")];
+        let code = self.code_for(consent).await;
+        fields.extend(code.as_deref().map(|code| ("code", code)));
+        self.submit(consent, &fields, until).await
+    }
+
+    /// What the person reads in the window for the sign-in of this page; `None` where the page asks for nothing.
+    pub async fn code_for(&self, page: &Landed) -> Option<String> {
+        if !page.body.contains("name=\"code\"") {
+            return None;
+        }
+        let window =
+            self.window.as_ref().expect("the page asks for a code, and there is no window to read it in");
+        let rows = window.call("pairings", Value::Null).await.expect("the window shows who waits");
+        let (_, fields) = form(&page.body);
+        let grant = fields.into_iter().find(|(name, _)| name == "grant").map(|(_, grant)| grant);
+        let row = rows.as_array().into_iter().flatten().find(|row| row["grant"].as_str() == grant.as_deref());
+        Some(row?["code"].as_str()?.to_owned())
     }
 
     /// Picks a person on the practice tenant's page.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use engine::api::Api;
 use engine::console::OpenConsole;
 use engine::{Engine, KeySource, Resolver, Running, World};
 use model::access::Access;
@@ -14,8 +15,8 @@ use model::event::{AuthEvent, EventKind};
 use model::origin::BaseUrl;
 use model::ports::{Bounds, Clock as _, EventQuery};
 use model::settings::{
-    ClientRules, Database, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom, StorageSettings,
-    TunnelSettings,
+    AutoOff, ClientRules, Database, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom,
+    StorageSettings, TunnelSettings,
 };
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
@@ -117,7 +118,13 @@ impl Rig {
     pub fn browser(&self) -> Browser {
         let mut browser = Browser::new();
         browser.tunnel = self.tunnel();
+        browser.window = Some(self.window());
         browser
+    }
+
+    /// What a window of this server shows and does.
+    pub fn window(&self) -> Api {
+        Engine::around(&self.running).api()
     }
 
     /// The way in from the internet, where the settings have a public origin.
@@ -230,12 +237,23 @@ fn settings(folder: &Path) -> Settings {
             database: Database::Sqlite(folder.join("proxy.db")),
             bounds: Bounds::default(),
         },
-        tunnel: TunnelSettings { provider: "cloudflared".to_owned(), command: String::new(), domain: None },
+        tunnel: TunnelSettings {
+            provider: "cloudflared".to_owned(),
+            command: String::new(),
+            domain: None,
+            auto_off: AutoOff::Never,
+        },
         access: Access::default(),
         tools: ToolRules::default(),
         clients: Vec::new(),
         client_rules: ClientRules::default(),
     }
+}
+
+/// Reached by `url` from the internet, with a console where the owner reads the codes of new clients.
+pub fn is_public(settings: &mut Settings, url: &str) {
+    settings.server.public_url = public(url);
+    settings.server.console = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
 }
 
 /// For stories about the public origin.

@@ -38,6 +38,9 @@ pub struct Program {
     pub install: &'static str,
     /// Whether the address stays the same, so that clients keep working after a restart.
     pub stable: bool,
+    /// The header in which it names the visitor's address, written by itself over whatever the visitor sent (the last entry of a
+    /// list). `None` where it is not known to.
+    pub visitor: Option<&'static str>,
     /// Options before `args`.
     options: &'static [&'static str],
     /// `{port}` is ours.
@@ -71,6 +74,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "cloudflared",
         install: "install cloudflared from developers.cloudflare.com (macOS: brew install cloudflared, Windows: winget install Cloudflare.cloudflared)",
         stable: false,
+        visitor: Some("cf-connecting-ip"),
         options: &["tunnel", "--no-autoupdate"],
         args: &["--url", "http://127.0.0.1:{port}"],
         domain_args: &[],
@@ -85,6 +89,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "ngrok",
         install: "install ngrok from ngrok.com/download, then run `ngrok config add-authtoken` with the token of your account",
         stable: true,
+        visitor: Some("x-forwarded-for"),
         options: &["http", "--log", "stdout", "--log-format", "json"],
         args: &["{port}"],
         domain_args: &["--url", "https://{domain}"],
@@ -130,6 +135,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "tailscale",
         install: "install Tailscale from tailscale.com/download, sign in, and allow Funnel for this computer",
         stable: true,
+        visitor: None,
         options: &["funnel"],
         args: &["{port}"],
         domain_args: &[],
@@ -155,6 +161,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "devtunnel",
         install: "install devtunnel from aka.ms/devtunnels/download, then run `devtunnel user login`",
         stable: false,
+        visitor: None,
         options: &["host", "--allow-anonymous"],
         args: &["-p", "{port}"],
         domain_args: &[],
@@ -173,6 +180,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "zrok",
         install: "install zrok from zrok.io, then run `zrok enable` with the token of your account",
         stable: false,
+        visitor: None,
         options: &["share", "public", "--headless"],
         args: &["http://127.0.0.1:{port}"],
         domain_args: &[],
@@ -191,6 +199,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "ssh",
         install: "install the OpenSSH client",
         stable: false,
+        visitor: None,
         options: SSH,
         args: &["-R", "80:127.0.0.1:{port}", "nokey@localhost.run"],
         domain_args: &[],
@@ -205,6 +214,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "ssh",
         install: "install the OpenSSH client",
         stable: false,
+        visitor: None,
         options: SSH,
         args: &["-p", "443", "-R", "0:127.0.0.1:{port}", "free@a.pinggy.io"],
         domain_args: &[],
@@ -219,6 +229,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "ssh",
         install: "install the OpenSSH client",
         stable: false,
+        visitor: None,
         options: SSH,
         args: &["-R", "80:127.0.0.1:{port}", "serveo.net"],
         domain_args: &[],

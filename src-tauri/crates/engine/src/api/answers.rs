@@ -18,6 +18,7 @@ use ts_rs::TS;
 
 use super::certificate::CredentialState;
 use super::claims::{Finding, Note, Notes};
+use super::pairing::PairingRow;
 use super::registration::Creation;
 use super::wording::{Level, summary};
 use crate::settings::{Problem, Row};
@@ -68,6 +69,12 @@ pub struct Status {
     pub public_mcp_url: Option<String>,
     /// The switch to the public internet.
     pub tunnel: TunnelState,
+    /// When the tunnel closes by itself, where that is known.
+    pub tunnel_closes_at: Option<i64>,
+    /// Why it closed by itself, until it is switched again.
+    pub tunnel_closed_because: Option<String>,
+    /// Requests from the internet that were turned away in the last minute, because there were too many.
+    pub turned_away: u32,
     /// The redirect URIs to register at Entra.
     pub callback_urls: Vec<String>,
     pub practice_url: Option<String>,
@@ -160,6 +167,8 @@ pub enum ApiEvent {
     StatusChanged(Box<Status>),
     /// The making of an app registration went a step on.
     CreationChanged(Box<Creation>),
+    /// The new clients that wait for a code, all of them, whenever one more does or one no longer does.
+    PairingsChanged(Vec<PairingRow>),
     /// New rows of the auth log, oldest first.
     EventsRecorded(Vec<EventRow>),
     /// A follower or this relay was too slow for some; `list_events` has them.
@@ -560,7 +569,7 @@ impl From<Resident> for ResidentRow {
 }
 
 /// Its first 200 characters.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(LONGEST_TEXT).collect()
 }
 

@@ -18,6 +18,8 @@ use model::origin::Origin;
 
 /// How long a program may take for its next step.
 const PROGRAM: Duration = Duration::from_secs(60);
+/// How long a person may take to type the code of this server.
+const CODE: Duration = model::grant::Grant::PAIRING_LIFETIME;
 /// How long a person may; then the sign-in itself is over.
 const PERSON: Duration = Duration::from_secs(15 * 60);
 const TEST: Duration = authserver::TEST_SIGN_IN_LIFETIME;
@@ -349,6 +351,17 @@ impl Story<'_> {
                 format!("Nobody answered whether {client} may connect"),
                 "connect again in the client, and choose Allow on the page that opens",
             ),
+            EventKind::PairingFailed { left: 0 } => Verdict::hinted(
+                Outcome::Refused,
+                format!("The code for {client} was typed wrong too often"),
+                "connect again in the client; a new code is shown then",
+            ),
+            EventKind::PairingAsked | EventKind::PairingFailed { .. } => waits(
+                CODE,
+                format!("Waiting for the code of this server, so that {client} may connect"),
+                format!("Nobody typed the code in time, so that {client} may connect"),
+                "connect again in the client, and type the code that Home shows into the page that opens",
+            ),
             EventKind::ConsentApproved { .. } | EventKind::ConsentRemembered | EventKind::SentToUpstream => {
                 let hint = "an error on a page of Microsoft never reaches us: AADSTS50011 means that our redirect URI is not registered, see Entra";
                 let verdict = waits(
@@ -466,6 +479,9 @@ fn state_after(kind: &EventKind) -> (StepState, Option<String>) {
         EventKind::ClientRegistered { destinations, .. } => (StepState::Done, Some(destinations.join(", "))),
         EventKind::AuthorizeStarted { scope } => (StepState::Done, Some(scope.clone())),
         EventKind::ConsentShown | EventKind::SentToUpstream => (StepState::Waiting, None),
+        EventKind::PairingAsked => (StepState::Waiting, Some("asks for the code".to_owned())),
+        EventKind::PairingFailed { left: 0 } => failed("the code was wrong too often"),
+        EventKind::PairingFailed { .. } => (StepState::Waiting, Some("the code was wrong".to_owned())),
         EventKind::ConsentRemembered => (StepState::Done, Some("allowed before".to_owned())),
         EventKind::ConsentApproved { .. }
         | EventKind::SignedIn

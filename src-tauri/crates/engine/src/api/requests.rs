@@ -136,6 +136,13 @@ pub struct BlockSwitch {
 
 #[derive(Debug, Clone, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
+pub struct PairingRef {
+    /// As `pairings` has it.
+    pub grant: String,
+}
+
+#[derive(Debug, Clone, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
 pub struct TokenText {
     /// A token of this server or of the identity provider. It is neither stored nor logged.
     #[ts(type = "string")]

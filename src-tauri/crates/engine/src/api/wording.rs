@@ -27,6 +27,7 @@ impl Level {
             | EventKind::ClientRegistered { .. }
             | EventKind::AuthorizeStarted { .. }
             | EventKind::ConsentShown
+            | EventKind::PairingAsked
             | EventKind::ConsentRemembered
             | EventKind::ConsentApproved { .. }
             | EventKind::SentToUpstream
@@ -40,6 +41,7 @@ impl Level {
             | EventKind::TestSignInCancelled => Self::Info,
             EventKind::RegistrationRefused { .. }
             | EventKind::AuthorizeRefused { .. }
+            | EventKind::PairingFailed { .. }
             | EventKind::ConsentDeclined
             | EventKind::ConsentRefused { .. }
             | EventKind::UpstreamUnavailable { .. }
@@ -81,6 +83,12 @@ pub(super) fn summary(event: &AuthEvent) -> String {
             format!("The sign-in was refused at the start: {reason}")
         }
         EventKind::ConsentShown => format!("Somebody was asked whether {client} may connect"),
+        EventKind::PairingAsked => {
+            format!("Somebody was asked for the code of this server, so that {client} may connect")
+        }
+        EventKind::PairingFailed { left } => {
+            format!("A wrong code was typed for {client}; {left} tries were left")
+        }
         EventKind::ConsentRemembered => format!("{client} was allowed before, in the same browser"),
         EventKind::ConsentApproved { .. } => format!("{client} was allowed"),
         EventKind::ConsentDeclined => format!("{client} was not allowed"),

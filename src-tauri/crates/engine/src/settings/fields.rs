@@ -75,6 +75,11 @@ pub const FIELDS: &[Field] = &[
         "With `command`: a program that prints an https address, with `{port}` where ours belongs.",
     ),
     field("tunnel.domain", "", "A host name of your own at the provider, where it can be asked for (ngrok)."),
+    field(
+        "tunnel.auto_off",
+        "never",
+        "When the tunnel closes by itself: `never`, `1h` or `8h` after it was switched on, or `sleep`, once this computer has slept.",
+    ),
     field("console.listen", "127.0.0.1:4244", "Loopback address and port of the control console, or `off`."),
     field(
         "clients.allowed_hosts",
@@ -91,6 +96,13 @@ pub const FIELDS: &[Field] = &[
          such ids are a few hundred characters long.",
     )
     .shape(Shape::Flag),
+    field(
+        "clients.pairing",
+        "auto",
+        "Whether a client that nobody used before and that comes by the public URL needs a 6-digit code, which the window or \
+         the console shows: `on`, `off`, or `auto` (on with a tunnel, or where people sign in on this computer, if there is \
+         a window or a console).",
+    ),
     field(
         "clients.documents_from_loopback",
         "false",

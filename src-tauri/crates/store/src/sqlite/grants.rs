@@ -3,6 +3,7 @@
 use model::grant::Grant;
 use model::ids::{GrantId, TokenHash};
 use model::ports::Swap;
+use model::time::Timestamp;
 use sqlx::{SqliteConnection, SqlitePool, query, query_as, query_scalar};
 
 use super::row::{self, Outcome};
@@ -15,8 +16,8 @@ const WHAT: &str = "grant";
 pub(super) async fn add(db: &SqlitePool, grant: &Grant, bound: u32, pace: &Pace) -> Outcome<()> {
     let mut tx = write(db).await?;
     query(
-        "INSERT INTO grants (id, revision, stage, client, code, created_at, forgotten_at, data)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO grants (id, revision, stage, client, code, created_at, forgotten_at, code_awaited_until, data)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(grant.id.as_str())
     .bind(i64::from(grant.revision))
@@ -25,6 +26,7 @@ pub(super) async fn add(db: &SqlitePool, grant: &Grant, bound: u32, pace: &Pace)
     .bind(grant.code().map(|code| code.to_text()))
     .bind(grant.created_at.millis())
     .bind(grant.forgotten_at().millis())
+    .bind(grant.code_awaited_until().map(Timestamp::millis))
     .bind(row::write(grant))
     .execute(&mut *tx)
     .await?;
@@ -48,10 +50,23 @@ pub(super) async fn find_by_code(db: &SqlitePool, code: &TokenHash) -> Outcome<O
     found.map(|(id, data)| row::read(WHAT, &id, &data)).transpose()
 }
 
+pub(super) async fn list_pairings(db: &SqlitePool, now: Timestamp) -> Outcome<Vec<Grant>> {
+    let found: Vec<(String, String)> = query_as(
+        "SELECT id, data FROM grants WHERE code_awaited_until > ?
+         ORDER BY code_awaited_until DESC, id DESC LIMIT ?",
+    )
+    .bind(now.millis())
+    .bind(i64::try_from(rules::MOST_PAIRINGS).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    Ok(found.iter().filter_map(|(id, data)| row::read_or_skip(WHAT, id, data)).collect())
+}
+
 /// One statement, so it is atomic with or without a transaction around it.
 pub(super) async fn advance(tx: &mut SqliteConnection, grant: &Grant) -> Outcome<Swap> {
     let changed = query(
-        "UPDATE grants SET revision = ?, stage = ?, client = ?, code = ?, created_at = ?, forgotten_at = ?, data = ?
+        "UPDATE grants SET revision = ?, stage = ?, client = ?, code = ?, created_at = ?, forgotten_at = ?,
+             code_awaited_until = ?, data = ?
          WHERE id = ? AND revision = ?",
     )
     .bind(i64::from(grant.revision))
@@ -60,6 +75,7 @@ pub(super) async fn advance(tx: &mut SqliteConnection, grant: &Grant) -> Outcome
     .bind(grant.code().map(|code| code.to_text()))
     .bind(grant.created_at.millis())
     .bind(grant.forgotten_at().millis())
+    .bind(grant.code_awaited_until().map(Timestamp::millis))
     .bind(row::write(grant))
     .bind(grant.id.as_str())
     .bind(i64::from(grant.revision) - 1)

@@ -129,6 +129,7 @@ impl Maker {
             created_at,
             stage: Stage::AwaitingConsent,
             renders: vec![],
+            pairing: None,
         }
     }
 

@@ -214,3 +214,36 @@ async fn remaining(store: &dyn Store, grants: &[Grant]) -> Vec<usize> {
     }
     out
 }
+
+pub(crate) async fn who_waits_for_a_code_is_listed_until_it_is_given_or_over(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let mut asked = Vec::new();
+    for n in 0..3 {
+        let grant = make.grant(&make.client_id(), at(n));
+        bench.store.add_grant(&grant).await.unwrap();
+        let render = Render { form: make.hash(), browser: make.hash() };
+        let shown = grant.shown(render.clone()).unwrap().asking_for_code(render.browser, at(n));
+        done(bench.store.advance_grant(&shown).await);
+        asked.push(shown);
+    }
+    let bystander = make.grant(&make.client_id(), at(0));
+    bench.store.add_grant(&bystander).await.unwrap();
+    let list = async |now| bench.store.list_pairings(now).await.unwrap();
+    let [first, second, third] = asked.as_slice() else { panic!() };
+    assert_eq!(list(at(3)).await, [third.clone(), second.clone(), first.clone()], "the newest first");
+    assert_eq!(list(at(301)).await, std::slice::from_ref(third), "the others are over");
+
+    let browser = third.renders[0].browser;
+    let tried = third.clone().code_tried().unwrap();
+    done(bench.store.advance_grant(&tried).await);
+    assert_eq!(list(at(4)).await[0], tried, "with its tries");
+    done(bench.store.advance_grant(&tried.code_given(browser).unwrap()).await);
+    done(bench.store.advance_grant(&second.clone().closed(Closed::Declined, at(4)).unwrap()).await);
+    assert_eq!(list(at(4)).await, std::slice::from_ref(first));
+
+    for n in 0..30 {
+        let grant = make.grant(&make.client_id(), at(5)).asking_for_code(make.hash(), at(5 + n));
+        bench.store.add_grant(&grant).await.unwrap();
+    }
+    assert_eq!(list(at(6)).await.len(), 20, "strangers do not make it longer");
+}

@@ -32,6 +32,7 @@ macro_rules! store_contract {
                 clients::a_client_with_a_live_session_stays,
                 clients::the_client_just_registered_is_not_the_one_to_go,
                 grants::a_grant_reads_back_at_every_stage,
+                grants::who_waits_for_a_code_is_listed_until_it_is_given_or_over,
                 grants::unknown_ids_and_codes_are_none,
                 grants::a_code_is_still_found_after_its_exchange_to_recognise_a_replay,
                 grants::an_advance_from_a_stale_revision_is_lost_and_changes_nothing,

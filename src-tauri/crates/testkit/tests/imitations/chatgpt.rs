@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use model::settings::SignInFrom;
+use model::settings::{Pairing, SignInFrom};
 use model::time::Timestamp;
 use serde_json::{Value, json};
 use testkit::imitation::{
     ACCEPT_BOTH, Ask, Credentials, Imitation, JSON, MODERN, Role, call, discover, initialize, initialized,
     list, roles,
 };
-use testkit::rig::public;
+use testkit::rig::is_public;
 use testkit::{ASSERTION_TYPE, Rig, Signer, signing_host};
 
 const PUBLIC: &str = "https://demo.example";
@@ -39,11 +39,12 @@ async fn chatgpt_signs_its_requests() {
     connects(rig, roles::CHATGPT_SIGNING, &document, Some(&signer)).await;
 }
 
-/// The person sits elsewhere, in front of ChatGPT.
+/// The person sits elsewhere, in front of ChatGPT, and the owner tells them the code.
 async fn rig() -> Rig {
     Rig::start_with(|settings| {
-        settings.server.public_url = public(PUBLIC);
+        is_public(settings, PUBLIC);
         settings.server.sign_in = SignInFrom::Anywhere;
+        settings.client_rules.pairing = Pairing::On;
     })
     .await
 }

@@ -11,7 +11,7 @@ use testkit::imitation::{
     ACCEPT_BOTH, Ask, Credentials, Imitation, JSON, Server, Tokens, call, discover, initialize, initialized,
     list, roles,
 };
-use testkit::rig::public;
+use testkit::rig::is_public;
 
 const PUBLIC: &str = "https://demo.example";
 const REDIRECT: &str = "https://claude.ai/api/mcp/auth_callback";
@@ -24,7 +24,7 @@ const VERIFIER: &str = "w8Qd0R3yU6iO9pA2sF5gH7jK1lZ4xC-vB_nM.qWeRtY~uIoP";
 const STATE: &str = "Q2xhdWRlIHN0YXRlIG9mIGZvcnR5LXRocmVlIGNoYXJzLi4u";
 
 async fn rig() -> Rig {
-    Rig::start_with(|settings| settings.server.public_url = public(PUBLIC)).await
+    Rig::start_with(|settings| is_public(settings, PUBLIC)).await
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use testkit::Rig;
 use testkit::imitation::{
     ACCEPT_BOTH, Ask, Credentials, Imitation, JSON, MODERN, Server, discover, initialize, roles,
 };
-use testkit::rig::public;
+use testkit::rig::is_public;
 
 use crate::scene::{Lines, plays_on};
 
@@ -20,7 +20,7 @@ const PLAIN_FORM: &[(&str, &str)] =
 /// <https://learn.microsoft.com/microsoft-365-copilot/extensibility/plugin-authentication-dynamic-client-registration>.
 #[tokio::test]
 async fn copilot_studio_is_given_a_secret_and_a_scope() {
-    let rig = Rig::start_with(|settings| settings.server.public_url = public(PUBLIC)).await;
+    let rig = Rig::start_with(|settings| is_public(settings, PUBLIC)).await;
     let studio = Imitation::of(roles::COPILOT_STUDIO, &format!("{PUBLIC}/mcp")).through(rig.tunnel());
     let hello =
         initialize(&json!(1), "2025-06-18", &json!({ "name": "mcs", "version": "1.0.0" }), &json!({}));

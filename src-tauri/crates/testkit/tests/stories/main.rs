@@ -12,6 +12,7 @@ mod credentials;
 mod discovery;
 mod faults;
 mod pages;
+mod pairing;
 mod profile;
 mod promises;
 mod registration;

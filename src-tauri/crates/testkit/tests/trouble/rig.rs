@@ -98,6 +98,7 @@ impl Rig {
             cors_origins: Vec::new(),
             static_clients: Vec::new(),
             client_rules: model::settings::ClientRules::default(),
+            pairing: authserver::Pairing::Off,
             notice: None,
         };
         let flow = Flow::new(parts, policy);

@@ -94,6 +94,7 @@ passes_on! {
     add_grant(grant: &Grant) -> ();
     lookup_grant(id: &GrantId) -> Option<Grant>;
     find_grant_by_code(code: &TokenHash) -> Option<Grant>;
+    list_pairings(now: Timestamp) -> Vec<Grant>;
     advance_grant(grant: &Grant) -> Swap;
     open_session(grant: &Grant, session: &Session, refresh: &RefreshToken) -> Swap;
     lookup_session(id: &SessionId) -> Option<Session>;

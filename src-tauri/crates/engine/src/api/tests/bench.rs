@@ -193,6 +193,7 @@ impl Bench {
             stage: Stage::AwaitingConsent,
             claims: None,
             renders: Vec::new(),
+            pairing: None,
         };
         self.store.add_grant(&grant).await.unwrap();
         let sent = grant.sent_upstream(hash, self.clock.now()).unwrap();
@@ -279,6 +280,7 @@ fn policy(origins: &Origins) -> Policy {
         cors_origins: Vec::new(),
         static_clients: Vec::new(),
         client_rules: model::settings::ClientRules::default(),
+        pairing: authserver::Pairing::Off,
         notice: None,
     }
 }

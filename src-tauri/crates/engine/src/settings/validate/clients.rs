@@ -5,7 +5,7 @@ use model::host::{HostPattern, HostRules};
 use model::ids::{ClientId, TokenHash};
 use model::redirect::RedirectRule;
 use model::scope::ScopeSet;
-use model::settings::ClientRules;
+use model::settings::{ClientRules, Pairing};
 use model::time::Timestamp;
 
 use super::{Check, Read, known, shown};
@@ -15,10 +15,24 @@ use crate::settings::problem::quoted;
 pub(super) fn rules(check: &mut Check<'_>) -> Read<ClientRules> {
     let (allowed, blocked) = (hosts(check, "clients.allowed_hosts"), hosts(check, "clients.blocked_hosts"));
     let self_contained_ids = check.flag("clients.self_contained_ids");
+    let pairing = pairing(check);
     Ok(ClientRules {
         hosts: HostRules { allowed: allowed?, blocked: blocked? },
         self_contained_ids: self_contained_ids?,
+        pairing: pairing?,
     })
+}
+
+fn pairing(check: &mut Check<'_>) -> Read<Pairing> {
+    match check.text("clients.pairing") {
+        "auto" => Ok(Pairing::Auto),
+        "on" | "true" => Ok(Pairing::On),
+        "off" | "false" => Ok(Pairing::Off),
+        other => {
+            let message = format!("{} does not say whether new clients need a code", quoted(other));
+            Err(check.refuse("clients.pairing", "not-a-choice", message, "write `auto`, `on` or `off`"))
+        }
+    }
 }
 
 fn hosts(check: &mut Check<'_>, key: &str) -> Read<Vec<HostPattern>> {

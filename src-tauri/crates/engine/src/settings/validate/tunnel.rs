@@ -1,6 +1,8 @@
 //! The switch to the public internet: which program it starts.
 
-use model::settings::TunnelSettings;
+use std::time::Duration;
+
+use model::settings::{AutoOff, TunnelSettings};
 use tunnel::{OWN, PROGRAMS, Program, Shape};
 
 use super::{Check, Read};
@@ -8,8 +10,27 @@ use crate::settings::problem::quoted;
 
 pub(super) fn read(check: &mut Check<'_>) -> Read<TunnelSettings> {
     let (provider, command) = (provider(check), command(check));
-    let domain = domain(check);
-    Ok(TunnelSettings { provider: provider?, command: command?, domain: domain? })
+    let (domain, auto_off) = (domain(check), auto_off(check));
+    Ok(TunnelSettings { provider: provider?, command: command?, domain: domain?, auto_off: auto_off? })
+}
+
+fn auto_off(check: &mut Check<'_>) -> Read<AutoOff> {
+    const HOUR: u64 = 3600;
+    match check.text("tunnel.auto_off") {
+        "never" => Ok(AutoOff::Never),
+        "1h" => Ok(AutoOff::After(Duration::from_secs(HOUR))),
+        "8h" => Ok(AutoOff::After(Duration::from_secs(8 * HOUR))),
+        "sleep" => Ok(AutoOff::Sleep),
+        other => {
+            let message = format!("{} does not say when the tunnel closes", quoted(other));
+            Err(check.refuse(
+                "tunnel.auto_off",
+                "not-a-choice",
+                message,
+                "write `never`, `1h`, `8h` or `sleep`",
+            ))
+        }
+    }
 }
 
 fn provider(check: &mut Check<'_>) -> Read<String> {

@@ -1,0 +1,251 @@
+//! The code that the owner reads in the window: who is asked for it, and what it takes to get past it.
+
+use std::time::Duration;
+
+use model::client::{Client as Configured, ClientAuth, ClientKind};
+use model::ids::ClientId;
+use model::redirect::RedirectRule;
+use model::scope::ScopeSet;
+use model::settings::{Pairing, SignInFrom};
+use model::time::Timestamp;
+use serde_json::{Value, json};
+use testkit::rig::{is_public, public};
+use testkit::{Browser, Client, Rig};
+
+const PUBLIC: &str = "https://demo.example";
+
+/// The owner is at hand, so `auto` asks.
+async fn rig() -> Rig {
+    Rig::start_with(|settings| is_public(settings, PUBLIC)).await
+}
+
+/// A client in some cloud, which registered by the public address.
+async fn from_outside(rig: &Rig) -> Client {
+    rig.client("Claude").registers().await.at(PUBLIC)
+}
+
+async fn waiting(rig: &Rig) -> Vec<Value> {
+    let rows = rig.window().call("pairings", Value::Null).await.expect("the window shows who waits");
+    rows.as_array().expect("a list").clone()
+}
+
+/// Some other six digits.
+fn wrong(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().expect("digits") + 1) % 1_000_000)
+}
+
+async fn types(browser: &mut Browser, page: &testkit::Landed, code: &str, until: &str) -> testkit::Landed {
+    browser.submit(page, &[("decision", "approve"), ("code", code)], until).await
+}
+
+#[tokio::test]
+async fn a_client_nobody_used_needs_the_code_of_the_window_once() {
+    let rig = rig().await;
+    let client = from_outside(&rig).await;
+    let mut browser = rig.browser();
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    assert!(page.body.contains("name=\"code\""), "{}", page.body);
+
+    let rows = waiting(&rig).await;
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(
+        (&row["client_name"], &row["destination"]),
+        (&json!("Claude"), &json!("127.0.0.1 (this computer)"))
+    );
+    assert_eq!(row["expires_at"], rig.now().plus(Duration::from_secs(300)).millis());
+    let code = row["code"].as_str().unwrap().to_owned();
+    assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()), "{code}");
+    assert!(!page.body.contains(&code), "the page does not tell what it asks for");
+
+    // Typed as it is shown, in two groups.
+    let typed = format!("{} {}", &code[..3], &code[3..]);
+    let provider = types(&mut browser, &page, &typed, &client.redirect_uri).await;
+    assert!(waiting(&rig).await.is_empty(), "nobody waits any more");
+    let landed = browser.pick(&provider, "ada", &client.redirect_uri).await;
+    assert!(landed.param("code").is_some(), "{}", landed.body);
+    for event in rig.events().await {
+        assert!(!serde_json::to_string(&event).unwrap().contains(&code), "{}", event.kind.name());
+    }
+
+    let again = rig.browser().open(&client.authorize_url(&[]), "").await;
+    assert!(!again.body.contains("name=\"code\""), "once somebody has signed in for it, it is known");
+}
+
+#[tokio::test]
+async fn who_is_not_asked_for_a_code() {
+    let configured = ClientId::parse("configured").unwrap();
+    let mut rig = Rig::start_with(|settings| {
+        is_public(settings, PUBLIC);
+        settings.clients.push(Configured {
+            id: configured.clone(),
+            kind: ClientKind::Static,
+            name: None,
+            uri: None,
+            logo_uri: None,
+            redirects: vec![RedirectRule::parse("http://127.0.0.1:1/callback").unwrap()],
+            auth: ClientAuth::None,
+            scope: ScopeSet::parse_lenient("read"),
+            created_at: Timestamp::from_millis(0),
+            approved_at: None,
+            attempt: None,
+            blocked_at: None,
+        });
+    })
+    .await;
+    let asks = async |rig: &Rig, client: &Client| {
+        let page = rig.browser().open(&client.authorize_url(&[]), "").await;
+        assert!(page.body.contains("name=\"decision\""), "{}", page.body);
+        page.body.contains("name=\"code\"")
+    };
+    let client = from_outside(&rig).await;
+    assert!(asks(&rig, &client).await);
+    assert!(!asks(&rig, &client.clone().at(rig.base())).await, "on this computer");
+    let mut known = client.clone();
+    known.id = configured.to_string();
+    assert!(!asks(&rig, &known).await, "one from the settings");
+
+    // Where the owner is not at hand, the setting decides; where nothing could show the code, `auto` does not ask for it.
+    for (wanted, sign_in, console, asked) in [
+        (Pairing::Off, SignInFrom::ThisComputer, true, false),
+        (Pairing::Auto, SignInFrom::Anywhere, true, false),
+        (Pairing::On, SignInFrom::Anywhere, true, true),
+        (Pairing::Auto, SignInFrom::ThisComputer, false, false),
+    ] {
+        rig = rig
+            .restarted_with(|settings| {
+                is_public(settings, PUBLIC);
+                settings.client_rules.pairing = wanted;
+                settings.server.sign_in = sign_in;
+                if !console {
+                    settings.server.console = None;
+                }
+            })
+            .await;
+        assert_eq!(asks(&rig, &client).await, asked, "{wanted:?} {sign_in:?} {console}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_code_can_be_shown_the_page_says_what_the_owner_has_to_do() {
+    let rig = Rig::start_with(|settings| {
+        settings.server.public_url = public(PUBLIC);
+        settings.client_rules.pairing = Pairing::On;
+    })
+    .await;
+    let client = from_outside(&rig).await;
+    let mut browser = rig.browser();
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    assert!(page.body.contains("console.listen") && page.body.contains("clients.pairing"), "{}", page.body);
+    assert!(!page.body.contains("value=\"approve\""), "{}", page.body);
+    let forced = browser.press(&page, "decision", "approve", &client.redirect_uri).await;
+    assert_eq!(forced.status, 403, "and pressing a button that is not there does not help");
+}
+
+#[tokio::test]
+async fn five_wrong_codes_end_the_sign_in() {
+    let rig = rig().await;
+    let client = from_outside(&rig).await;
+    let mut browser = rig.browser();
+    let mut page = browser.open(&client.authorize_url(&[]), "").await;
+    let code = browser.code_for(&page).await.unwrap();
+    for left in ["4 tries are left", "3 tries are left", "2 tries are left", "One try is left"] {
+        page = types(&mut browser, &page, &wrong(&code), "").await;
+        assert_eq!(page.status, 403);
+        assert!(page.body.contains(left), "{left}: {}", page.body);
+    }
+    assert_eq!(browser.code_for(&page).await, Some(code.clone()), "it is the same all the time");
+    let over = types(&mut browser, &page, &wrong(&code), "").await;
+    assert!(
+        over.body.contains("no longer good") && over.body.contains("Start the sign-in again"),
+        "{}",
+        over.body
+    );
+    let late = types(&mut browser, &page, &code, &client.redirect_uri).await;
+    assert_eq!(late.status, 400, "the right one is too late: {}", late.body);
+    assert!(waiting(&rig).await.is_empty());
+}
+
+#[tokio::test]
+async fn of_many_codes_at_once_five_are_looked_at() {
+    let rig = rig().await;
+    let client = from_outside(&rig).await;
+    let mut browser = rig.browser();
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    let code = browser.code_for(&page).await.unwrap();
+    let mut guesses = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (mut browser, page, wrong) = (browser.clone(), page.clone(), wrong(&code));
+        guesses.spawn(async move { types(&mut browser, &page, &wrong, "").await.body });
+    }
+    let looked_at = guesses.join_all().await.iter().filter(|body| body.contains("left")).count();
+    assert!(looked_at <= 4, "{looked_at} and the last one, which ends it");
+    let failed = rig.event_names().await.iter().filter(|name| **name == "pairing_failed").count();
+    assert_eq!(failed, 5, "the others were not compared");
+}
+
+#[tokio::test]
+async fn a_code_is_for_one_browser() {
+    let rig = rig().await;
+    let client = from_outside(&rig).await;
+    let (mut first, mut second) = (rig.browser(), rig.browser());
+    let page = first.open(&client.authorize_url(&[]), "").await;
+    let code = first.code_for(&page).await.unwrap();
+    let reloaded = first.open(page.url.as_str(), "").await;
+    assert_eq!(first.code_for(&reloaded).await, Some(code.clone()), "reloading changes nothing");
+
+    let other = second.open(page.url.as_str(), "").await;
+    let theirs = second.code_for(&other).await.unwrap();
+    assert_ne!(theirs, code);
+    let stolen = types(&mut second, &other, &code, &client.redirect_uri).await;
+    assert!(stolen.body.contains("4 tries are left"), "{}", stolen.body);
+    let lost = types(&mut first, &reloaded, &theirs, &client.redirect_uri).await;
+    assert!(lost.body.contains("did not come from this page"), "{}", lost.body);
+    // Whoever reloads is asked anew, and has no more tries than before.
+    let anew = first.open(page.url.as_str(), "").await;
+    let code = first.code_for(&anew).await.unwrap();
+    let missed = types(&mut first, &anew, &wrong(&code), "").await;
+    assert!(missed.body.contains("3 tries are left"), "{}", missed.body);
+    let provider = first.allow(&missed, &client.redirect_uri).await;
+    let lured = second.open(page.url.as_str(), "").await;
+    assert!(lured.body.contains("name=\"code\""), "what was typed elsewhere counts for nothing here");
+    let landed = first.pick(&provider, "ada", &client.redirect_uri).await;
+    assert!(landed.param("code").is_some(), "and the one who typed it goes on: {}", landed.body);
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_five_minutes_and_over_a_restart() {
+    let rig = rig().await;
+    let client = from_outside(&rig).await;
+    let mut browser = rig.browser();
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    let code = browser.code_for(&page).await.unwrap();
+    rig.pass(Duration::from_secs(299));
+    let rig = rig.restarted().await;
+    assert_eq!(waiting(&rig).await[0]["code"], code.as_str(), "nothing of it is in memory only");
+    rig.pass(Duration::from_secs(1));
+    assert!(waiting(&rig).await.is_empty());
+    let late = types(&mut browser, &page, &code, &client.redirect_uri).await;
+    assert!(late.body.contains("no longer good"), "{}", late.body);
+    let reloaded = browser.open(page.url.as_str(), "").await;
+    assert!(reloaded.body.contains("Start the sign-in again"), "{}", reloaded.body);
+
+    let again = client.lands(&mut rig.browser(), "ada").await;
+    assert!(again.param("code").is_some(), "started again, it works: {}", again.body);
+}
+
+#[tokio::test]
+async fn the_owner_can_refuse_it_in_the_window() {
+    let rig = rig().await;
+    let client = from_outside(&rig).await;
+    let mut browser = rig.browser();
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    let code = browser.code_for(&page).await.unwrap();
+    let grant = json!({ "grant": waiting(&rig).await[0]["grant"] });
+    rig.window().call("refuse_pairing", grant.clone()).await.unwrap();
+    assert!(waiting(&rig).await.is_empty());
+    let late = types(&mut browser, &page, &code, &client.redirect_uri).await;
+    assert_eq!(late.status, 400, "{}", late.body);
+    let gone = rig.window().call("refuse_pairing", grant).await.unwrap_err();
+    assert!(gone.to_string().contains("no client waits"), "{gone}");
+    assert!(rig.event_names().await.contains(&"consent_declined"));
+}

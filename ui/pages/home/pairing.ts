@@ -1,0 +1,11 @@
+// The code of a new client, and what to call the client, as a person reads them.
+
+import type { PairingRow } from '../../host/api';
+
+/** Strangers can make more of them wait than a person reads. */
+export const MOST_SHOWN = 5;
+
+/** "482 913" */
+export const inGroups = (code: string): string => `${code.slice(0, 3)} ${code.slice(3)}`;
+
+export const nameOf = ({ client, client_name }: Pick<PairingRow, 'client' | 'client_name'>): string => client_name ?? client;
