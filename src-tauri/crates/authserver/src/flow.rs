@@ -9,7 +9,7 @@ use model::caller::Caller;
 use model::client::Client;
 use model::event::{About, AuthEvent, EventKind};
 use model::grant::Grant;
-use model::ids::{ClientId, CredentialKind, GrantId, SessionId, TokenHash};
+use model::ids::{CredentialKind, GrantId, SessionId, TokenHash};
 use model::keys::{MasterKey, NotOpened, Place, Purpose, Sealed, Sealer};
 use model::origin::{Origin, Origins, Site};
 use model::ports::{Clock, Entropy, EventSink, Store, StoreError};

@@ -39,8 +39,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 pub use flow::{Flow, Parts, Policy};
-pub use test_sign_in::{LIFETIME as TEST_SIGN_IN_LIFETIME, TestSignIn};
 pub use pairing::{Pairing, Waiting};
+pub use test_sign_in::{LIFETIME as TEST_SIGN_IN_LIFETIME, TestSignIn};
 
 /// How long an access token of ours lives.
 pub const ACCESS_TOKEN_LIFETIME: std::time::Duration = access_token::Mint::LIFETIME;

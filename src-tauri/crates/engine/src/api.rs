@@ -56,8 +56,7 @@ pub use registration::{
 pub use requests::{
     AttemptsQuery, BlockSwitch, CheckWish, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch,
     ForgetWhat, Forgotten, PairingRef, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange,
-    TokenText,
-    TunnelSwitch,
+    TokenText, TunnelSwitch,
 };
 pub use test_sign_in::TestSignIn;
 pub use tools::{ToolRow, ToolView, ViewAs};

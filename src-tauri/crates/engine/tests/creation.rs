@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use engine::api::State;
 use engine::settings::SettingsDraft;
 use engine::{Engine, KeySource, Sources, SystemResolver, World};
-use model::ports::{Clock as _, Pause};
+use model::ports::Pause;
 use model::testing::{ManualClock, SeededEntropy};
 use practice::Fault;
 use serde_json::{Value, json};
