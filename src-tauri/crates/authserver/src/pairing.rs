@@ -37,9 +37,15 @@ pub struct Waiting {
 
 impl Shared {
     /// Whoever comes by the public URL for a client that nobody signed in for before has to show the owner's consent too.
+    /// So has one that would be answered on the internet although the link led to this computer: a stranger can register by
+    /// the one and write the other into a mail, and an approval counts for both.
     pub(crate) fn needs_code(&self, grant: &Grant, client: &Client) -> bool {
+        let answered_outside =
+            grant.redirect_uri.url().scheme() == "https" && !grant.redirect_uri.is_loopback();
+        let from_outside = grant.site.origin == Origin::Public
+            || (answered_outside && self.policy.origins.public().is_some());
         self.policy.pairing != Pairing::Off
-            && grant.site.origin == Origin::Public
+            && from_outside
             && client.kind != ClientKind::Static
             && client.approved_at.is_none()
     }

@@ -16,7 +16,7 @@ use model::event::{AuthEvent, EventKind};
 use model::settings::Settings;
 use model::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Mutex, broadcast, watch};
+use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -60,6 +60,8 @@ struct Inner {
     lasting: Lasting,
     gate: Gate,
     creating: Creating,
+    /// One change of the settings file and the vault at a time.
+    saving: Mutex<()>,
     state: watch::Sender<State>,
     /// One start or stop at a time.
     running: Mutex<Option<Running>>,
@@ -110,6 +112,7 @@ impl Engine {
             world,
             gate: Gate::new(lasting.door.clone()),
             creating: Creating::new(),
+            saving: Mutex::default(),
             lasting,
             state: watch::Sender::new(state),
             running: Mutex::new(None),
@@ -330,6 +333,11 @@ impl Engine {
 
     pub(crate) fn creating(&self) -> &Creating {
         &self.0.creating
+    }
+
+    /// Whoever changes what is kept of the settings has this meanwhile.
+    pub(crate) async fn saving(&self) -> MutexGuard<'_, ()> {
+        self.0.saving.lock().await
     }
 
     pub(crate) fn gate(&self) -> &Gate {

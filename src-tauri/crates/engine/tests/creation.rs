@@ -250,7 +250,7 @@ async fn of_two_who_begin_at_once_one_is_told_of_the_other() {
     let api = desk.engine.api();
     let begin = || api.call("begin_creation", json!({}));
     let (one, other) = tokio::join!(begin(), begin());
-    let refused = [&one, &other].into_iter().filter_map(|answer| answer.as_ref().err()).next();
+    let refused = [&one, &other].into_iter().find_map(|answer| answer.as_ref().err());
     assert!(one.is_ok() != other.is_ok());
     assert!(refused.unwrap().to_string().contains("already"), "{refused:?}");
     // Stopped before anybody signed in, nothing has failed.

@@ -365,7 +365,10 @@ mod tunnel {
         async fn until_public(&self, public: bool) -> Value {
             for _ in 0..500 {
                 let status = self.call("status", json!({})).await;
-                if status["state"]["is"] == "running" && status["public_url"].is_string() == public {
+                // The address is given up before the tunnel says that it is off.
+                let settled = public || status["tunnel"]["is"] == "off";
+                if status["state"]["is"] == "running" && status["public_url"].is_string() == public && settled
+                {
                     return status;
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;

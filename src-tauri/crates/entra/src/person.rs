@@ -47,7 +47,7 @@ pub(crate) fn is_from_elsewhere(claims: &Claims, issuer: &Issuer) -> bool {
     })
 }
 
-fn roles(claims: &Claims) -> Option<Vec<String>> {
+pub(crate) fn roles(claims: &Claims) -> Option<Vec<String>> {
     let list = claims.get("roles")?.as_array()?;
     Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }

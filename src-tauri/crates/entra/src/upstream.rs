@@ -26,7 +26,7 @@ use crate::fault::{Barred, Fault, Trouble, Which};
 use crate::http::unavailable;
 use crate::identity::ManagedIdentity;
 use crate::keys::{Keys, Source};
-use crate::person::person;
+use crate::person::{person, roles};
 use crate::refusal::Refusals;
 use crate::rules::{Claims, Provider, Rules, agree, granted, seconds, text};
 use crate::wire::{Grant, Tokens, Wire};
@@ -267,12 +267,10 @@ impl Entra {
         }
         // What the old ID token said may not be so any more: only what came just now lets anybody in.
         let none = Claims::new();
-        let now = who(self.rules(metadata), &none, claims);
-        let roles = now.map(|person| person.roles).unwrap_or_default();
-        let person = Person { roles, ..person.clone() };
-        let door = Door { person: &person, id: &none, ..door };
+        let door = Door { id: &none, ..door };
         door.admit(token).await.map_err(|trouble| match trouble {
-            Trouble::Fault(Fault::Barred(Barred::NotListed { .. } | Barred::GroupsUnknown(_))) => {
+            // Why the groups cannot be asked is told as it is: a set-up fault ends no session.
+            Trouble::Fault(Fault::Barred(Barred::NotListed { .. } | Barred::GroupsUnknown(None))) => {
                 Fault::OldIdToken.into()
             }
             trouble => trouble,
@@ -319,7 +317,14 @@ impl Entra {
         let access = self.keys.claims(token, Which::Access, source).await?;
         rules.check_access(&access)?;
         agree(&id, &access)?;
-        let person = who(rules, &id, &access)?;
+        let mut person = who(rules, &id, &access)?;
+        // What the old ID token said of roles may not be so any more.
+        if is_old {
+            person.roles = roles(&access).unwrap_or_default();
+            if !rules.counts_roles_of(&person.id.tenant) {
+                person.roles.clear();
+            }
+        }
         Ok(Verified { person, id, is_old, access })
     }
 

@@ -54,6 +54,7 @@ impl Api {
             });
         }
         if self.0.world().is_some() {
+            let _saving = self.0.saving().await;
             let text = SecretString::from(if paused { "true" } else { "" });
             let file = self.new_file(&Typed::from([("server.paused".to_owned(), text)]))?;
             file.map_or(Ok(()), put)?;
@@ -200,6 +201,7 @@ impl Api {
     /// The engine starts again behind the answer, so that whoever asked through it is answered first.
     pub(super) async fn save(&self, typed: &Typed) -> Answer<Saved> {
         self.is_ours()?;
+        let _saving = self.0.saving().await;
         let (Checked { problems, effects }, drafted) = self.check(typed).await;
         if !problems.is_empty() {
             return Ok(Saved { saved: false, problems, effects });
@@ -207,8 +209,15 @@ impl Api {
         // Both are written before either counts: half of them would be a client with the secret of another.
         let secrets = self.sealed(typed, &drafted).await?;
         let file = self.new_file(typed)?;
+        let before = std::fs::read_to_string(&self.0.sources().file).unwrap_or_default();
+        let changes_file = file.is_some();
         file.map_or(Ok(()), put)?;
-        secrets.map_or(Ok(()), put_secrets)?;
+        if let Err(error) = secrets.map_or(Ok(()), put_secrets) {
+            if changes_file {
+                put(beside(&self.0.sources().file, &before)?)?;
+            }
+            return Err(error);
+        }
         // Where it was never started, whoever saves does not want it started.
         if self.0.state() != State::Stopped {
             let engine = self.0.clone();
@@ -219,6 +228,7 @@ impl Api {
 
     /// Whether texts like these could be saved: all of it is done but for what changes something.
     pub(super) async fn can_save(&self, typed: &Typed) -> Answer<()> {
+        let _saving = self.0.saving().await;
         let (_, drafted) = self.check(typed).await;
         drop(self.sealed(typed, &drafted).await?);
         drop(self.new_file(typed)?);

@@ -23,6 +23,9 @@ const SIGN_INS: Rate = Rate { burst: 60.0, a_second: 60.0 / 900.0 };
 /// Of all together, which bounds how many wait at a time.
 const ALL_SIGN_INS: Rate = Rate { burst: 1_000.0, a_second: 1_000.0 / 900.0 };
 const ALL_REGISTRATIONS: Rate = Rate { burst: 600.0, a_second: 10.0 };
+/// Of one source, once more than half of what all may register is used up: then nobody alone takes what is left. Until then a
+/// vendor whose people all come from one address registers as it likes.
+const REGISTRATIONS: Rate = Rate { burst: 60.0, a_second: 1.0 };
 /// Sources known at a time.
 const MOST_SOURCES: usize = 4_096;
 const MINUTE: usize = 60;
@@ -44,6 +47,7 @@ struct Bucket {
 struct Source {
     requests: Bucket,
     sign_ins: Bucket,
+    registrations: Bucket,
 }
 
 /// What is asked for, as far as limits care.
@@ -115,7 +119,7 @@ impl State {
     fn admit(&mut self, path: &str, source: Option<IpAddr>, now: Duration) -> Result<(), Duration> {
         let admitted = match Wish::of(path) {
             Wish::Unlimited => return Ok(()),
-            Wish::Registration => self.registrations.take(ALL_REGISTRATIONS, now),
+            Wish::Registration => self.admit_registration(source, now),
             Wish::SignIn => self.admit_sign_in(source, now),
             Wish::Other => self.admit_request(source, now),
         };
@@ -144,6 +148,14 @@ impl State {
         self.sign_ins.take(ALL_SIGN_INS, now)
     }
 
+    fn admit_registration(&mut self, source: Option<IpAddr>, now: Duration) -> Result<(), Duration> {
+        let scarce = self.registrations.tokens(ALL_REGISTRATIONS, now) < ALL_REGISTRATIONS.burst / 2.0;
+        if scarce && let Some(source) = self.known(source, now) {
+            source.registrations.take(REGISTRATIONS, now)?;
+        }
+        self.registrations.take(ALL_REGISTRATIONS, now)
+    }
+
     /// `None` where there is no room: forgetting somebody who is limited would let them begin anew.
     fn known(&mut self, source: Option<IpAddr>, now: Duration) -> Option<&mut Source> {
         let source = source?;
@@ -161,6 +173,7 @@ impl State {
             Entry::Vacant(new) => new.insert(Source {
                 requests: Bucket::full(REQUESTS, now),
                 sign_ins: Bucket::full(SIGN_INS, now),
+                registrations: Bucket::full(REGISTRATIONS, now),
             }),
         })
     }
@@ -174,7 +187,9 @@ impl State {
 impl Source {
     /// It says nothing that a new one would not.
     fn is_at_rest(&self, now: Duration) -> bool {
-        self.requests.is_full(REQUESTS, now) && self.sign_ins.is_full(SIGN_INS, now)
+        self.requests.is_full(REQUESTS, now)
+            && self.sign_ins.is_full(SIGN_INS, now)
+            && self.registrations.is_full(REGISTRATIONS, now)
     }
 }
 
@@ -281,6 +296,14 @@ mod tests {
         }
         assert!(state.admit("/register", v4(1), NOW).is_ok(), "although its address has run out");
         assert_eq!(of(&mut state, 1_000, "/register", v4, NOW), 599, "all together");
+    }
+
+    #[test]
+    fn nobody_alone_takes_the_last_registrations() {
+        let mut state = State::new();
+        let taken = of(&mut state, 2_000, "/register", |_| v4(1), NOW);
+        assert_eq!(taken, 361, "half of all and one, and then its own share");
+        assert!(state.admit("/register", v4(2), NOW).is_ok(), "others go on");
     }
 
     #[test]

@@ -100,6 +100,10 @@ async fn who_is_not_asked_for_a_code() {
     let client = from_outside(&rig).await;
     assert!(asks(&rig, &client).await);
     assert!(!asks(&rig, &client.clone().at(rig.base())).await, "on this computer");
+    let mut elsewhere = rig.client("elsewhere");
+    "https://client.example/callback".clone_into(&mut elsewhere.redirect_uri);
+    let elsewhere = elsewhere.registers().await;
+    assert!(asks(&rig, &elsewhere).await, "a local link of a client that is answered on the internet");
     let mut known = client.clone();
     known.id = configured.to_string();
     assert!(!asks(&rig, &known).await, "one from the settings");
