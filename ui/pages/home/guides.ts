@@ -41,6 +41,8 @@ export interface Guide {
 }
 
 const SIGN_IN: GuideStep = { text: 'A browser opens. Choose Allow, then sign in.' };
+/** mcp-remote does not say for whom it comes. */
+const BRIDGE_SIGN_IN: GuideStep = { text: 'A browser opens and asks about “MCP CLI Proxy”: that is mcp-remote, the bridge. Choose Allow, then sign in.' };
 const one = (...steps: GuideStep[]): readonly Way[] => [{ title: null, steps }];
 const address = (value: string): GuideStep['copy'] => ({ label: 'MCP URL', value });
 
@@ -70,7 +72,7 @@ export const GUIDES: readonly Guide[] = [
             copy: { label: 'Entry for claude_desktop_config.json', value: links.desktopFile(local), multiline: true },
           },
           { text: 'Quit Claude Desktop and start it again.' },
-          SIGN_IN,
+          BRIDGE_SIGN_IN,
         ],
       };
       return outside === null ? [bridge] : [{ title: 'As a connector', steps: claudeConnector(outside) }, bridge];
@@ -284,7 +286,10 @@ export const GUIDES: readonly Guide[] = [
       },
       {
         title: 'A client that only starts programs',
-        steps: [{ text: 'Let it start this bridge. It needs Node.js.', copy: { label: 'command of the bridge', value: links.bridgeCommand(local) } }],
+        steps: [
+          { text: 'Let it start this bridge. It needs Node.js.', copy: { label: 'command of the bridge', value: links.bridgeCommand(local) } },
+          BRIDGE_SIGN_IN,
+        ],
       },
     ],
   },

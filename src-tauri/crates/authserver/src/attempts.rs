@@ -59,6 +59,13 @@ impl Attempts {
         About { attempt: Some(attempt), origin: Some(site.origin), user_agent: agent, ..About::default() }
     }
 
+    /// Of a browser that was sent here with a request that cannot be served: an attempt by itself. Browsers all look alike, so
+    /// the next one is another try, of another client perhaps.
+    pub(crate) fn by_itself(site: &Site, headers: &HeaderMap, entropy: &dyn Entropy) -> About {
+        let attempt = Some(AttemptId::generate(entropy));
+        About { attempt, origin: Some(site.origin), user_agent: user_agent(headers), ..About::default() }
+    }
+
     /// The attempt a sign-in belongs to: its client's fresh registration, else the latest discovery, else a new one.
     pub(crate) fn of_sign_in(
         &self,

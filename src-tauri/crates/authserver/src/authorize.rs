@@ -15,7 +15,7 @@ use model::pkce::PkceChallenge;
 use model::ports::StoreError;
 use model::redirect::RedirectUri;
 
-use crate::attempts::user_agent;
+use crate::attempts::{Attempts, user_agent};
 use crate::clients::UnknownClient;
 use crate::flow::{Flow, about_grant};
 use crate::pages::{self, Refusal};
@@ -196,7 +196,7 @@ fn refuse(
     encoded: &[u8],
     refused: &AuthorizeError,
 ) -> Response {
-    let about = flow.attempts.of_request(site, headers, false, flow.now(), flow.entropy.as_ref());
+    let about = Attempts::by_itself(site, headers, flow.entropy.as_ref());
     let event = |about: About, error: &str| {
         flow.event(about, EventKind::AuthorizeRefused { error: error.into(), reason: refused.to_string() });
     };

@@ -189,7 +189,23 @@ fn log(event: &AuthEvent, strangers: &Minute) {
                 "{name}: a new client waits for a code, which the window or the console shows"
             );
         }
-        _ => tracing::info!(attempt, origin, "{name}"),
+        kind => {
+            if let Some(why) = refusal(kind) {
+                tracing::warn!(attempt, origin, "{name}: {why}");
+            } else {
+                tracing::info!(attempt, origin, "{name}");
+            }
+        }
+    }
+}
+
+/// Why something came to nothing, in words of our own: whatever others wrote stays in the auth log.
+fn refusal(kind: &EventKind) -> Option<&str> {
+    match kind {
+        EventKind::AuthorizeRefused { reason, .. }
+        | EventKind::RegistrationRefused { reason, .. }
+        | EventKind::TokenRefused { reason, .. } => Some(reason),
+        _ => None,
     }
 }
 

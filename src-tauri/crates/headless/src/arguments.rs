@@ -37,11 +37,12 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["form", "create"])))]
 pub(crate) struct Registration {
     #[command(flatten)]
     pub(crate) serve: Serve,
     /// Print a script or a template
-    #[arg(long = "as", value_enum, required_unless_present = "create", conflicts_with = "create")]
+    #[arg(long = "as", value_enum)]
     pub(crate) form: Option<Form>,
     /// Make it: shows a link and a code, then every call, and asks; the values go into the settings
     #[arg(long)]
