@@ -20,6 +20,24 @@ const CLIENT_ID: &str = "{client_id}";
 /// What is asked of Microsoft Graph on behalf of people: their profile and memberships.
 pub const PROFILE_SCOPE: &str = "User.Read";
 
+/// A string of Terraform or Bicep between `quote`s, on one line. What begins a template in it is theirs to take care of.
+fn quoted(text: &str, quote: char) -> String {
+    let mut out = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => out.extend(['\\', c]),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
 /// What a registration has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {

@@ -104,17 +104,5 @@ output tenantId string = tenant().tenantId
 
 /// A string of Bicep in which nothing is filled in.
 fn quoted(text: &str) -> String {
-    let mut out = String::from("'");
-    for c in text.chars() {
-        match c {
-            '\'' => out.push_str("\\'"),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    format!("{}'", out.replace("${", "\\${"))
+    super::quoted(text, '\'').replace("${", "\\${")
 }

@@ -184,17 +184,5 @@ output \"JMOP_ENTRA_CLIENT_SECRET\" {
 
 /// A quoted template of HCL in which nothing is a template.
 fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    format!("{}\"", out.replace("${", "$${").replace("%{", "%%{"))
+    super::quoted(text, '"').replace("${", "$${").replace("%{", "%%{")
 }
