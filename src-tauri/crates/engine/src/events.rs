@@ -199,12 +199,14 @@ fn log(event: &AuthEvent, strangers: &Minute) {
     }
 }
 
-/// Why something came to nothing, in words of our own: whatever others wrote stays in the auth log.
+/// Why something came to nothing, in words of our own: whatever others wrote stays in the auth log. Of a token that is the
+/// code alone, since the reason can be what the identity provider wrote about somebody.
 fn refusal(kind: &EventKind) -> Option<&str> {
     match kind {
-        EventKind::AuthorizeRefused { reason, .. }
-        | EventKind::RegistrationRefused { reason, .. }
-        | EventKind::TokenRefused { reason, .. } => Some(reason),
+        EventKind::AuthorizeRefused { reason, .. } | EventKind::RegistrationRefused { reason, .. } => {
+            Some(reason)
+        }
+        EventKind::TokenRefused { error, .. } => Some(error),
         _ => None,
     }
 }
@@ -321,6 +323,14 @@ mod tests {
     use store::MemoryStore;
 
     use super::*;
+
+    #[test]
+    fn what_the_provider_wrote_about_somebody_is_not_for_the_process_log() {
+        let reason = "User account ada@contoso.com is disabled; ask an administrator".to_owned();
+        let refused = EventKind::TokenRefused { error: "invalid_grant".into(), reason: reason.clone() };
+        assert_eq!(refusal(&refused), Some("invalid_grant"));
+        assert_eq!(refusal(&EventKind::CallbackRefused { reason }), None);
+    }
 
     fn event(at: i64, about: About, kind: EventKind) -> AuthEvent {
         AuthEvent { seq: 0, at: Timestamp::from_millis(at), about, kind }

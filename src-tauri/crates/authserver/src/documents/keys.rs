@@ -55,7 +55,10 @@ impl Documents {
             // Being busy says nothing about this address.
             Err(busy @ DocumentError::Busy { .. }) => return Err(busy),
             Err(error) => {
-                tracing::warn!(client = client.as_str(), %error, "the keys of a client could not be had");
+                // The host alone, as of documents: the rest is what a stranger wrote.
+                let url = self.0.fetch.locate(address).ok();
+                let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+                tracing::warn!(host, %error, "the keys of a client could not be had");
                 KeySet {
                     keys: known.as_ref().and_then(|set| set.keys.clone()),
                     fetched_at: known.as_ref().map_or(now, |set| set.fetched_at),
