@@ -3,9 +3,7 @@
 //! It comes before any look at method or body: an unauthenticated request is 401 whatever else it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -23,10 +21,6 @@ use crate::access_token::BadToken;
 use crate::flow::{Flow, about_caller};
 use crate::sessions::Checked;
 use crate::{cors, error, site};
-
-/// How much of a refused request is read, in bytes, and for how long.
-const REST: usize = 64 * 1024;
-const REST_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a request does not get through.
 #[derive(Debug, thiserror::Error)]
@@ -65,20 +59,10 @@ pub(crate) async fn gate(State(flow): State<Flow>, mut request: Request, next: N
             }
             response
         }
-        Err(refused) => {
-            let response = refuse(&flow, site, &request, &refused);
-            read_to_its_end(request.into_body()).await;
-            response
-        }
+        Err(refused) => refuse(&flow, site, &request, &refused),
     };
     cors::expose(&mut response, origin);
     response
-}
-
-/// A connection is closed if it is answered before its request was read, and a client that sends the next one there,
-/// as it does for discovery after a challenge, fails. Bodies that are large or slow are not waited for.
-async fn read_to_its_end(body: Body) {
-    let _ = tokio::time::timeout(REST_WITHIN, to_bytes(body, REST)).await;
 }
 
 fn refuse(flow: &Flow, site: &Site, request: &Request, refused: &Refused) -> Response {

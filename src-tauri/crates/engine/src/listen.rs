@@ -3,6 +3,7 @@
 //! Whoever connects may hold what a connection costs for a limited time only, and all of them together a limited number of
 //! connections. It tells handlers where a peer is and looks at nothing else of a request but the path.
 
+mod rest;
 mod stall;
 
 use std::convert::Infallible;
@@ -21,7 +22,7 @@ use axum::routing::future::RouteFuture;
 use axum::{Json, Router};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Either};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::origin::Ingress;
@@ -243,25 +244,42 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Doorway {
     type Future = Either<RouteFuture<Infallible>, BoxFuture<'static, Result<Response, Infallible>>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        let mut request: Request = request.map(Body::new);
+        let (parts, body) = request.into_parts();
+        let (body, rest) = if body.is_end_stream() {
+            (Body::empty(), None)
+        } else {
+            let (lent, rest) = rest::lend(body);
+            (Body::new(lent), Some(rest))
+        };
+        let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(self.ingress);
-        if self.closed.load(Ordering::Relaxed) && !matches!(request.uri().path(), "/healthz" | "/readyz") {
-            return Either::Right(std::future::ready(Ok(come_again())).boxed());
+        let closed =
+            self.closed.load(Ordering::Relaxed) && !matches!(request.uri().path(), "/healthz" | "/readyz");
+        let limit = (!stays_open(request.uri().path())).then_some(self.limit);
+        if !closed && limit.is_none() && rest.is_none() {
+            return Either::Left(self.app.clone().call(request));
         }
-        let unlimited = stays_open(request.uri().path());
-        let answer = self.app.clone().call(request);
-        if unlimited {
-            return Either::Left(answer);
-        }
-        let limit = self.limit;
+        let app = self.app.clone();
         let answer = async move {
-            match tokio::time::timeout(limit, answer).await {
-                Ok(answered) => answered,
-                Err(_) => Ok(took_too_long()),
+            let answer = if closed { come_again() } else { answered(app, request, limit).await? };
+            // One that is to be closed anyway has nothing to wait for.
+            if let Some(rest) = rest.filter(|_| !answer.headers().contains_key(header::CONNECTION)) {
+                rest.read().await;
             }
+            Ok(answer)
         };
         Either::Right(answer.boxed())
     }
+}
+
+async fn answered(
+    mut app: Router,
+    request: Request,
+    limit: Option<Duration>,
+) -> Result<Response, Infallible> {
+    let answer = app.call(request);
+    let Some(limit) = limit else { return answer.await };
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Ok(took_too_long()))
 }
 
 /// Calls of tools may take their time, and streams are meant to stay.

@@ -101,6 +101,37 @@ async fn a_body_that_never_ends_is_given_up_while_calls_and_streams_may_take_the
     assert!(until(&mut call, "done").await.starts_with("HTTP/1.1 200"));
 }
 
+/// Whoever is answered before the body came sends it anyway, and the next request behind it.
+#[tokio::test]
+async fn what_was_answered_unread_does_not_cost_the_connection() {
+    let house = House::open(PATIENT).await;
+    for path in ["/nowhere", "/mcp", "/"] {
+        let mut hasty =
+            house.visitor(&format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n")).await;
+        // Seen by the server before the rest is sent.
+        until(&mut house.visitor(GET).await, "ThisComputer").await;
+        hasty.write_all(format!("body{GET}").as_bytes()).await.unwrap();
+        let told = until(&mut hasty, "ThisComputer").await;
+        assert!(told.starts_with("HTTP/1.1 40"), "{path}: {told}");
+        assert_eq!(told.matches("HTTP/1.1 200").count(), 1, "{path}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_to_read_for_nothing_does() {
+    let house = House::open(PATIENT).await;
+    let large = 10 << 20;
+    let mut visitor =
+        house.visitor(&format!("POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: {large}\r\n\r\n")).await;
+    visitor.write_all(&[b'x'; 128 * 1024]).await.unwrap();
+    let mut told = [0; 12];
+    timeout(SOON, visitor.read_exact(&mut told)).await.expect("an answer").unwrap();
+    assert_eq!(&told, b"HTTP/1.1 404");
+    let mut rest = Vec::new();
+    // Reset or closed: it does not wait for the other ten megabytes.
+    let _ = timeout(SOON, visitor.read_to_end(&mut rest)).await.expect("the connection is closed");
+}
+
 #[test]
 fn only_the_endpoint_and_the_live_log_stay_open() {
     for open in ["/mcp", "/mcp/", "/events"] {

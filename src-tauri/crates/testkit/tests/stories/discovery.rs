@@ -283,22 +283,31 @@ async fn the_root_says_what_this_is_and_a_call_there_names_the_endpoint() {
     assert_eq!(client.get("/readyz").await.status, 200);
 }
 
-/// Clients send head and body apart, and discover over the connection that brought the challenge.
+/// Clients send head and body apart, and go on over the connection that brought the answer.
 #[tokio::test]
-async fn a_connection_that_was_challenged_before_its_body_came_carries_the_next_request() {
+async fn a_connection_that_was_answered_before_its_body_came_carries_the_next_request() {
     let rig = Rig::start().await;
     let host = rig.base().strip_prefix("http://").unwrap();
-    let mut connection = TcpStream::connect(host).await.unwrap();
-    let head = format!("POST /mcp HTTP/1.1\r\nhost: {host}\r\ncontent-length: 2\r\n\r\n");
-    connection.write_all(head.as_bytes()).await.unwrap();
-    // By the time another connection is answered, the head was seen.
-    rig.client("other").get("/.well-known/oauth-authorization-server").await;
-    let rest = format!(
-        "{{}}GET /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-    );
-    connection.write_all(rest.as_bytes()).await.unwrap();
-    let mut answers = String::new();
-    connection.read_to_string(&mut answers).await.unwrap();
-    assert!(answers.starts_with("HTTP/1.1 401 "), "{answers}");
-    assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 1, "{answers}");
+    let foreign = format!("host: {host}\r\norigin: https://evil.example");
+    for (path, headers, status) in [
+        ("/mcp", format!("host: {host}"), 401),
+        ("/mcp", "host: evil.example".to_owned(), 421),
+        ("/mcp", foreign, 403),
+        ("/token", "host: evil.example".to_owned(), 421),
+        ("/nowhere", format!("host: {host}"), 404),
+    ] {
+        let mut connection = TcpStream::connect(host).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\n{headers}\r\ncontent-length: 2\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        // By the time another connection is answered, the head was seen.
+        rig.client("other").get("/.well-known/oauth-authorization-server").await;
+        let rest = format!(
+            "{{}}GET /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        );
+        connection.write_all(rest.as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        connection.read_to_string(&mut answers).await.unwrap();
+        assert!(answers.starts_with(&format!("HTTP/1.1 {status} ")), "{answers}");
+        assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 1, "{path} {headers}: {answers}");
+    }
 }
