@@ -25,6 +25,7 @@ mod profiles;
 mod register;
 mod remedies;
 mod revoke;
+mod routes;
 pub mod sessions;
 mod site;
 mod test_sign_in;
@@ -36,63 +37,33 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 
 pub use flow::{Flow, Parts, Policy};
 pub use pairing::{Pairing, Waiting};
+pub use routes::{private_paths, public_paths};
 pub use test_sign_in::{LIFETIME as TEST_SIGN_IN_LIFETIME, TestSignIn};
 
 /// How long an access token of ours lives.
 pub const ACCESS_TOKEN_LIFETIME: std::time::Duration = access_token::Mint::LIFETIME;
 
-/// What is served besides the callback, which cannot be one of these: two handlers for one path are refused by the router.
-pub const ROUTES: &[&str] = &[
-    "/",
-    "/authorize",
-    "/consent",
-    "/healthz",
-    "/jwks",
-    "/mcp",
-    "/oauth/authorize",
-    "/oauth/register",
-    "/oauth/token",
-    "/readyz",
-    "/register",
-    "/revoke",
-    "/test-sign-in",
-    "/token",
-];
-
 /// The whole public surface: the authorization server with `mcp` behind its bearer check.
 ///
 /// A request's listener is told apart by a [`model::origin::Ingress`] extension; without one it is the main listener.
 pub fn router(flow: &Flow, mcp: Router) -> Router {
-    let oauth = Router::new()
-        .merge(metadata::routes())
-        .route("/authorize", get(authorize::get).post(authorize::post))
-        .route("/oauth/authorize", get(authorize::get).post(authorize::post))
-        .route("/register", post(register::post))
-        .route("/oauth/register", post(register::post))
-        .route("/token", post(token::post))
-        .route("/oauth/token", post(token::post))
-        .route("/revoke", post(revoke::post))
+    let oauth = routes::routed(routes::oauth())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(64 * 1024))
         .layer(from_fn(cors::layer));
 
-    let pages = Router::new()
-        .route("/consent", get(consent::get).post(consent::post))
-        .route(test_sign_in::PATH, get(test_sign_in::get))
-        .route(&flow.policy.callback_path, get(callback::get))
-        .route("/", get(pages::index).fallback(not_the_endpoint))
+    let pages = routes::routed(routes::pages())
+        .route(&flow.policy.callback_path, routes::callback())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(64 * 1024));
 
     Router::new()
         .merge(oauth)
         .merge(pages)
-        .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(ready))
+        .merge(routes::kept(flow))
         .with_state(flow.clone())
         .fallback(not_found)
         .layer(from_fn_with_state(flow.clone(), site::resolve))

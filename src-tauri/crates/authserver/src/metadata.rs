@@ -1,11 +1,11 @@
 //! The documents clients discover us by: protected resource (RFC 9728), authorization server (RFC 8414) and its
 //! OpenID Connect alias, and the key set.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use model::event::EventKind;
 use model::origin::Site;
 use model::scope::OIDC_SCOPES;
@@ -14,20 +14,22 @@ use serde_json::{Value, json};
 use crate::assertion::ALGORITHMS;
 use crate::error;
 use crate::flow::{Flow, Policy};
+use crate::routes::Table;
 use crate::site::Here;
 
-pub(crate) fn routes() -> Router<Flow> {
-    Router::new()
-        .route("/.well-known/oauth-protected-resource", get(resource))
-        .route("/.well-known/oauth-protected-resource/mcp", get(resource))
-        .route("/.well-known/oauth-protected-resource/mcp/", get(resource_with_slash))
-        .route("/.well-known/oauth-authorization-server", get(server))
-        .route("/.well-known/oauth-authorization-server/mcp", get(server))
-        .route("/.well-known/openid-configuration", get(openid))
-        .route("/.well-known/openid-configuration/mcp", get(openid))
-        .route("/mcp/.well-known/openid-configuration", get(openid))
-        .route("/.well-known/{*other}", get(unknown))
-        .route("/jwks", get(jwks))
+pub(crate) fn routes() -> Table {
+    vec![
+        ("/.well-known/oauth-protected-resource", get(resource)),
+        ("/.well-known/oauth-protected-resource/mcp", get(resource)),
+        ("/.well-known/oauth-protected-resource/mcp/", get(resource_with_slash)),
+        ("/.well-known/oauth-authorization-server", get(server)),
+        ("/.well-known/oauth-authorization-server/mcp", get(server)),
+        ("/.well-known/openid-configuration", get(openid)),
+        ("/.well-known/openid-configuration/mcp", get(openid)),
+        ("/mcp/.well-known/openid-configuration", get(openid)),
+        ("/.well-known/{*other}", get(unknown)),
+        ("/jwks", get(jwks)),
+    ]
 }
 
 async fn resource(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {

@@ -203,6 +203,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     if site != flow.policy.origins.local() {
+        // Another loopback spelling: cookies are kept by name, and the way back goes to the first.
         return not_found().await;
     }
     let carried = flow.clone();

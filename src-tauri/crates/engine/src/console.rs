@@ -17,7 +17,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router, middleware};
 use model::ExposeSecret as _;
 use model::origin::Origins;
@@ -122,19 +122,31 @@ impl Console {
     }
 
     pub(crate) fn router(&self) -> Router {
-        Router::new()
-            // `get` would answer HEAD as well, and a program that only looks at a link must not use it up.
-            .route("/", get(index).head(method_not_allowed))
-            .route("/commands", get(commands))
-            .route("/link", post(link))
-            .route("/rpc/{command}", post(rpc))
-            .route("/events", get(live::get))
+        routes()
+            .into_iter()
+            .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .layer(middleware::from_fn_with_state(self.clone(), guard::guard))
             .with_state(self.clone())
     }
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter<Console>)> {
+    vec![
+        // `get` would answer HEAD as well, and a program that only looks at a link must not use it up.
+        ("/", get(index).head(method_not_allowed)),
+        ("/commands", get(commands)),
+        ("/link", post(link)),
+        ("/rpc/{command}", post(rpc)),
+        ("/events", get(live::get)),
+    ]
+}
+
+/// Every address that is served, `{...}` standing for one segment.
+pub fn paths() -> Vec<String> {
+    routes().into_iter().map(|(path, _)| path.to_owned()).chain(ui::paths()).collect()
 }
 
 /// `GET /`: the overview, or with `?link=` the way in.

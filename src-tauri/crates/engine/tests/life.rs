@@ -340,6 +340,8 @@ async fn whoever_follows_is_told_of_every_start_and_stop() {
 
 #[cfg(unix)]
 mod tunnel {
+    mod surface;
+
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use model::Secret;
 use model::ids::random_text;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::apps::Registered;
 use crate::directory::Person;
 use crate::graph::{GraphError, caller};
 use crate::refusal::{entra_time, guid};
-use crate::{Fault, Practice};
+use crate::{Fault, Practice, Table};
 
 type Answer = Result<Response, Refused>;
 
@@ -34,14 +34,15 @@ const AUDIENCES: [&str; 4] =
 /// A secret lasts so long unless another end is asked for.
 const TWO_YEARS: Duration = Duration::from_hours(2 * 365 * 24);
 
-pub(crate) fn routes() -> Router<Practice> {
-    Router::new()
-        .route("/graph/v1.0/applications", get(list).post(create))
-        .route("/graph/v1.0/applications/{id}", get(read).patch(change).delete(remove))
-        .route("/graph/v1.0/applications/{id}/addPassword", post(add_password))
-        .route("/graph/v1.0/applications/{id}/owners", get(owners))
-        .route("/graph/v1.0/applications/{id}/owners/$ref", post(add_owner))
-        .route("/graph/v1.0/servicePrincipals", post(add_principal))
+pub(crate) fn routes() -> Table {
+    vec![
+        ("/graph/v1.0/applications", get(list).post(create)),
+        ("/graph/v1.0/applications/{id}", get(read).patch(change).delete(remove)),
+        ("/graph/v1.0/applications/{id}/addPassword", post(add_password)),
+        ("/graph/v1.0/applications/{id}/owners", get(owners)),
+        ("/graph/v1.0/applications/{id}/owners/$ref", post(add_owner)),
+        ("/graph/v1.0/servicePrincipals", post(add_principal)),
+    ]
 }
 
 async fn create(State(practice): State<Practice>, headers: HeaderMap, body: Bytes) -> Answer {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as B64};
@@ -93,6 +93,9 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
 }
 
+/// What one table of addresses is: a path and what answers there.
+pub(crate) type Table = Vec<(&'static str, MethodRouter<Practice>)>;
+
 /// What a sealed text is. One kind never opens as another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -131,27 +134,9 @@ impl Practice {
 
     /// Everything it serves, from the root of its origin.
     pub fn router(&self) -> Router {
-        let machines = Router::new()
-            .route("/{tenant}/v2.0/.well-known/openid-configuration", get(metadata::configuration))
-            .route("/{tenant}/discovery/v2.0/keys", get(metadata::keys))
-            .route("/{tenant}/oauth2/v2.0/token", post(token::post))
-            .route("/{tenant}/oauth2/v2.0/devicecode", post(device::begin))
-            .route("/graph/v1.0/me", get(graph::me))
-            .merge(applications::routes())
-            .route("/graph/v1.0/me/checkMemberGroups", post(memberships::check))
-            .route_layer(middleware::from_fn_with_state(self.clone(), guard::outages));
-        Router::new()
-            .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::get).post(authorize::post))
-            .route("/{tenant}/oauth2/v2.0/logout", get(page::signed_out))
-            .route("/{tenant}/login", post(sign_in::post))
-            .route("/device", get(device::ask).post(device::answer))
-            .route("/", get(page::home))
-            .route("/practice.css", get(page::style))
-            .route("/practice", get(switches::get))
-            .route("/practice/faults", post(switches::post_fault))
-            .route("/practice/people", post(switches::post_person))
-            .route("/practice/certificate", post(switches::post_certificate))
-            .route("/practice/federated", post(switches::post_federated))
+        let machines =
+            routed(machines()).route_layer(middleware::from_fn_with_state(self.clone(), guard::outages));
+        routed(pages())
             .merge(machines)
             .fallback(page::not_found)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -313,6 +298,46 @@ impl Practice {
         let plain = self.0.sealer.open(kind.place(), &sealed).ok()?;
         serde_json::from_slice(&plain).ok()
     }
+}
+
+/// Every address that is served, `{...}` standing for one segment.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    machines().into_iter().chain(pages()).map(|(path, _)| path)
+}
+
+/// What programs ask for, and what outages strike.
+fn machines() -> Table {
+    let mut table = applications::routes();
+    table.extend([
+        ("/{tenant}/v2.0/.well-known/openid-configuration", get(metadata::configuration)),
+        ("/{tenant}/discovery/v2.0/keys", get(metadata::keys)),
+        ("/{tenant}/oauth2/v2.0/token", post(token::post)),
+        ("/{tenant}/oauth2/v2.0/devicecode", post(device::begin)),
+        ("/graph/v1.0/me", get(graph::me)),
+        ("/graph/v1.0/me/checkMemberGroups", post(memberships::check)),
+    ]);
+    table
+}
+
+/// What people see.
+fn pages() -> Table {
+    vec![
+        ("/{tenant}/oauth2/v2.0/authorize", get(authorize::get).post(authorize::post)),
+        ("/{tenant}/oauth2/v2.0/logout", get(page::signed_out)),
+        ("/{tenant}/login", post(sign_in::post)),
+        ("/device", get(device::ask).post(device::answer)),
+        ("/", get(page::home)),
+        ("/practice.css", get(page::style)),
+        ("/practice", get(switches::get)),
+        ("/practice/faults", post(switches::post_fault)),
+        ("/practice/people", post(switches::post_person)),
+        ("/practice/certificate", post(switches::post_certificate)),
+        ("/practice/federated", post(switches::post_federated)),
+    ]
+}
+
+fn routed(table: Table) -> Router<Practice> {
+    table.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
 }
 
 impl std::fmt::Debug for Practice {

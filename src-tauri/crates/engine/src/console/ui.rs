@@ -28,6 +28,11 @@ pub(super) fn file(uri: &Uri) -> Option<Response> {
         .map(|file| answer(file, "private, max-age=31536000, immutable"))
 }
 
+/// Where they all are.
+pub(super) fn paths() -> impl Iterator<Item = String> {
+    Files::iter().map(|file| format!("/{file}"))
+}
+
 fn answer(file: EmbeddedFile, keep: &'static str) -> Response {
     let kind = HeaderValue::from_str(file.metadata.mimetype());
     let mut response = file.data.into_owned().into_response();

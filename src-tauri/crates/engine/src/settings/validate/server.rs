@@ -49,7 +49,7 @@ fn callback_path(check: &mut Check<'_>) -> Read<String> {
         return Err(check.refuse("server.callback_path", "not-a-path", message, hint));
     };
     if rest.split('/').next().is_some_and(|first| first == ".well-known" || first == "mcp")
-        || authserver::ROUTES.contains(&text)
+        || authserver::public_paths().chain(authserver::private_paths()).any(|path| path == text)
         || rest.is_empty()
     {
         let message = format!("{} is already served by something else here", quoted(text));
