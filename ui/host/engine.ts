@@ -87,7 +87,11 @@ hint: string | null,
 /**
  * AADSTS number.
  */
-code: number | null, link: string | null, };
+code: number | null, 
+/**
+ * What can be done with one press, the first thing first.
+ */
+remedies: Array<Remedy>, };
 
 /**
  * What to look at.
@@ -166,7 +170,7 @@ secret_ends: string | null, } | { "is": "failed", what: string, hint: string,
 /**
  * AADSTS number.
  */
-code: number | null, link: string | null, undone: CreationUndone, calls: Array<PlannedCall>, done: number, };
+code: number | null, remedies: Array<Remedy>, undone: CreationUndone, calls: Array<PlannedCall>, done: number, };
 
 /**
  * What a failed try left at Microsoft.
@@ -298,7 +302,11 @@ export type Finding = { ok: boolean, text: string,
 /**
  * The next step, where something is wrong.
  */
-hint: string | null, };
+hint: string | null, 
+/**
+ * What can be done with one press, the first thing first.
+ */
+remedies: Array<Remedy>, };
 
 export type ForgetWhat = { what: Forgotten, };
 
@@ -469,6 +477,24 @@ any_directory?: boolean,
  * Settings as typed and not saved, by key.
  */
 changes?: { [key: string]: string }, };
+
+/**
+ * A way out of a refusal. They come in the order in which to try them.
+ */
+export type Remedy = { "does": "open", 
+/**
+ * What the page calls itself.
+ */
+page: string, url: string, } | { "does": "change", setting: RemedyField, 
+/**
+ * The text it should get, where there is only one.
+ */
+to: string | null, } | { "does": "sign_in" };
+
+/**
+ * The settings that refusals are mended in, by their keys.
+ */
+export type RemedyField = "entra.tenant" | "entra.client_id" | "entra.authority" | "entra.credential" | "entra.client_secret" | "entra.certificate" | "entra.identifier_uri" | "entra.required_scopes" | "entra.extra_authorize_scopes" | "entra.allowed_tenants" | "access.people" | "access.guests" | "server.sign_in";
 
 /**
  * Somebody made up, so a name here is nobody's.
@@ -824,9 +850,9 @@ hint: string | null,
  */
 code: number | null, 
 /**
- * Where to take the next step, or read more.
+ * What can be done with one press, the first thing first.
  */
-link: string | null, };
+remedies: Array<Remedy>, };
 
 /**
  * Whose eyes to look with.

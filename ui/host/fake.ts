@@ -605,8 +605,8 @@ function inspect(token: string): Answer<'inspect_token'> {
     claims,
     kind: 'Access token',
     findings: [
-      { ok: claims['aud'] === 'http://localhost:4242/mcp', text: 'The audience is this server', hint: 'Ask for a token for this MCP URL.' },
-      { ok: !over, text: over ? 'The token has ended' : 'The token is still good', hint: over ? 'Let the client refresh it.' : null },
+      { ok: claims['aud'] === 'http://localhost:4242/mcp', text: 'The audience is this server', hint: 'Ask for a token for this MCP URL.', remedies: [] },
+      { ok: !over, text: over ? 'The token has ended' : 'The token is still good', hint: over ? 'Let the client refresh it.' : null, remedies: [] },
     ],
     notes: {},
   };
@@ -635,12 +635,12 @@ function goOn(host: FakeHost): void {
       row.started_at = Date.now();
       row.person = null;
       row.steps = row.steps.map((old) => ({ ...old, state: 'pending', at: null, ms: null, detail: null }));
-      row.verdict = { is: 'running', sentence: 'A client has begun to connect', hint: null, code: null, link: null };
+      row.verdict = { is: 'running', sentence: 'A client has begun to connect', hint: null, code: null, remedies: [] };
       return;
     }
     Object.assign(step, { state: 'done', at: Date.now(), ms: Date.now() - row.last_at, detail: null });
     if (step.step === 'callback') row.person = fixtures.PEOPLE.ben;
-    if (step.step === 'first_call') row.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor', hint: null, code: null, link: null };
+    if (step.step === 'first_call') row.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor', hint: null, code: null, remedies: [] };
     row.last_at = Date.now();
     const event = { ...fixtures.eventOf(row, step), seq: (host.world.events[0]?.seq ?? 0) + 1 };
     host.world.events.unshift(event);

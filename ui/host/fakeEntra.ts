@@ -1,7 +1,7 @@
 // What the engine makes of Entra's settings, and Entra of them, as far as the fixtures need it: who is in force, the
 // commonest mistakes, and what a check finds.
 
-import type { Changes, CheckStep, EntraCheck, Problem, SettingRow, TestSignIn } from './api';
+import type { Changes, CheckStep, EntraCheck, Problem, Remedy, RemedyField, SettingRow, TestSignIn } from './api';
 import { HostError } from './host';
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -65,17 +65,20 @@ export const registration = (): Registration => ({
 
 export const wrongRegistration = (): Registration => ({ tenant: TENANT, secret: 'expired', redirectUris: [], unseen: [], consent: false });
 
+const page = (page: string, url: string): Remedy => ({ does: 'open', page, url });
+const change = (setting: RemedyField, to: string | null = null): Remedy => ({ does: 'change', setting, to });
+
 /** Of the settings as they are kept. */
 export function checkEntra(rows: readonly SettingRow[], urls: readonly string[], { tenant, secret, redirectUris, unseen, consent }: Registration, tested: TestSignIn | null = null): EntraCheck {
   const [problem] = entraProblems(rows, {});
   if (problem) throw new HostError('not_checked', `a setting cannot be used: \`${problem.field}\`: ${problem.message}`, 'correct it, then check again');
-  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, link: null, ...more });
+  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, remedies: [], ...more });
   const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed') });
   if (practiceInForce(rows)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up'), ...testedSteps(tested, consent)]);
   const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, {}, 'entra.client_id')}`;
   if (textOf(rows, {}, 'entra.tenant') !== tenant) {
     const hint = 'Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.';
-    return answer([step('authority', 'failed', 'The directory was not found.', { hint, code: 90002, link: blade('Overview') })]);
+    return answer([step('authority', 'failed', 'The directory was not found.', { hint, code: 90002, remedies: [change('entra.tenant'), change('entra.authority'), page('Overview', blade('Overview'))] })]);
   }
   const expired = 'Create a new secret under App registrations > your app > Certificates & secrets and paste its Value into the settings.';
   const unregistered =
@@ -87,14 +90,14 @@ export function checkEntra(rows: readonly SettingRow[], urls: readonly string[],
     step('application', 'passed', 'the directory knows the client ID'),
     secret === 'good'
       ? step('credential', 'passed', 'client ID and client secret are accepted')
-      : step('credential', 'failed', 'The client secret has expired.', { hint: expired, code: 7_000_222, link: blade('Credentials') }),
+      : step('credential', 'failed', 'The client secret has expired.', { hint: expired, code: 7_000_222, remedies: [page('Certificates & secrets', blade('Credentials')), change('entra.client_secret')] }),
     ...urls.map((url) => {
       if (redirectUris.includes(url)) return step('redirect_uri', 'passed', `${url} is registered`);
       if (unseen.includes(url)) {
         const what = `whether ${url} is registered cannot be seen: the provider answers with a page`;
-        return step('redirect_uri', 'unknown', what, { hint: 'make a test sign-in to see' });
+        return step('redirect_uri', 'unknown', what, { hint: 'make a test sign-in to see', remedies: [{ does: 'sign_in' }] });
       }
-      const more = { hint: unregistered, code: 50_011, link: blade('Authentication') };
+      const more = { hint: unregistered, code: 50_011, remedies: [page('Authentication', blade('Authentication')), change('server.sign_in', 'this-computer')] };
       return step('redirect_uri', 'failed', 'The redirect URI is not registered for this app.', more);
     }),
     ...testedSteps(tested, consent),
@@ -108,10 +111,10 @@ const NO_CONSENT = {
 
 /** What only a sign-in shows. */
 function testedSteps(tested: TestSignIn | null, consent: boolean): CheckStep[] {
-  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, link: null, ...more });
+  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, remedies: [], ...more });
   if (tested?.is !== 'ended') return [];
   if (!tested.passed && consent) return [step('sign_in', 'unknown', tested.what, { hint: tested.hint })];
-  if (!consent) return [step('consent', 'failed', NO_CONSENT.what, { hint: NO_CONSENT.hint, code: 65_001, link: `${BLADES}/CallAnAPI` })];
+  if (!consent) return [step('consent', 'failed', NO_CONSENT.what, { hint: NO_CONSENT.hint, code: 65_001, remedies: [page('API permissions', `${BLADES}/CallAnAPI`)] })];
   return [
     step('consent', 'passed', "the consent to this app's permissions is there"),
     step('api', 'passed', 'the API is there'),

@@ -72,7 +72,7 @@ export function creationCommands(creating: Creating, tell: (state: Creation) => 
       const { done } = creating.state;
       to({ is: 'undoing', calls: CALLS, done });
       const undone = { is: 'removed', name: 'Just MCP OAuth Proxy', client_id: CLIENT } as const;
-      soon(() => to({ is: 'failed', what: 'It was stopped.', hint: 'Begin again when you want to.', code: null, link: null, undone, calls: CALLS, done }));
+      soon(() => to({ is: 'failed', what: 'It was stopped.', hint: 'Begin again when you want to.', code: null, remedies: [], undone, calls: CALLS, done }));
       return creating.state;
     },
   };
@@ -95,5 +95,5 @@ export function manifestFindings(text: string, urls: readonly string[]): Finding
   const registered = (JSON.parse(text) as Manifest).web?.redirectUris ?? [];
   const missing = urls.filter((url) => !registered.includes(url));
   const hint = 'Under Authentication, add it on the platform Web, character for character.';
-  return missing.map((url) => ({ ok: false, text: `${url} is not registered (AADSTS50011).`, hint }));
+  return missing.map((url) => ({ ok: false, text: `${url} is not registered (AADSTS50011).`, hint, remedies: [] }));
 }

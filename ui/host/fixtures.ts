@@ -8,8 +8,10 @@ import type {
   DesktopPreferences,
   EventRow,
   Level,
-  PairingRow, PersonRow,
+  PairingRow,
+  PersonRow,
   PracticeState,
+  Remedy,
   SessionClaims,
   SessionClient,
   SessionRow,
@@ -348,12 +350,19 @@ export function attempts(now: number): AttemptRow[] {
       ...more,
     };
   };
+  const REMEDIES: Record<number, Remedy[]> = {
+    7000222: [
+      { does: 'open', page: 'Certificates & secrets', url: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId/app-1' },
+      { does: 'change', setting: 'entra.client_secret', to: null },
+    ],
+    50057: [{ does: 'open', page: 'Users', url: 'https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers' }],
+  };
   const verdict = (is: Verdict['is'], sentence: string, hint: string | null = null, code: number | null = null): Verdict => ({
     is,
     sentence,
     hint,
     code,
-    link: code === null ? null : `https://learn.microsoft.com/entra/identity-platform/reference-error-codes#aadsts${code}`,
+    remedies: code === null ? [] : (REMEDIES[code] ?? []),
   });
   return [
     row(

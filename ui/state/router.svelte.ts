@@ -41,6 +41,13 @@ export class Router {
     return () => window.removeEventListener('hashchange', follow);
   }
 
+  /** What was asked for was done: asked for again, it is done again. */
+  done(name: string): void {
+    const { page } = this.#place;
+    const query = Object.fromEntries([...this.#place.query].filter(([known]) => known !== name));
+    history.replaceState(history.state, '', href(page, query));
+  }
+
   go(page: PageName, query: Record<string, string | undefined> = {}): void {
     location.hash = href(page, query);
   }

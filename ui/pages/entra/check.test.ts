@@ -9,7 +9,7 @@ import { mountApp } from '../../test/render';
 import { placed, said, summary, toldStep } from './check';
 
 const LOCAL = 'http://localhost:4242/auth/callback';
-const step = (more: Partial<CheckStep>): CheckStep => ({ about: 'credential', outcome: 'failed', what: 'no', hint: null, code: null, link: null, ...more });
+const step = (more: Partial<CheckStep>): CheckStep => ({ about: 'credential', outcome: 'failed', what: 'no', hint: null, code: null, remedies: [], ...more });
 const checks = (host: FakeHost) => host.calls.filter(({ command }) => command === 'check_entra').length;
 
 async function open(state: Parameters<typeof mountApp>[0], hash = '#/entra') {
@@ -64,7 +64,7 @@ describe('a check', () => {
     list.getByText(/Create a new secret under/);
     await user.click(list.getByRole('button', { name: 'Copy Redirect URI to register' }));
     expect(host.copied).toEqual([LOCAL]);
-    await user.click(list.getByRole('button', { name: /for Client ID and credential$/ }));
+    await user.click(list.getByRole('button', { name: 'Open Certificates & secrets for Client ID and credential' }));
     expect(host.opened).toEqual([expect.stringContaining('/Credentials/appId/')]);
   });
 
@@ -104,7 +104,7 @@ describe('a check', () => {
     const call = host.call;
     host.call = async (command, payload) => {
       const answer = await call(command, payload);
-      return command === 'check_entra' ? ({ steps: [step({ link: 'javascript:alert(1)' })], passed: false } as typeof answer) : answer;
+      return command === 'check_entra' ? ({ steps: [step({ remedies: [{ does: 'open', page: 'a trap', url: 'javascript:alert(1)' }] })], passed: false } as typeof answer) : answer;
     };
     const { list } = await checked(host);
     expect(list.queryByRole('button')).toBeNull();

@@ -21,7 +21,7 @@ const FAILED: Creation = {
   what: 'This account may not register applications in this directory.',
   hint: 'Sign in as somebody who may.',
   code: null,
-  link: null,
+  remedies: [],
   undone: { is: 'left', name: 'Proxy', client_id: 'c-1', link: 'https://entra.microsoft.com/#x' },
   calls: CALLS,
   done: 1,

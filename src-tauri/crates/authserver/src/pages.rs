@@ -13,6 +13,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::ports::StoreError;
+use model::remedy::first_page;
 use model::upstream::{Effect, Fixer};
 
 use crate::flow::Flow;
@@ -120,6 +121,7 @@ pub(crate) fn upstream_refused(
     back: Option<&str>,
 ) -> Response {
     let code = refusal.code.map(|code| format!("AADSTS{code}"));
+    let page = first_page(&refusal.remedies).map(|(page, url)| (format!("Open {page}"), url));
     let page = Refusal {
         title: match refusal.effect {
             Effect::Barred => "This account may not sign in here",
@@ -135,7 +137,7 @@ pub(crate) fn upstream_refused(
             Fixer::Nobody => "Nobody has to fix anything; it should pass.",
         }),
         details: code.into_iter().chain(refusal.trace.clone()).collect(),
-        link: refusal.link.as_deref().map(|link| (link, "Open the page for this step")),
+        link: page.as_ref().map(|(words, url)| (*url, words.as_str())),
         back,
     };
     self::refusal(flow, StatusCode::FORBIDDEN, &page)

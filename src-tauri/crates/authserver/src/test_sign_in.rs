@@ -14,6 +14,7 @@ use model::check::{Step, Trial};
 use model::event::{About, EventKind};
 use model::ids::{AttemptId, CredentialKind, GrantId, TokenHash, random_text};
 use model::origin::{Origin, Site};
+use model::remedy::first_page;
 use model::time::Timestamp;
 use model::upstream::{Leg, UpstreamError};
 use model::{ExposeSecret as _, Secret};
@@ -369,7 +370,8 @@ pub(crate) struct Line {
     pub(crate) what: String,
     pub(crate) hint: Option<String>,
     pub(crate) code: Option<u32>,
-    pub(crate) link: Option<String>,
+    /// Address and name of the page where it is mended.
+    pub(crate) link: Option<(String, String)>,
 }
 
 impl From<&Step> for Line {
@@ -386,7 +388,7 @@ impl From<&Step> for Line {
             what: pages::sentence(&step.what),
             hint: step.hint.as_deref().map(pages::sentence),
             code: step.code.filter(|code| !step.what.contains(&format!("AADSTS{code}"))),
-            link: step.link.clone(),
+            link: first_page(&step.remedies).map(|(page, url)| (url.to_owned(), page.to_owned())),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod table;
 
+use model::remedy::{Remedy, RemedyField};
 use model::upstream::{Effect, Fixer};
 
 /// One AADSTS number, explained.
@@ -15,21 +16,56 @@ pub struct Entry {
     pub fixer: Fixer,
     /// The exact next step, with the path in the portal.
     pub hint: &'static str,
-    pub page: Page,
+    /// Ways to take it, the first one first.
+    pub fixes: &'static [Fix],
     /// What it means to a running session.
     pub effect: Effect,
+}
+
+/// A way to carry a hint out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fix {
+    /// Opens a page.
+    Open(Page),
+    /// Changes a setting.
+    Change(RemedyField),
+    /// Signs in once more.
+    Again,
+    /// Lets nobody sign in elsewhere than on this computer.
+    Here,
 }
 
 /// Where a hint can be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
-    /// A blade of the app registration.
-    App(&'static str),
-    /// A view of the directory.
-    Directory(&'static str),
-    /// Something to read, or to do oneself.
-    Web(&'static str),
+    // Blades of the app registration.
+    Overview,
+    Authentication,
+    Credentials,
+    Permissions,
+    ExposeApi,
+    Manifest,
+    // Views of the directory.
+    Registrations,
+    Users,
+    Groups,
+    EnterpriseApps,
+    ConditionalAccess,
+    EntraConnect,
+    // Something to read, or to do oneself.
+    PasswordReset,
+    SecurityInfo,
+    SignOut,
+    Status,
     /// Nothing better than Entra's own page about the number.
+    Lookup,
+}
+
+/// What a page calls itself, and where it is.
+enum Place {
+    Blade(&'static str, &'static str),
+    View(&'static str, &'static str),
+    Web(&'static str, &'static str),
     Lookup,
 }
 
@@ -56,28 +92,92 @@ pub fn is_transient(code: u32) -> bool {
     matches!(code, 50196 | 90033)
 }
 
-impl Page {
-    /// The address for the registration of `client_id`. `portal` is the host of the cloud's portal; in none, a blade
-    /// would lead nowhere, and Entra's page about the number stands in.
-    pub fn url(self, code: u32, client_id: &str, portal: Option<&str>) -> String {
-        match (self, portal) {
-            (Self::App(blade), Some(host)) => format!(
-                "https://{host}/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/{blade}/appId/{client_id}"
+/// The app registration that pages are of, and the number that led to them.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    pub code: Option<u32>,
+    pub client_id: &'a str,
+    /// Host of the cloud's portal; in none, a blade would lead nowhere.
+    pub portal: Option<&'a str>,
+}
+
+impl At<'_> {
+    /// As whoever shows them needs them. Where blades lead nowhere, Entra's page about the number stands in for them.
+    pub fn remedies(self, fixes: &[Fix]) -> Vec<Remedy> {
+        let mut remedies = Vec::new();
+        for fix in fixes {
+            let remedy = match *fix {
+                Fix::Open(page) => self.open(page).or_else(|| self.open(Page::Lookup)),
+                Fix::Change(setting) => Some(Remedy::change(setting)),
+                Fix::Again => Some(Remedy::SignIn),
+                Fix::Here => Some(Remedy::sign_in_on_this_computer()),
+            };
+            remedies.extend(remedy.filter(|remedy| !remedies.contains(remedy)));
+        }
+        remedies
+    }
+
+    fn open(self, page: Page) -> Option<Remedy> {
+        let Self { code, client_id, portal } = self;
+        let (page, url) = match page.place() {
+            Place::Blade(name, blade) => (
+                name.to_owned(),
+                format!(
+                    "https://{}/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/{blade}/appId/{client_id}",
+                    portal?
+                ),
             ),
-            (Self::Directory(view), Some(host)) => format!("https://{host}/#view/{view}"),
-            (Self::Web(url), _) => url.to_owned(),
-            (Self::App(_) | Self::Directory(_), None) | (Self::Lookup, _) => lookup(code),
+            Place::View(name, view) => (name.to_owned(), format!("https://{}/#view/{view}", portal?)),
+            Place::Web(name, url) => (name.to_owned(), url.to_owned()),
+            Place::Lookup => (format!("Microsoft's page about AADSTS{}", code?), lookup(code?)),
+        };
+        Some(Remedy::Open { page, url })
+    }
+}
+
+impl Page {
+    const fn place(self) -> Place {
+        use Place::{Blade, View, Web};
+        match self {
+            Self::Overview => Blade("Overview", "Overview"),
+            Self::Authentication => Blade("Authentication", "Authentication"),
+            Self::Credentials => Blade("Certificates & secrets", "Credentials"),
+            Self::Permissions => Blade("API permissions", "CallAnAPI"),
+            Self::ExposeApi => Blade("Expose an API", "ProtectAnAPI"),
+            Self::Manifest => Blade("Manifest", "Manifest"),
+            Self::Registrations => {
+                View("App registrations", "Microsoft_AAD_RegisteredApps/ApplicationsListBlade")
+            }
+            Self::Users => View("Users", "Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+            Self::Groups => View("Groups", "Microsoft_AAD_IAM/GroupsManagementMenuBlade/~/AllGroups"),
+            Self::EnterpriseApps => View(
+                "Enterprise applications",
+                "Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview",
+            ),
+            Self::ConditionalAccess => View(
+                "Conditional Access",
+                "Microsoft_AAD_ConditionalAccess/ConditionalAccessBlade/~/Policies",
+            ),
+            Self::EntraConnect => {
+                View("Entra Connect", "Microsoft_AAD_Connect_Provisioning/AADConnectMenuBlade/~/ConnectSync")
+            }
+            Self::PasswordReset => Web("password reset", "https://passwordreset.microsoftonline.com"),
+            Self::SecurityInfo => Web("your security info", "https://mysignins.microsoft.com/security-info"),
+            Self::SignOut => Web("sign-out at Microsoft", "https://login.microsoftonline.com/logout.srf"),
+            Self::Status => Web("Microsoft's status page", "https://status.cloud.microsoft"),
+            Self::Lookup => Place::Lookup,
         }
     }
 }
 
 /// Where an app registration can be looked at, or all of them while its client id is not known.
 pub fn registration_link(authority_host: &str, client_id: Option<&str>) -> Option<String> {
-    let portal = Some(portal(authority_host)?);
-    Some(match client_id {
-        Some(id) => Page::App("Overview").url(0, id, portal),
-        None => Page::Directory("Microsoft_AAD_RegisteredApps/ApplicationsListBlade").url(0, "", portal),
-    })
+    let page = if client_id.is_some() { Page::Overview } else { Page::Registrations };
+    let at = At { code: None, client_id: client_id.unwrap_or_default(), portal: portal(authority_host) };
+    match at.open(page)? {
+        Remedy::Open { url, .. } => Some(url),
+        Remedy::Change { .. } | Remedy::SignIn => None,
+    }
 }
 
 /// Entra's own page about a number.
@@ -150,15 +250,68 @@ mod tests {
     }
 
     #[test]
-    fn blades_lead_to_the_portal_of_the_cloud_or_to_the_look_up() {
-        let blade = Page::App("Credentials");
-        assert_eq!(
-            blade.url(7_000_222, "app-1", portal("login.microsoftonline.us")),
-            "https://entra.microsoft.us/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId/app-1"
-        );
-        assert_eq!(
-            blade.url(7_000_222, "app-1", portal("localhost")),
-            "https://login.microsoftonline.com/error?code=7000222"
-        );
+    fn every_number_leads_to_something_that_can_be_done_in_each_cloud() {
+        for (authority, host) in [
+            ("login.microsoftonline.com", "https://entra.microsoft.com/"),
+            ("login.microsoftonline.us", "https://entra.microsoft.us/"),
+            ("login.partner.microsoftonline.cn", "https://entra.microsoftonline.cn/"),
+        ] {
+            for entry in entries() {
+                let at = At { code: Some(entry.code), client_id: "app-1", portal: portal(authority) };
+                let remedies = at.remedies(entry.fixes);
+                assert_eq!(remedies.len(), entry.fixes.len(), "AADSTS{}: one remedy each", entry.code);
+                assert!(!remedies.is_empty(), "AADSTS{}", entry.code);
+                for (fix, remedy) in entry.fixes.iter().zip(&remedies) {
+                    let (Fix::Open(page), Remedy::Open { page: name, url }) = (fix, remedy) else { continue };
+                    let leads = match page.place() {
+                        Place::Blade(..) => {
+                            url.starts_with(host)
+                                && url.contains("/ApplicationMenuBlade/~/")
+                                && url.ends_with("/appId/app-1")
+                        }
+                        Place::View(..) => url.starts_with(host) && url.contains("Blade"),
+                        Place::Web(..) => url.starts_with("https://"),
+                        Place::Lookup => url.ends_with(&format!("code={}", entry.code)),
+                    };
+                    assert!(leads && !name.is_empty(), "AADSTS{}: {name} at {url}", entry.code);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_must_sign_in_again_can_and_who_must_mend_the_set_up_finds_the_place() {
+        for entry in entries() {
+            let signs_in = entry.hint.contains("Connect again and sign in");
+            if signs_in {
+                assert!(entry.fixes.contains(&Fix::Again), "AADSTS{}", entry.code);
+            }
+            let names = |words: &str, page: Page| {
+                if entry.hint.contains(words) {
+                    assert!(entry.fixes.contains(&Fix::Open(page)), "AADSTS{}: {words}", entry.code);
+                }
+            };
+            names("Certificates & secrets", Page::Credentials);
+            names("your app > API permissions, choose", Page::Permissions);
+            names("Value", Page::Credentials);
+            if entry.hint.contains("paste its Value") {
+                assert!(
+                    entry.fixes.contains(&Fix::Change(RemedyField::ClientSecret)),
+                    "AADSTS{}",
+                    entry.code
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn blades_of_no_portal_lead_to_the_look_up_once() {
+        let at = At { code: Some(7_000_222), client_id: "app-1", portal: portal("localhost") };
+        let page = |code: &str| Remedy::Open {
+            page: format!("Microsoft's page about AADSTS{code}"),
+            url: format!("https://login.microsoftonline.com/error?code={code}"),
+        };
+        assert_eq!(at.remedies(&[Fix::Open(Page::Credentials), Fix::Open(Page::Users)]), [page("7000222")]);
+        assert_eq!(At { code: None, ..at }.remedies(&[Fix::Open(Page::Credentials)]), []);
     }
 }

@@ -10,6 +10,7 @@ use ::http::header::{DATE, LOCATION};
 use model::Secret;
 use model::access::Access;
 use model::check::{Outcome, Step};
+use model::remedy::Remedy;
 use model::scope::ScopeSet;
 use model::time::Timestamp;
 use model::upstream::{Effect, Leg, Refusal, UpstreamError};
@@ -76,6 +77,7 @@ impl Entra {
         let Some(theirs) = theirs.map(|date| Timestamp::from_secs(date.timestamp().as_second())) else {
             return Step {
                 hint: Some("compare the clock of this computer with another one".to_owned()),
+                remedies: Vec::new(),
                 ..unknown(ABOUT, "the provider does not say what time it is".to_owned())
             };
         };
@@ -97,7 +99,7 @@ impl Entra {
             ),
             hint: Some("let the computer set its clock by itself, then check again".to_owned()),
             code: None,
-            link: None,
+            remedies: Vec::new(),
         }
     }
 
@@ -246,17 +248,17 @@ fn is_about_the_code(refusal: &Refusal) -> bool {
 }
 
 pub(crate) fn passed(about: &'static str, what: String) -> Step {
-    Step { about, outcome: Outcome::Passed, what, hint: None, code: None, link: None }
+    Step { about, outcome: Outcome::Passed, what, hint: None, code: None, remedies: Vec::new() }
 }
 
 fn unknown(about: &'static str, what: String) -> Step {
     let hint = Some("make a test sign-in to see".to_owned());
-    Step { about, outcome: Outcome::Unknown, what, hint, code: None, link: None }
+    Step { about, outcome: Outcome::Unknown, what, hint, code: None, remedies: vec![Remedy::SignIn] }
 }
 
 fn failed(about: &'static str, refusal: Refusal) -> Step {
-    let Refusal { code, what, hint, link, .. } = refusal;
-    Step { about, outcome: Outcome::Failed, what, hint: Some(hint), code, link }
+    let Refusal { code, what, hint, remedies, .. } = refusal;
+    Step { about, outcome: Outcome::Failed, what, hint: Some(hint), code, remedies }
 }
 
 pub(crate) fn told(about: &'static str, error: UpstreamError) -> Step {
@@ -270,7 +272,7 @@ pub(crate) fn told(about: &'static str, error: UpstreamError) -> Step {
                 "check the internet connection and the proxy of this computer, then try again".to_owned(),
             ),
             code: None,
-            link: None,
+            remedies: Vec::new(),
         },
     }
 }

@@ -14,9 +14,10 @@ use ::http::{Method, StatusCode};
 use ::url::Url;
 use model::Secret;
 use model::ports::{Clock, Entropy, Pause};
+use model::remedy::Remedy;
 use model::scope::ScopeSet;
 use model::settings::{Credential, EntraSettings};
-use model::upstream::UpstreamError;
+use model::upstream::{Refusal, UpstreamError};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -136,7 +137,7 @@ pub struct Trouble {
     pub hint: String,
     /// AADSTS number.
     pub code: Option<u32>,
-    pub link: Option<String>,
+    pub remedies: Vec<Remedy>,
 }
 
 /// Told to stop, somebody who waits stops waiting; what was sent is still waited for.
@@ -409,7 +410,8 @@ impl Trouble {
     fn of(error: UpstreamError) -> Self {
         match error {
             UpstreamError::Refused(refusal) => {
-                Self { what: refusal.what, hint: refusal.hint, code: refusal.code, link: refusal.link }
+                let Refusal { what, hint, code, remedies, .. } = *refusal;
+                Self { what, hint, code, remedies }
             }
             UpstreamError::Unavailable { detail, .. } => Self::plain(
                 format!("Microsoft cannot be reached: {detail}."),
@@ -419,7 +421,7 @@ impl Trouble {
     }
 
     fn plain(what: impl Into<String>, hint: &str) -> Self {
-        Self { what: what.into(), hint: hint.to_owned(), code: None, link: None }
+        Self { what: what.into(), hint: hint.to_owned(), code: None, remedies: Vec::new() }
     }
 }
 

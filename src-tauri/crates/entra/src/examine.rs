@@ -1,8 +1,10 @@
 //! Any token a person pastes, held to the rules that a sign-in is held to, one by one, so that all of them answer.
 
 use model::check::{Outcome, Step};
+use model::remedy::Remedy;
 use serde_json::{Map, Value};
 
+use crate::aadsts::{Fix, Page};
 use crate::discovery::Metadata;
 use crate::fault::{Fault, Trouble, Which};
 use crate::person::is_guest;
@@ -24,6 +26,7 @@ pub struct Finding {
     pub text: String,
     /// The next step, where something is wrong.
     pub hint: Option<String>,
+    pub remedies: Vec<Remedy>,
 }
 
 impl Entra {
@@ -34,18 +37,19 @@ impl Entra {
         let rules = self.rules(&metadata);
         let which = Which::Access;
         let mut steps: Vec<Step> = [
-            told(
+            self.told_by(
                 "the access token was issued by the configured identity provider",
                 issuer(&rules, access, which),
             ),
-            told("its directory may sign in here", rules.check_tenant(access)),
-            told("it is meant for this app", rules.check_audience(access, which)),
-            told("it has every scope this server requires", rules.check_scopes(access)),
+            self.told_by("its directory may sign in here", rules.check_tenant(access)),
+            self.told_by("it is meant for this app", rules.check_audience(access, which)),
+            self.told_by("it has every scope this server requires", rules.check_scopes(access)),
         ]
         .into_iter()
         .map(Step::from)
         .collect();
-        steps.push(version(access));
+        let remedies = self.refusals().remedies(None, &[Fix::Open(Page::Manifest)]);
+        steps.push(version(access, remedies));
         steps.push(memberships(access, &metadata));
         steps
     }
@@ -62,6 +66,7 @@ impl Entra {
                     ok: false,
                     text: format!("it could not be checked: {error}"),
                     hint: Some("try again when the identity provider answers".to_owned()),
+                    remedies: Vec::new(),
                 };
                 return Examined { kind, findings: vec![finding] };
             }
@@ -74,11 +79,12 @@ impl Entra {
     async fn signature(&self, metadata: &Metadata, token: &str, which: Which) -> Finding {
         match self.signed(metadata, token, which).await {
             Ok(()) => good("the identity provider signed it"),
-            Err(Trouble::Fault(fault)) => bad(&fault),
+            Err(Trouble::Fault(fault)) => self.bad(&fault),
             Err(Trouble::Upstream(error)) => Finding {
                 ok: false,
                 text: format!("its signature could not be checked: {error}"),
                 hint: Some("try again when the identity provider answers".to_owned()),
+                remedies: Vec::new(),
             },
         }
     }
@@ -86,27 +92,43 @@ impl Entra {
     fn by_rules(&self, metadata: &Metadata, claims: &Map<String, Value>, which: Which) -> Vec<Finding> {
         let rules = self.rules(metadata);
         let mut findings = vec![
-            told("the configured identity provider issued it", issuer(&rules, claims, which)),
-            told("its directory may sign in here", rules.check_tenant(claims)),
-            told("it counts at this time", rules.check_times(claims, which)),
-            told("it is meant for this app", rules.check_audience(claims, which)),
+            self.told_by("the configured identity provider issued it", issuer(&rules, claims, which)),
+            self.told_by("its directory may sign in here", rules.check_tenant(claims)),
+            self.told_by("it counts at this time", rules.check_times(claims, which)),
+            self.told_by("it is meant for this app", rules.check_audience(claims, which)),
         ];
         if which == Which::Access {
-            findings.push(told("it has every scope this server requires", rules.check_scopes(claims)));
+            findings
+                .push(self.told_by("it has every scope this server requires", rules.check_scopes(claims)));
         }
         if rules.provider() == Provider::Entra && text(claims, "ver") == Some("1.0") {
             findings.push(Finding {
                 ok: true,
                 text: "it is of version 1.0, which is accepted; version 2.0 says more".to_owned(),
                 hint: None,
+                remedies: Vec::new(),
             });
         }
         findings
     }
 }
 
+impl Entra {
+    fn told_by(&self, fine: &str, checked: Result<(), Fault>) -> Finding {
+        match checked {
+            Ok(()) => good(fine),
+            Err(fault) => self.bad(&fault),
+        }
+    }
+
+    fn bad(&self, fault: &Fault) -> Finding {
+        let refusal = fault.refusal(|fixes| self.refusals().remedies(None, fixes));
+        Finding { ok: false, text: refusal.what, hint: Some(refusal.hint), remedies: refusal.remedies }
+    }
+}
+
 /// Version 1 is accepted, and says less.
-fn version(access: &Map<String, Value>) -> Step {
+fn version(access: &Map<String, Value>, remedies: Vec<Remedy>) -> Step {
     match text(access, "ver") {
         Some("1.0") => Step {
             outcome: Outcome::Unknown,
@@ -114,6 +136,7 @@ fn version(access: &Map<String, Value>) -> Step {
                 "set `requestedAccessTokenVersion` to 2 under App registrations > your app > Manifest"
                     .to_owned(),
             ),
+            remedies,
             ..Step::from(good("it is of version 1.0, which is accepted; version 2.0 says more"))
         },
         Some(version) => Step::from(good(&format!("it is of version {version}"))),
@@ -140,9 +163,9 @@ fn memberships(access: &Map<String, Value>, metadata: &Metadata) -> Step {
 }
 
 impl From<Finding> for Step {
-    fn from(Finding { ok, text, hint }: Finding) -> Self {
+    fn from(Finding { ok, text, hint, remedies }: Finding) -> Self {
         let outcome = if ok { Outcome::Passed } else { Outcome::Failed };
-        Self { about: "token", outcome, what: text, hint, code: None, link: None }
+        Self { about: "token", outcome, what: text, hint, code: None, remedies }
     }
 }
 
@@ -166,18 +189,6 @@ fn kind(claims: &Map<String, Value>, which: Which) -> &'static str {
     }
 }
 
-fn told(fine: &str, checked: Result<(), Fault>) -> Finding {
-    match checked {
-        Ok(()) => good(fine),
-        Err(fault) => bad(&fault),
-    }
-}
-
 fn good(text: &str) -> Finding {
-    Finding { ok: true, text: text.to_owned(), hint: None }
-}
-
-fn bad(fault: &Fault) -> Finding {
-    let refusal = fault.refusal(|_| None);
-    Finding { ok: false, text: refusal.what, hint: Some(refusal.hint) }
+    Finding { ok: true, text: text.to_owned(), hint: None, remedies: Vec::new() }
 }

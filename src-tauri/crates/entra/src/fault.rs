@@ -2,9 +2,10 @@
 //!
 //! Values that name people never appear here; ids of directories, audiences and issuers do.
 
+use model::remedy::{Remedy, RemedyField};
 use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
 
-use crate::aadsts::Page;
+use crate::aadsts::{Fix, Page};
 
 /// Which of the two tokens is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,9 +120,9 @@ impl Fault {
         }
     }
 
-    /// The refusal a person reads. `link` turns a page into an address.
-    pub(crate) fn refusal(&self, link: impl FnOnce(Page) -> Option<String>) -> Refusal {
-        let (fixer, effect, page) = self.consequence();
+    /// The refusal a person reads. `told` gives fixes their addresses.
+    pub(crate) fn refusal(&self, told: impl FnOnce(&[Fix]) -> Vec<Remedy>) -> Refusal {
+        let (fixer, effect) = self.consequence();
         Refusal {
             code: match self {
                 Self::Barred(Barred::GroupsUnknown(Some(refused))) => refused.code,
@@ -131,7 +132,7 @@ impl Fault {
             what: self.what(),
             fixer,
             hint: self.hint(),
-            link: page.and_then(link),
+            remedies: told(&self.fixes()),
             trace: None,
             effect,
             claims: None,
@@ -232,30 +233,57 @@ impl Fault {
         }
     }
 
-    const fn consequence(&self) -> (Fixer, Effect, Option<Page>) {
+    const fn consequence(&self) -> (Fixer, Effect) {
         match self {
             Self::Nonce | Self::Disagree(_) | Self::NoRefreshToken | Self::OldIdToken => {
-                (Fixer::Person, Effect::SignIn, None)
+                (Fixer::Person, Effect::SignIn)
             }
-            Self::AnotherPerson => (Fixer::Person, Effect::Ends, None),
-            Self::Tenant(_) => (Fixer::Operator, Effect::Barred, None),
+            Self::AnotherPerson => (Fixer::Person, Effect::Ends),
+            Self::Tenant(_) => (Fixer::Operator, Effect::Barred),
             Self::Barred(barred) => barred.consequence(),
             Self::Scope(_)
             | Self::Audience(..)
             | Self::Missing(Which::Access, _)
-            | Self::Unreadable(Which::Access) => {
-                (Fixer::AppOwner, Effect::SetUp, Some(Page::App("ProtectAnAPI")))
-            }
-            Self::Version(_) => (Fixer::AppOwner, Effect::SetUp, Some(Page::App("Manifest"))),
-            Self::Issuer(..) => (Fixer::Operator, Effect::SetUp, Some(Page::App("Overview"))),
-            Self::NoIdToken
+            | Self::Unreadable(Which::Access)
+            | Self::Version(_) => (Fixer::AppOwner, Effect::SetUp),
+            Self::Issuer(..)
+            | Self::NoIdToken
             | Self::Unreadable(Which::Id)
             | Self::Missing(Which::Id, _)
             | Self::Algorithm(_)
             | Self::Signature(_)
             | Self::UnknownKey(_)
             | Self::Expired(..)
-            | Self::NotYet(..) => (Fixer::Operator, Effect::SetUp, None),
+            | Self::NotYet(..) => (Fixer::Operator, Effect::SetUp),
+        }
+    }
+
+    fn fixes(&self) -> Vec<Fix> {
+        use Fix::{Again, Change, Open};
+        use RemedyField::{AllowedTenants, Authority, ClientId, IdentifierUri, RequiredScopes, Tenant};
+        match self {
+            Self::Nonce
+            | Self::Disagree(_)
+            | Self::NoRefreshToken
+            | Self::OldIdToken
+            | Self::AnotherPerson => vec![Again],
+            Self::Tenant(_) => vec![Change(AllowedTenants)],
+            Self::Barred(barred) => barred.fixes(),
+            Self::Scope(_) => vec![Open(Page::ExposeApi), Change(RequiredScopes)],
+            Self::Audience(Which::Id, _) => vec![Change(ClientId)],
+            Self::Audience(Which::Access, _)
+            | Self::Missing(Which::Access, _)
+            | Self::Unreadable(Which::Access) => vec![Open(Page::ExposeApi), Change(IdentifierUri)],
+            Self::Version(_) => vec![Open(Page::Manifest)],
+            Self::Issuer(..) => vec![Change(Authority), Change(Tenant), Open(Page::Overview)],
+            Self::NoIdToken
+            | Self::Unreadable(Which::Id)
+            | Self::Missing(Which::Id, _)
+            | Self::Algorithm(_)
+            | Self::Signature(_)
+            | Self::UnknownKey(_) => vec![Change(Authority)],
+            // A clock is set outside of this program.
+            Self::Expired(..) | Self::NotYet(..) => Vec::new(),
         }
     }
 }
@@ -324,11 +352,26 @@ impl Barred {
         }
     }
 
-    const fn consequence(&self) -> (Fixer, Effect, Option<Page>) {
+    const fn consequence(&self) -> (Fixer, Effect) {
         match self {
-            Self::Guest | Self::NotListed { people: true, .. } => (Fixer::Operator, Effect::Barred, None),
-            Self::NotListed { people: false, .. } => (Fixer::TenantAdmin, Effect::Barred, None),
-            Self::GroupsUnknown(_) => (Fixer::TenantAdmin, Effect::SetUp, Some(Page::App("CallAnAPI"))),
+            Self::Guest | Self::NotListed { people: true, .. } => (Fixer::Operator, Effect::Barred),
+            Self::NotListed { people: false, .. } => (Fixer::TenantAdmin, Effect::Barred),
+            Self::GroupsUnknown(_) => (Fixer::TenantAdmin, Effect::SetUp),
+        }
+    }
+
+    fn fixes(&self) -> Vec<Fix> {
+        match self {
+            Self::Guest => vec![Fix::Change(RemedyField::Guests)],
+            Self::NotListed { people, groups, roles, .. } => [
+                people.then_some(Fix::Change(RemedyField::People)),
+                groups.then_some(Fix::Open(Page::Groups)),
+                (!roles.is_empty()).then_some(Fix::Open(Page::EnterpriseApps)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            Self::GroupsUnknown(_) => vec![Fix::Open(Page::Permissions)],
         }
     }
 }

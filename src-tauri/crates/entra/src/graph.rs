@@ -157,7 +157,7 @@ fn no(answer: &Answer) -> UpstreamError {
         what,
         fixer,
         hint,
-        link: None,
+        remedies: Vec::new(),
         trace: None,
         effect,
         claims,

@@ -7,10 +7,11 @@ use std::time::Duration;
 use ::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use model::remedy::Remedy;
 use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
 use serde::Deserialize;
 
-use crate::aadsts::{self, Page};
+use crate::aadsts::{self, At, Fix, Page};
 use crate::fault::Fault;
 use crate::http::{Answer, retry_after};
 
@@ -82,7 +83,7 @@ impl Refusals<'_> {
     }
 
     pub(crate) fn of_fault(self, fault: &Fault) -> UpstreamError {
-        UpstreamError::Refused(Box::new(fault.refusal(|page| self.blade(page))))
+        UpstreamError::Refused(Box::new(fault.refusal(|fixes| self.remedies(None, fixes))))
     }
 
     /// A refusal because of what the settings lead to, before anybody could sign in.
@@ -93,7 +94,7 @@ impl Refusals<'_> {
             what,
             fixer: Fixer::AppOwner,
             hint: hint.into(),
-            link: self.blade(Page::App("Overview")),
+            remedies: self.remedies(None, &[Fix::Open(Page::Overview)]),
             trace: None,
             effect: Effect::SetUp,
             claims: None,
@@ -111,7 +112,7 @@ impl Refusals<'_> {
                 what: entry.what.into(),
                 fixer: entry.fixer,
                 hint: entry.hint.into(),
-                link: Some(entry.page.url(entry.code, self.client_id, aadsts::portal(self.authority))),
+                remedies: self.remedies(code, entry.fixes),
                 trace,
                 effect: entry.effect,
                 claims: None,
@@ -119,6 +120,8 @@ impl Refusals<'_> {
             };
         }
         let (fixer, effect, hint) = by_error(&error);
+        let again = (effect != Effect::SetUp).then_some(Fix::Again);
+        let fixes: Vec<Fix> = again.into_iter().chain([Fix::Open(Page::Lookup)]).collect();
         let said = first_sentence(description);
         let what = if said.is_empty() { format!("the identity provider answered `{error}`") } else { said };
         Refusal {
@@ -126,7 +129,7 @@ impl Refusals<'_> {
             what,
             fixer,
             hint: hint.into(),
-            link: code.map(aadsts::lookup),
+            remedies: self.remedies(code, &fixes),
             trace,
             effect,
             error,
@@ -135,9 +138,8 @@ impl Refusals<'_> {
         }
     }
 
-    fn blade(self, page: Page) -> Option<String> {
-        let portal = aadsts::portal(self.authority)?;
-        Some(page.url(0, self.client_id, Some(portal)))
+    pub(crate) fn remedies(self, code: Option<u32>, fixes: &[Fix]) -> Vec<Remedy> {
+        At { code, client_id: self.client_id, portal: aadsts::portal(self.authority) }.remedies(fixes)
     }
 }
 
@@ -239,6 +241,8 @@ fn named(name: &str, value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use model::remedy::first_page;
+
     use super::*;
 
     const APP: Refusals<'_> = Refusals { client_id: "app-1", authority: "login.microsoftonline.com" };
@@ -250,7 +254,11 @@ mod tests {
         let refusal = APP.of_callback("invalid_grant", text);
         assert_eq!(refusal.code, Some(999_001));
         assert_eq!(refusal.what, "Flux for [account] is low.");
-        assert_eq!(refusal.link.as_deref(), Some("https://login.microsoftonline.com/error?code=999001"));
+        assert_eq!(
+            first_page(&refusal.remedies).map(|(_, url)| url),
+            Some("https://login.microsoftonline.com/error?code=999001")
+        );
+        assert_eq!(refusal.remedies[0], Remedy::SignIn);
         assert_eq!(refusal.trace.as_deref(), Some("trace 11-aa, correlation 22-bb, at 2026-11-23 10:00:00Z"));
         assert_eq!(refusal.effect, Effect::Ends);
     }
@@ -292,7 +300,11 @@ mod tests {
     fn a_known_number_links_to_the_blade_of_this_very_app() {
         let refusal =
             APP.of_callback("invalid_client", "AADSTS7000222: The provided client secret keys are expired.");
-        assert!(refusal.link.unwrap().ends_with("/~/Credentials/appId/app-1"));
+        let (page, url) = first_page(&refusal.remedies).unwrap();
+        assert!(
+            page == "Certificates & secrets" && url.ends_with("/~/Credentials/appId/app-1"),
+            "{page} {url}"
+        );
         assert_eq!(refusal.effect, Effect::SetUp);
     }
 }

@@ -73,6 +73,18 @@ fn invite(link: &str, json: bool) {
     }
 }
 
+/// A remedy as a line.
+fn way(remedy: &Value) -> Option<String> {
+    let text = |name: &str| remedy[name].as_str().unwrap_or_default();
+    match remedy["does"].as_str()? {
+        "open" => Some(format!("{}: {}", text("page"), text("url"))),
+        "change" if remedy["to"].is_string() => Some(format!("set {} to {}", text("setting"), text("to"))),
+        "change" => Some(format!("setting: {}", text("setting"))),
+        "sign_in" => Some("check --sign-in tells more".to_owned()),
+        _ => None,
+    }
+}
+
 /// What was found, as text or JSON on stdout.
 #[expect(clippy::print_stdout, reason = "what was found is this command's output")]
 fn told(found: &Value, json: bool, passed: bool) -> ExitCode {
@@ -88,7 +100,8 @@ fn told(found: &Value, json: bool, passed: bool) -> ExitCode {
             };
             let code = step["code"].as_u64().map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
             println!("{mark} {:<13} {}{code}", text("about"), text("what"));
-            for more in [text("hint"), text("link")].iter().filter(|more| !more.is_empty()) {
+            let ways = step["remedies"].as_array().into_iter().flatten().filter_map(way);
+            for more in std::iter::once(text("hint")).chain(ways).filter(|more| !more.is_empty()) {
                 println!("                      {more}");
             }
         }

@@ -1,6 +1,7 @@
 //! What is found out about the set-up at the identity provider, told as steps: without a sign-in, or by one that nobody keeps.
 
 use crate::person::Person;
+use crate::remedy::Remedy;
 use crate::upstream::UpstreamError;
 
 /// One thing that was looked at.
@@ -16,7 +17,8 @@ pub struct Step {
     pub hint: Option<String>,
     /// AADSTS number.
     pub code: Option<u32>,
-    pub link: Option<String>,
+    /// What can be done with one press, the first thing first.
+    pub remedies: Vec<Remedy>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub mod person;
 pub mod pkce;
 pub mod ports;
 pub mod redirect;
+pub mod remedy;
 pub mod scope;
 pub mod session;
 pub mod settings;

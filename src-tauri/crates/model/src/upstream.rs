@@ -11,6 +11,7 @@ use crate::Secret;
 use crate::caller::Caller;
 use crate::check::{Outcome, Step, Trial};
 use crate::person::{Person, PersonId};
+use crate::remedy::Remedy;
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
 
@@ -72,8 +73,8 @@ pub struct Refusal {
     pub fixer: Fixer,
     /// The next step: one sentence.
     pub hint: String,
-    /// Where to take that step, or read more.
-    pub link: Option<String>,
+    /// What can be done with one press, the first thing first.
+    pub remedies: Vec<Remedy>,
     /// The provider's own trace id, correlation id and time, for a support request.
     pub trace: Option<String>,
     pub effect: Effect,
@@ -153,8 +154,8 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// Which part of the set-up a refusal is about.
     fn step_of(&self, refusal: Refusal) -> Step {
-        let Refusal { code, what, hint, link, .. } = refusal;
-        Step { about: "sign_in", outcome: Outcome::Failed, what, hint: Some(hint), code, link }
+        let Refusal { code, what, hint, remedies, .. } = refusal;
+        Step { about: "sign_in", outcome: Outcome::Failed, what, hint: Some(hint), code, remedies }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::event::{AuthEvent, EventKind, Step};
 use model::person::Person;
+use model::remedy::Remedy;
 use model::session::Ended;
 use model::time::Timestamp;
 use model::upstream::{Fixer, Refusal};
@@ -88,8 +89,8 @@ pub struct Verdict {
     pub hint: Option<String>,
     /// AADSTS number.
     pub code: Option<u32>,
-    /// Where to take the next step, or read more.
-    pub link: Option<String>,
+    /// What can be done with one press, the first thing first.
+    pub remedies: Vec<Remedy>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -240,8 +241,14 @@ impl Story<'_> {
             let (what, next) =
                 told.split_once("; ").map_or((told.as_str(), None), |(what, next)| (what, Some(next)));
             let number = code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+            // Of what the provider said before the session ended.
+            let refused = of_session.iter().rev().find_map(|event| match &event.kind {
+                EventKind::UpstreamRefused { refusal } => Some(refusal.remedies.clone()),
+                _ => None,
+            });
             return Verdict {
                 code,
+                remedies: refused.unwrap_or_default(),
                 hint: next.map(str::to_owned),
                 ..Verdict::new(
                     Outcome::Ended,
@@ -339,11 +346,14 @@ impl Story<'_> {
                 format!("{client} is known, but its browser never came"),
                 "look whether the client shows a link to open, or whether its browser window was blocked",
             ),
-            EventKind::AuthorizeStarted { .. } => waits(
-                PROGRAM,
-                format!("{client} sent a browser; it has yet to open our page"),
-                format!("{client} sent a browser, but it never opened our page"),
-                "the page is on this computer: sign in with a browser that runs here, or choose sign-in from anywhere",
+            EventKind::AuthorizeStarted { .. } => mended(
+                Remedy::sign_in_from_anywhere(),
+                waits(
+                    PROGRAM,
+                    format!("{client} sent a browser; it has yet to open our page"),
+                    format!("{client} sent a browser, but it never opened our page"),
+                    "the page is on this computer: sign in with a browser that runs here, or choose sign-in from anywhere",
+                ),
             ),
             EventKind::ConsentShown => waits(
                 PERSON,
@@ -414,20 +424,26 @@ impl Story<'_> {
             EventKind::SessionEnded { ended } => {
                 Verdict::new(Outcome::Ended, format!("{who} is no longer connected: {}", ended.explain()))
             }
-            EventKind::TestSignInStarted => waits(
-                TEST,
-                "The test sign-in waits for its link to be opened".to_owned(),
-                "Nobody opened the link of the test sign-in".to_owned(),
-                "begin another test sign-in on the Entra page",
+            EventKind::TestSignInStarted => mended(
+                Remedy::SignIn,
+                waits(
+                    TEST,
+                    "The test sign-in waits for its link to be opened".to_owned(),
+                    "Nobody opened the link of the test sign-in".to_owned(),
+                    "begin another test sign-in on the Entra page",
+                ),
             ),
             EventKind::TestSignInPassed => Verdict::new(
                 Outcome::Ended,
                 format!("The test sign-in passed: {who} may come in, and nothing of it was kept"),
             ),
-            EventKind::TestSignInCancelled => Verdict::hinted(
-                Outcome::Ended,
-                "The test sign-in was cancelled".to_owned(),
-                "begin another test sign-in on the Entra page",
+            EventKind::TestSignInCancelled => mended(
+                Remedy::SignIn,
+                Verdict::hinted(
+                    Outcome::Ended,
+                    "The test sign-in was cancelled".to_owned(),
+                    "begin another test sign-in on the Entra page",
+                ),
             ),
             // Its beginning is no longer in the log.
             EventKind::TokenIssued
@@ -440,12 +456,18 @@ impl Story<'_> {
 
 impl Verdict {
     const fn new(is: Outcome, sentence: String) -> Self {
-        Self { is, sentence, hint: None, code: None, link: None }
+        Self { is, sentence, hint: None, code: None, remedies: Vec::new() }
     }
 
     fn hinted(is: Outcome, sentence: String, hint: &str) -> Self {
         Self { hint: Some(hint.to_owned()), ..Self::new(is, sentence) }
     }
+}
+
+/// One that waits for nothing but time has no hint, and needs no remedy.
+fn mended(remedy: Remedy, verdict: Verdict) -> Verdict {
+    let remedies = verdict.hint.is_some().then_some(remedy);
+    Verdict { remedies: remedies.into_iter().collect(), ..verdict }
 }
 
 fn of_refusal(refusal: &Refusal) -> Verdict {
@@ -459,7 +481,7 @@ fn of_refusal(refusal: &Refusal) -> Verdict {
         sentence: refused(refusal),
         hint: Some(format!("{fixer}{}", refusal.hint)),
         code: refusal.code,
-        link: refusal.link.clone(),
+        remedies: refusal.remedies.clone(),
     }
 }
 

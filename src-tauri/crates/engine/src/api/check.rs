@@ -3,6 +3,7 @@
 use authserver::flow::Shared;
 use entra::{Entra, Outcome, Step};
 use model::origin::{BaseUrl, Origins};
+use model::remedy::Remedy;
 use model::settings::{Identity, ServerSettings, SignInFrom};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -31,7 +32,8 @@ pub struct CheckStep {
     pub hint: Option<String>,
     /// AADSTS number.
     pub code: Option<u32>,
-    pub link: Option<String>,
+    /// What can be done with one press, the first thing first.
+    pub remedies: Vec<Remedy>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -59,9 +61,9 @@ impl Api {
                 what,
                 hint: None,
                 code: None,
-                link: None,
+                remedies: Vec::new(),
             };
-            return Ok(EntraCheck::from(finished(vec![step], tested)));
+            return Ok(EntraCheck::from(finished(vec![step], tested, settings.server.sign_in)));
         };
         let world = self
             .0
@@ -84,7 +86,7 @@ impl Api {
             }
             steps.extend(token);
         }
-        Ok(EntraCheck::from(finished(steps, tested)))
+        Ok(EntraCheck::from(finished(steps, tested, settings.server.sign_in)))
     }
 }
 
@@ -104,7 +106,7 @@ impl Api {
                     .to_owned(),
                 hint: Some("make a test sign-in, or connect a client and check again".to_owned()),
                 code: None,
-                link: None,
+                remedies: vec![Remedy::SignIn],
             }],
         }
     }
@@ -125,10 +127,17 @@ impl ApiParts {
 }
 
 /// What was found without a sign-in, with what one showed: that is nearer to the truth where both speak.
-fn finished(mut steps: Vec<Step>, tested: Option<Vec<Step>>) -> Vec<Step> {
+fn finished(mut steps: Vec<Step>, tested: Option<Vec<Step>>, sign_in: SignInFrom) -> Vec<Step> {
     let tested = tested.unwrap_or_default();
     steps.retain(|step| !tested.iter().any(|found| found.about == step.about));
     steps.extend(tested);
+    if sign_in == SignInFrom::ThisComputer {
+        // That is done already.
+        let done = Remedy::sign_in_on_this_computer();
+        for step in &mut steps {
+            step.remedies.retain(|remedy| *remedy != done);
+        }
+    }
     steps
 }
 
@@ -152,22 +161,25 @@ impl From<Vec<Step>> for EntraCheck {
 }
 
 impl From<Step> for CheckStep {
-    fn from(Step { about, outcome, what, hint, code, link }: Step) -> Self {
+    fn from(Step { about, outcome, what, hint, code, remedies }: Step) -> Self {
         let outcome = match outcome {
             Outcome::Passed => StepOutcome::Passed,
             Outcome::Failed => StepOutcome::Failed,
             Outcome::Unknown => StepOutcome::Unknown,
         };
-        Self { about, outcome, what, hint, code, link }
+        Self { about, outcome, what, hint, code, remedies }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use model::settings::SignInFrom::{Anywhere, ThisComputer};
+
     use super::*;
+    use crate::settings::{FIELDS, SettingsDraft};
 
     fn step(about: &'static str, outcome: Outcome) -> Step {
-        Step { about, outcome, what: about.to_owned(), hint: None, code: None, link: None }
+        Step { about, outcome, what: about.to_owned(), hint: None, code: None, remedies: Vec::new() }
     }
 
     fn told(steps: &[Step]) -> Vec<(&str, Outcome)> {
@@ -178,10 +190,10 @@ mod tests {
     fn what_a_sign_in_showed_stands_in_for_what_could_not_be_known() {
         use Outcome::{Failed, Passed, Unknown};
         let looked = vec![step("authority", Passed), step("credential", Passed), step("api", Unknown)];
-        assert_eq!(told(&finished(looked.clone(), None)), told(&looked));
+        assert_eq!(told(&finished(looked.clone(), None, ThisComputer)), told(&looked));
         let tested = vec![step("api", Passed), step("token", Passed), step("token", Failed)];
         assert_eq!(
-            told(&finished(looked.clone(), Some(tested))),
+            told(&finished(looked.clone(), Some(tested), ThisComputer)),
             [
                 ("authority", Passed),
                 ("credential", Passed),
@@ -190,8 +202,36 @@ mod tests {
                 ("token", Failed)
             ]
         );
-        let refused = finished(looked, Some(vec![step("credential", Failed)]));
+        let refused = finished(looked, Some(vec![step("credential", Failed)]), ThisComputer);
         assert_eq!(told(&refused), [("authority", Passed), ("api", Unknown), ("credential", Failed)]);
         assert!(!EntraCheck::from(refused).passed);
+    }
+
+    #[test]
+    fn every_setting_that_a_number_leads_to_is_there_and_takes_the_text_it_should_get() {
+        let at = entra::aadsts::At { code: None, client_id: "app-1", portal: Some("entra.microsoft.com") };
+        let all = entra::aadsts::entries().iter().flat_map(|entry| at.remedies(entry.fixes));
+        for remedy in all.chain([Remedy::sign_in_from_anywhere()]) {
+            let Remedy::Change { setting, to } = remedy else { continue };
+            let told = serde_json::to_value(setting).unwrap();
+            let key = told.as_str().unwrap();
+            assert!(FIELDS.iter().any(|field| field.key == key), "{key}");
+            if let Some(to) = to {
+                let draft = SettingsDraft::from_window([(key, to)]);
+                let problems = draft.validate().err().unwrap_or_default();
+                assert!(problems.iter().all(|problem| problem.field != key), "{key}: {problems:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_done_already_is_offered_to_nobody() {
+        let remedies = vec![Remedy::SignIn, Remedy::sign_in_on_this_computer()];
+        let refused = |sign_in| {
+            let step = Step { remedies: remedies.clone(), ..step("redirect_uri", Outcome::Failed) };
+            finished(vec![step], None, sign_in).remove(0).remedies
+        };
+        assert_eq!(refused(Anywhere), remedies);
+        assert_eq!(refused(ThisComputer), [Remedy::SignIn]);
     }
 }

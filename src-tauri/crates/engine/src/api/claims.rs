@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::ExposeSecret as _;
 use model::ids::SessionId;
 use model::origin::{Origin, Site};
+use model::remedy::Remedy;
 use model::session::SessionState;
 use model::time::Timestamp;
 use serde::Serialize;
@@ -53,6 +54,8 @@ pub struct Finding {
     pub text: String,
     /// The next step, where something is wrong.
     pub hint: Option<String>,
+    /// What can be done with one press, the first thing first.
+    pub remedies: Vec<Remedy>,
 }
 
 // === impl Api ===
@@ -102,7 +105,12 @@ impl Api {
         } else {
             let examined = live.entra.examine(token, &claims).await;
             let findings = examined.findings.into_iter();
-            let findings = findings.map(|entra::Finding { ok, text, hint }| Finding { ok, text, hint });
+            let findings = findings.map(|entra::Finding { ok, text, hint, remedies }| Finding {
+                ok,
+                text,
+                hint,
+                remedies,
+            });
             (examined.kind.to_owned(), findings.collect())
         };
         let notes = notes(header.keys().chain(claims.keys()));
@@ -178,11 +186,11 @@ impl ApiParts {
 
 impl Finding {
     fn good(text: impl Into<String>) -> Self {
-        Self { ok: true, text: text.into(), hint: None }
+        Self { ok: true, text: text.into(), hint: None, remedies: Vec::new() }
     }
 
-    fn bad(text: impl Into<String>, hint: &str) -> Self {
-        Self { ok: false, text: text.into(), hint: Some(hint.to_owned()) }
+    pub(super) fn bad(text: impl Into<String>, hint: &str) -> Self {
+        Self { ok: false, text: text.into(), hint: Some(hint.to_owned()), remedies: Vec::new() }
     }
 }
 

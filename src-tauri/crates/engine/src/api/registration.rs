@@ -8,6 +8,7 @@ use entra::create::{Created, Made, Maker, NotCreated, Owner, PLAN, Progress, Sto
 use entra::manifest::Manifest;
 use entra::registration::{Accounts, Form, NAME, PROFILE_SCOPE, Registration};
 use model::ids::random_text;
+use model::remedy::Remedy;
 use model::scope::ScopeSet;
 use model::settings::Settings;
 use secrecy::SecretString;
@@ -118,7 +119,7 @@ pub enum Creation {
         hint: String,
         /// AADSTS number.
         code: Option<u32>,
-        link: Option<String>,
+        remedies: Vec<Remedy>,
         undone: CreationUndone,
         calls: Vec<PlannedCall>,
         done: usize,
@@ -176,7 +177,7 @@ impl Api {
                     what: ENDED.to_owned(),
                     hint: "Delete what is left at Microsoft, then begin again.".to_owned(),
                     code: None,
-                    link: None,
+                    remedies: Vec::new(),
                 };
                 Ok(failed(trouble, left_at(left.made, &left.authority), 0))
             }
@@ -302,7 +303,7 @@ impl Api {
         }
         let findings = manifest.findings(&wanted.redirect_uris, &scopes).into_iter();
         let mut findings: Vec<Finding> =
-            findings.map(|found| Finding { ok: false, text: found.what, hint: Some(found.hint) }).collect();
+            findings.map(|found| Finding::bad(found.what, &found.hint)).collect();
         if wanted.client_id.as_deref() != Some(&manifest.client_id) {
             findings.push(no_secret_yet(wanted.client_id.is_some()));
         }
@@ -487,7 +488,7 @@ impl Making {
         };
         let Some((problem, hint)) = problem else { return Ok(()) };
         let what = format!("The settings would not take a new registration: {problem}.");
-        Err(Trouble { what, hint, code: None, link: None })
+        Err(Trouble { what, hint, code: None, remedies: Vec::new() })
     }
 
     async fn keep(&self, owner: &Owner, created: Created) -> Creation {
@@ -508,7 +509,7 @@ impl Making {
                     what: format!("The new registration could not be put into the settings: {detail}."),
                     hint: "Mend that, then begin again.".to_owned(),
                     code: None,
-                    link: None,
+                    remedies: Vec::new(),
                 };
                 return self.not_created(why, undone);
             }
@@ -586,8 +587,8 @@ fn calls() -> Vec<PlannedCall> {
 }
 
 fn failed(trouble: Trouble, undone: CreationUndone, done: usize) -> Creation {
-    let Trouble { what, hint, code, link } = trouble;
-    Creation::Failed { what, hint, code, link, undone, calls: calls(), done }
+    let Trouble { what, hint, code, remedies } = trouble;
+    Creation::Failed { what, hint, code, remedies, undone, calls: calls(), done }
 }
 
 fn left_at(made: Made, authority: &str) -> CreationUndone {
@@ -618,7 +619,7 @@ fn no_secret_yet(is_another: bool) -> Finding {
         "a manifest holds no client secret"
     };
     let hint = "create a client secret under Certificates & secrets and paste its Value on the Entra page";
-    Finding { ok: false, text: text.to_owned(), hint: Some(hint.to_owned()) }
+    Finding::bad(text, hint)
 }
 
 /// As *Expose an API* lists them: without the API's name, and without those of OpenID Connect.

@@ -6,6 +6,7 @@ use authserver::TestSignIn as Stands;
 use entra::{Outcome, Step};
 use model::ExposeSecret as _;
 use model::check::Trial;
+use model::remedy::Remedy;
 use model::upstream::UpstreamError;
 use serde::Serialize;
 use ts_rs::TS;
@@ -71,7 +72,14 @@ impl ApiParts {
         let stands = self.flow.test_sign_in();
         let unknown = |what: &str, hint: &str| {
             let (what, hint) = (what.to_owned(), Some(hint.to_owned()));
-            vec![Step { about: "sign_in", outcome: Outcome::Unknown, what, hint, code: None, link: None }]
+            vec![Step {
+                about: "sign_in",
+                outcome: Outcome::Unknown,
+                what,
+                hint,
+                code: None,
+                remedies: vec![Remedy::SignIn],
+            }]
         };
         match &stands {
             Stands::None | Stands::Waiting { .. } => None,

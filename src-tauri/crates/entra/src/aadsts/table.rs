@@ -5,8 +5,17 @@
 use model::upstream::Effect::{Ends, SetUp, SignIn};
 use model::upstream::Fixer::{AppOwner, Nobody, Person, TenantAdmin};
 
+use model::remedy::RemedyField::{
+    Authority, Certificate, ClientId, ClientSecret, Credential, ExtraScopes, IdentifierUri, RequiredScopes,
+    Tenant,
+};
+
 use super::Entry;
-use super::Page::{App, Directory, Lookup, Web};
+use super::Fix::{Again, Change, Here, Open};
+use super::Page::{
+    Authentication, ConditionalAccess, Credentials, EnterpriseApps, EntraConnect, ExposeApi, Lookup,
+    Overview, PasswordReset, Permissions, SecurityInfo, SignOut, Status, Users,
+};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
@@ -14,7 +23,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account that is signed in at Microsoft does not exist in this directory, or several accounts are signed in and none was chosen.",
         fixer: Person,
         hint: "Sign in again and choose an account of this directory; a guest must first be invited under Users > Invite external user.",
-        page: Directory("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+        fixes: &[Again, Open(Users)],
         effect: SignIn,
     },
     Entry {
@@ -22,7 +31,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "One token request asked for scopes of more than one API.",
         fixer: AppOwner,
         hint: "Keep only scopes of this app under required scopes in the settings; scopes of other APIs belong under additional authorize scopes.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Change(RequiredScopes), Change(ExtraScopes), Open(ExposeApi)],
         effect: SetUp,
     },
     Entry {
@@ -30,7 +39,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The token request named no scope.",
         fixer: AppOwner,
         hint: "Add at least one scope, normally `read`, to the required scopes in the settings.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Change(RequiredScopes), Open(ExposeApi)],
         effect: SetUp,
     },
     Entry {
@@ -38,7 +47,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The API that the scopes belong to does not exist in this directory, or nobody there has consented to it.",
         fixer: AppOwner,
         hint: "Compare the Application ID URI in the settings with the one under App registrations > your app > Expose an API, character for character.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Change(IdentifierUri), Open(ExposeApi)],
         effect: SetUp,
     },
     Entry {
@@ -46,7 +55,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The redirect URI is not registered for this app.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Authentication, add the redirect URI shown in the settings, character for character, on platform Web.",
-        page: App("Authentication"),
+        fixes: &[Open(Authentication), Here],
         effect: SetUp,
     },
     Entry {
@@ -54,7 +63,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account belongs to another directory or is a personal account, and is no guest here.",
         fixer: Person,
         hint: "Sign in with an account of this directory, or have its administrator invite you under Users > Invite external user.",
-        page: Directory("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+        fixes: &[Again, Open(Users)],
         effect: SignIn,
     },
     Entry {
@@ -62,7 +71,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account does not exist in this directory.",
         fixer: Person,
         hint: "Sign in with an account that exists; if it was deleted by mistake, an administrator can restore it under Users > Deleted users.",
-        page: Directory("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+        fixes: &[Again, Open(Users)],
         effect: Ends,
     },
     Entry {
@@ -70,7 +79,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account is locked after too many wrong passwords, or the address it signs in from is blocked.",
         fixer: Person,
         hint: "Wait a quarter of an hour and try again; an administrator can unblock the account under Users > the account.",
-        page: Directory("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+        fixes: &[Open(Users)],
         effect: SignIn,
     },
     Entry {
@@ -78,7 +87,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The password has expired.",
         fixer: Person,
         hint: "Change the password, then sign in again.",
-        page: Web("https://passwordreset.microsoftonline.com"),
+        fixes: &[Open(PasswordReset), Again],
         effect: SignIn,
     },
     Entry {
@@ -86,7 +95,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account has no usable password in this directory.",
         fixer: Person,
         hint: "Reset the password, or have an administrator do so, then sign in again.",
-        page: Web("https://passwordreset.microsoftonline.com"),
+        fixes: &[Open(PasswordReset), Again],
         effect: SignIn,
     },
     Entry {
@@ -94,7 +103,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account is disabled.",
         fixer: TenantAdmin,
         hint: "An administrator can enable it under Users > the account > Account status.",
-        page: Directory("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+        fixes: &[Open(Users)],
         effect: Ends,
     },
     Entry {
@@ -102,7 +111,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Microsoft found no signed-in session it could use without asking.",
         fixer: Person,
         hint: "Connect again and sign in on Microsoft's page; allow cookies of the sign-in host if the page comes back at once.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -110,7 +119,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The request did not say which directory is meant.",
         fixer: AppOwner,
         hint: "Enter the directory (tenant) ID from App registrations > your app > Overview in the settings.",
-        page: App("Overview"),
+        fixes: &[Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -118,7 +127,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The person must register for multi-factor authentication first.",
         fixer: Person,
         hint: "Set up a second factor on the security info page, then sign in again.",
-        page: Web("https://mysignins.microsoft.com/security-info"),
+        fixes: &[Open(SecurityInfo), Again],
         effect: SignIn,
     },
     Entry {
@@ -126,7 +135,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Multi-factor authentication is required.",
         fixer: Person,
         hint: "Connect again and complete the second factor.",
-        page: Web("https://mysignins.microsoft.com/security-info"),
+        fixes: &[Again, Open(SecurityInfo)],
         effect: SignIn,
     },
     Entry {
@@ -134,7 +143,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Multi-factor authentication is required, because of a policy or a new place.",
         fixer: Person,
         hint: "Connect again and complete the second factor.",
-        page: Web("https://mysignins.microsoft.com/security-info"),
+        fixes: &[Again, Open(SecurityInfo)],
         effect: SignIn,
     },
     Entry {
@@ -142,7 +151,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The person must register for multi-factor authentication first.",
         fixer: Person,
         hint: "Set up a second factor on the security info page, then sign in again.",
-        page: Web("https://mysignins.microsoft.com/security-info"),
+        fixes: &[Open(SecurityInfo), Again],
         effect: SignIn,
     },
     Entry {
@@ -150,7 +159,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The device has to prove itself.",
         fixer: Person,
         hint: "Sign in from a device that is joined to or registered with the directory.",
-        page: Lookup,
+        fixes: &[Again, Here, Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -158,7 +167,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The person is not assigned to this app.",
         fixer: TenantAdmin,
         hint: "An administrator can assign people under Enterprise applications > the app > Users and groups, or turn off Properties > Assignment required.",
-        page: Directory("Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview"),
+        fixes: &[Open(EnterpriseApps)],
         effect: Ends,
     },
     Entry {
@@ -166,7 +175,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The user name or the password is wrong.",
         fixer: Person,
         hint: "Sign in again with the right password, or reset it.",
-        page: Web("https://passwordreset.microsoftonline.com"),
+        fixes: &[Again, Open(PasswordReset)],
         effect: SignIn,
     },
     Entry {
@@ -174,7 +183,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The domain in the request belongs to no directory.",
         fixer: AppOwner,
         hint: "Enter the directory (tenant) ID from App registrations > your app > Overview in the settings.",
-        page: App("Overview"),
+        fixes: &[Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -182,7 +191,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A Conditional Access policy refused the sign-in, because of the device, the place or unusual activity.",
         fixer: TenantAdmin,
         hint: "Look at Sign-in logs > the sign-in > Conditional Access to see which policy it was.",
-        page: Directory("Microsoft_AAD_ConditionalAccess/ConditionalAccessBlade/~/Policies"),
+        fixes: &[Open(ConditionalAccess)],
         effect: SignIn,
     },
     Entry {
@@ -190,7 +199,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The session was ended, by a password change or by an administrator.",
         fixer: Person,
         hint: "Connect again and sign in.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: Ends,
     },
     Entry {
@@ -198,7 +207,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The session is over, because it expired or the password was changed.",
         fixer: Person,
         hint: "Connect again and sign in.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: Ends,
     },
     Entry {
@@ -206,7 +215,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The question whether to stay signed in interrupted the sign-in.",
         fixer: Person,
         hint: "Connect again and answer the question on Microsoft's page.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -214,7 +223,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The password of the organization's own directory has expired.",
         fixer: Person,
         hint: "Change the password where the organization does that, then connect again.",
-        page: Web("https://passwordreset.microsoftonline.com"),
+        fixes: &[Open(PasswordReset), Again],
         effect: Ends,
     },
     Entry {
@@ -222,7 +231,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A further check outside Entra has to be passed.",
         fixer: Person,
         hint: "Connect again and complete the extra step that Microsoft's page leads to.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -230,7 +239,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The permission to stay signed in was revoked, normally by a password change.",
         fixer: Person,
         hint: "Connect again and sign in.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: Ends,
     },
     Entry {
@@ -238,7 +247,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account is in another directory, and the app is not known there.",
         fixer: Person,
         hint: "Sign in with an account of this directory, or have it invited as a guest first.",
-        page: Directory("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+        fixes: &[Again, Open(Users)],
         effect: SignIn,
     },
     Entry {
@@ -246,7 +255,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app takes accounts of one directory only, but the settings name a tenant that stands for many.",
         fixer: AppOwner,
         hint: "Enter the directory (tenant) ID in the settings, or choose accounts in any organizational directory under App registrations > your app > Authentication > Supported account types.",
-        page: App("Authentication"),
+        fixes: &[Change(Tenant), Open(Authentication)],
         effect: SetUp,
     },
     Entry {
@@ -254,7 +263,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Entra saw the same request too often in a short time and stopped answering.",
         fixer: Nobody,
         hint: "Wait a few minutes and connect again.",
-        page: Lookup,
+        fixes: &[Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -262,7 +271,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The account no longer exists in this directory.",
         fixer: TenantAdmin,
         hint: "An administrator can restore it under Users > Deleted users.",
-        page: Directory("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers"),
+        fixes: &[Open(Users)],
         effect: Ends,
     },
     Entry {
@@ -270,7 +279,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The device does not meet the organization's rules.",
         fixer: Person,
         hint: "Bring the device into compliance in the Company Portal app, or sign in from one that is, then connect again.",
-        page: Directory("Microsoft_AAD_ConditionalAccess/ConditionalAccessBlade/~/Policies"),
+        fixes: &[Again, Here, Open(ConditionalAccess)],
         effect: SignIn,
     },
     Entry {
@@ -278,7 +287,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The device is not joined to the organization's domain.",
         fixer: Person,
         hint: "Sign in from a device that the organization manages.",
-        page: Directory("Microsoft_AAD_ConditionalAccess/ConditionalAccessBlade/~/Policies"),
+        fixes: &[Again, Here, Open(ConditionalAccess)],
         effect: SignIn,
     },
     Entry {
@@ -286,7 +295,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A Conditional Access policy blocks this sign-in.",
         fixer: TenantAdmin,
         hint: "Look at Sign-in logs > the sign-in > Conditional Access to see which policy it was, and exclude the app or the person there if that is right.",
-        page: Directory("Microsoft_AAD_ConditionalAccess/ConditionalAccessBlade/~/Policies"),
+        fixes: &[Open(ConditionalAccess)],
         effect: SignIn,
     },
     Entry {
@@ -294,7 +303,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The person must set up a second factor, and may not from here.",
         fixer: Person,
         hint: "Set up the second factor from a trusted place or device, then connect again.",
-        page: Web("https://mysignins.microsoft.com/security-info"),
+        fixes: &[Open(SecurityInfo), Again],
         effect: SignIn,
     },
     Entry {
@@ -302,7 +311,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The authorization code was already used.",
         fixer: Person,
         hint: "Connect again; if it happens every time, something in front of this computer repeats requests.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -310,7 +319,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Nobody has consented to what the app asks for.",
         fixer: TenantAdmin,
         hint: "Under App registrations > your app > API permissions, choose Grant admin consent; for the app's own scope, add the app under Expose an API > Authorized client applications.",
-        page: App("CallAnAPI"),
+        fixes: &[Open(Permissions)],
         effect: SetUp,
     },
     Entry {
@@ -318,7 +327,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The person declined to consent.",
         fixer: Person,
         hint: "Connect again and accept, or ask an administrator to consent for everybody.",
-        page: App("CallAnAPI"),
+        fixes: &[Again, Open(Permissions)],
         effect: SignIn,
     },
     Entry {
@@ -326,7 +335,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app asks for a permission that it does not list, or that the API does not have.",
         fixer: AppOwner,
         hint: "List every scope of the settings under App registrations > your app > Expose an API or API permissions; `openid`, `profile` and `offline_access` never belong to an API.",
-        page: App("CallAnAPI"),
+        fixes: &[Open(Permissions), Change(RequiredScopes)],
         effect: SetUp,
     },
     Entry {
@@ -334,7 +343,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The sign-in can no longer be used: revoked, expired, or meant for another app.",
         fixer: Person,
         hint: "Connect again and sign in.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: Ends,
     },
     Entry {
@@ -342,7 +351,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app is unknown or disabled in this directory.",
         fixer: AppOwner,
         hint: "Compare client ID and tenant ID in the settings with App registrations > your app > Overview.",
-        page: App("Overview"),
+        fixes: &[Change(ClientId), Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -350,7 +359,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The code or the sign-in expired before it was used.",
         fixer: Person,
         hint: "Connect again and sign in.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: Ends,
     },
     Entry {
@@ -358,7 +367,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A scope in the settings is not valid.",
         fixer: AppOwner,
         hint: "Enter scopes by their short name as listed under App registrations > your app > Expose an API, and check the Application ID URI.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Change(RequiredScopes), Change(IdentifierUri), Open(ExposeApi)],
         effect: SetUp,
     },
     Entry {
@@ -366,7 +375,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The sign-in on the other device is not finished yet.",
         fixer: Person,
         hint: "Finish the sign-in on the other device, then try again.",
-        page: Lookup,
+        fixes: &[Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -374,7 +383,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app trusts no federated credential with the issuer, subject or audience of the token that was sent.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Certificates & secrets > Federated credentials, compare issuer, subject and audience with those of the token, character for character.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials)],
         effect: SetUp,
     },
     Entry {
@@ -382,7 +391,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app has no federated credential, but a federated token was sent.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Certificates & secrets > Federated credentials, add one for this server or its managed identity.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials)],
         effect: SetUp,
     },
     Entry {
@@ -390,7 +399,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The organization wants people to sign in again from time to time, and that time has come.",
         fixer: Person,
         hint: "Connect again and sign in.",
-        page: Directory("Microsoft_AAD_ConditionalAccess/ConditionalAccessBlade/~/Policies"),
+        fixes: &[Again, Open(ConditionalAccess)],
         effect: Ends,
     },
     Entry {
@@ -398,7 +407,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The way the person signed in does not match the way that was asked for.",
         fixer: Person,
         hint: "Sign out at Microsoft, then connect again.",
-        page: Web("https://login.microsoftonline.com/logout.srf"),
+        fixes: &[Open(SignOut), Again],
         effect: SignIn,
     },
     Entry {
@@ -406,7 +415,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Entra cannot reach the organization's own directory to check the password.",
         fixer: TenantAdmin,
         hint: "Check the pass-through authentication agents under Entra Connect, then connect again.",
-        page: Directory("Microsoft_AAD_Connect_Provisioning/AADConnectMenuBlade/~/ConnectSync"),
+        fixes: &[Open(EntraConnect)],
         effect: SignIn,
     },
     Entry {
@@ -414,7 +423,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The directory was not found.",
         fixer: AppOwner,
         hint: "Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.",
-        page: App("Overview"),
+        fixes: &[Change(Tenant), Change(Authority), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -422,7 +431,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The person or an administrator has not consented, and the app lacks the permission to sign people in.",
         fixer: AppOwner,
         hint: "Add Microsoft Graph > User.Read under App registrations > your app > API permissions and grant consent.",
-        page: App("CallAnAPI"),
+        fixes: &[Open(Permissions)],
         effect: SetUp,
     },
     Entry {
@@ -430,7 +439,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app asks for a token for itself in a way Entra refuses.",
         fixer: AppOwner,
         hint: "Set an Application ID URI and a scope under App registrations > your app > Expose an API, and enter both in the settings.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Open(ExposeApi), Change(IdentifierUri), Change(RequiredScopes)],
         effect: SetUp,
     },
     Entry {
@@ -438,7 +447,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A part of the request is missing.",
         fixer: AppOwner,
         hint: "Check that client ID, tenant ID and required scopes are all filled in in the settings.",
-        page: App("Overview"),
+        fixes: &[Change(ClientId), Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -446,7 +455,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The request did not say which directory is meant.",
         fixer: AppOwner,
         hint: "Enter the directory (tenant) ID from App registrations > your app > Overview in the settings.",
-        page: App("Overview"),
+        fixes: &[Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -454,7 +463,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Entra could not make sense of the request.",
         fixer: AppOwner,
         hint: "Check client ID, tenant ID, Application ID URI and scopes in the settings for stray characters.",
-        page: App("Overview"),
+        fixes: &[Change(ClientId), Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -462,7 +471,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Entra is temporarily unavailable.",
         fixer: Nobody,
         hint: "Wait a minute and connect again; Microsoft's status page says whether more is wrong.",
-        page: Web("https://status.cloud.microsoft"),
+        fixes: &[Open(Status)],
         effect: SignIn,
     },
     Entry {
@@ -470,7 +479,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "An administrator has to consent before people can use this app.",
         fixer: TenantAdmin,
         hint: "Under App registrations > your app > API permissions, choose Grant admin consent.",
-        page: App("CallAnAPI"),
+        fixes: &[Open(Permissions)],
         effect: SetUp,
     },
     Entry {
@@ -478,7 +487,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "An administrator has to consent, and a request was sent to them.",
         fixer: TenantAdmin,
         hint: "Approve the request under Enterprise applications > Admin consent requests, then connect again.",
-        page: Directory("Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview"),
+        fixes: &[Open(EnterpriseApps)],
         effect: SetUp,
     },
     Entry {
@@ -486,7 +495,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "An ID token was presented where Entra wants an access token.",
         fixer: AppOwner,
         hint: "Add a scope under Expose an API, so that sign-in yields an access token for this app, and list it under required scopes in the settings.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Open(ExposeApi), Change(RequiredScopes)],
         effect: SetUp,
     },
     Entry {
@@ -494,7 +503,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The API that the scopes belong to was not found in this directory.",
         fixer: AppOwner,
         hint: "Compare the Application ID URI in the settings with the one under App registrations > your app > Expose an API, character for character.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Change(IdentifierUri), Open(ExposeApi)],
         effect: SetUp,
     },
     Entry {
@@ -502,7 +511,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "No redirect URI is registered for this app.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Authentication, add the redirect URI shown in the settings on platform Web.",
-        page: App("Authentication"),
+        fixes: &[Open(Authentication)],
         effect: SetUp,
     },
     Entry {
@@ -510,7 +519,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A personal Microsoft account was used where only work or school accounts may sign in.",
         fixer: Person,
         hint: "Sign in with a work or school account.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -518,7 +527,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The organization requires a managed device for this sign-in.",
         fixer: Person,
         hint: "Sign in from a device that the organization manages, in a browser that can prove it.",
-        page: Directory("Microsoft_AAD_ConditionalAccess/ConditionalAccessBlade/~/Policies"),
+        fixes: &[Again, Here, Open(ConditionalAccess)],
         effect: SignIn,
     },
     Entry {
@@ -526,7 +535,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app could not be set up in this directory.",
         fixer: TenantAdmin,
         hint: "Have an administrator sign in once and consent, then connect again.",
-        page: Directory("Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview"),
+        fixes: &[Again, Open(EnterpriseApps)],
         effect: SetUp,
     },
     Entry {
@@ -534,7 +543,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The organization has no subscription to, or no copy of, the API that is asked for.",
         fixer: TenantAdmin,
         hint: "Have an administrator of the directory sign in once and consent, so that the app is added under Enterprise applications.",
-        page: Directory("Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview"),
+        fixes: &[Again, Open(EnterpriseApps)],
         effect: SetUp,
     },
     Entry {
@@ -542,7 +551,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app asks for a scope that the API does not have.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Expose an API, add the scope that the settings require, normally `read`, spelled the same.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Open(ExposeApi), Change(RequiredScopes)],
         effect: SetUp,
     },
     Entry {
@@ -550,7 +559,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app registration is incomplete: permissions, consent or the directory do not fit together.",
         fixer: AppOwner,
         hint: "Check under App registrations > your app > API permissions that the permissions are listed and consented to.",
-        page: App("CallAnAPI"),
+        fixes: &[Open(Permissions)],
         effect: SetUp,
     },
     Entry {
@@ -558,7 +567,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app asks for an API that is not among its permissions.",
         fixer: AppOwner,
         hint: "Add the API under App registrations > your app > API permissions, or remove its scopes from the settings.",
-        page: App("CallAnAPI"),
+        fixes: &[Open(Permissions), Change(RequiredScopes)],
         effect: SetUp,
     },
     Entry {
@@ -566,7 +575,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The device is no longer known to the directory.",
         fixer: Person,
         hint: "Register the device again, or sign in from another one.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: SignIn,
     },
     Entry {
@@ -574,7 +583,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The code was issued for another directory than the one it was brought to.",
         fixer: AppOwner,
         hint: "Enter the directory (tenant) ID from App registrations > your app > Overview in the settings.",
-        page: App("Overview"),
+        fixes: &[Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -582,7 +591,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app was not found in this directory.",
         fixer: AppOwner,
         hint: "Compare client ID and tenant ID in the settings with App registrations > your app > Overview.",
-        page: App("Overview"),
+        fixes: &[Change(ClientId), Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -590,7 +599,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The signed proof of the app, or the federated token, is outside its time.",
         fixer: AppOwner,
         hint: "Set the clock of this computer right, best by time from the network; a federated token file must be one that the platform renews.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials)],
         effect: SetUp,
     },
     Entry {
@@ -598,7 +607,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app is registered as a public client, but a client secret or certificate was sent.",
         fixer: AppOwner,
         hint: "Move the redirect URI to platform Web under App registrations > your app > Authentication, or choose no credential in the settings.",
-        page: App("Authentication"),
+        fixes: &[Open(Authentication), Change(Credential)],
         effect: SetUp,
     },
     Entry {
@@ -606,7 +615,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The certificate in use is not registered for this app, or has expired.",
         fixer: AppOwner,
         hint: "Upload it under App registrations > your app > Certificates & secrets > Certificates; the Entra page of this app has it to copy or download.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials), Change(Certificate)],
         effect: SetUp,
     },
     Entry {
@@ -614,7 +623,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "An ID token was asked for in a way the app does not allow.",
         fixer: AppOwner,
         hint: "Turn on ID tokens under App registrations > your app > Authentication > Implicit grant and hybrid flows.",
-        page: App("Authentication"),
+        fixes: &[Open(Authentication)],
         effect: SetUp,
     },
     Entry {
@@ -622,7 +631,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The sign-in was not used for so long that it expired.",
         fixer: Person,
         hint: "Connect again and sign in.",
-        page: Lookup,
+        fixes: &[Again, Open(Lookup)],
         effect: Ends,
     },
     Entry {
@@ -630,7 +639,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The sign-in was issued to a single-page app, where it lives for a day, and the day is over.",
         fixer: AppOwner,
         hint: "Connect again; so that it lasts, move the redirect URI from platform Single-page application to Web under App registrations > your app > Authentication.",
-        page: App("Authentication"),
+        fixes: &[Open(Authentication), Again],
         effect: Ends,
     },
     Entry {
@@ -638,7 +647,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app trusts no federated credential with the issuer of the token that was sent.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Certificates & secrets > Federated credentials, compare issuer, subject and audience with those of the token, character for character.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials)],
         effect: SetUp,
     },
     Entry {
@@ -646,7 +655,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app trusts no federated credential with the audience of the token that was sent.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Certificates & secrets > Federated credentials, compare issuer, subject and audience with those of the token, character for character.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials)],
         effect: SetUp,
     },
     Entry {
@@ -654,7 +663,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app trusts no federated credential with the subject of the token that was sent.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Certificates & secrets > Federated credentials, compare issuer, subject and audience with those of the token, character for character.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials)],
         effect: SetUp,
     },
     Entry {
@@ -662,7 +671,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A part of the request is missing.",
         fixer: AppOwner,
         hint: "Check that client ID, tenant ID and required scopes are all filled in in the settings.",
-        page: App("Overview"),
+        fixes: &[Change(ClientId), Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -670,7 +679,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A confidential client cannot be used across clouds.",
         fixer: AppOwner,
         hint: "Set the authority in the settings to the cloud that the app is registered in.",
-        page: App("Overview"),
+        fixes: &[Change(Authority), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -678,7 +687,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "No redirect URI was given, and none is registered.",
         fixer: AppOwner,
         hint: "Under App registrations > your app > Authentication, add the redirect URI shown in the settings on platform Web.",
-        page: App("Authentication"),
+        fixes: &[Open(Authentication)],
         effect: SetUp,
     },
     Entry {
@@ -686,7 +695,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Entra does not take the `resource` parameter on its v2.0 endpoints.",
         fixer: AppOwner,
         hint: "Let nothing in front of Entra add `resource` to requests; this server never sends it.",
-        page: Lookup,
+        fixes: &[Open(Lookup)],
         effect: SetUp,
     },
     Entry {
@@ -694,7 +703,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app is disabled in this directory.",
         fixer: TenantAdmin,
         hint: "Turn on Enterprise applications > the app > Properties > Enabled for users to sign-in.",
-        page: Directory("Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview"),
+        fixes: &[Open(EnterpriseApps)],
         effect: SetUp,
     },
     Entry {
@@ -702,7 +711,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app may not act on behalf of people towards another API.",
         fixer: AppOwner,
         hint: "Add the other API under App registrations > your app > API permissions and grant consent there.",
-        page: App("CallAnAPI"),
+        fixes: &[Open(Permissions)],
         effect: SetUp,
     },
     Entry {
@@ -710,7 +719,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Entra rejected the client secret.",
         fixer: AppOwner,
         hint: "Create a new secret under App registrations > your app > Certificates & secrets and paste its Value, not its Secret ID, into the settings.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials), Change(ClientSecret)],
         effect: SetUp,
     },
     Entry {
@@ -718,7 +727,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app did not prove itself in a way Entra accepts.",
         fixer: AppOwner,
         hint: "Create a client secret under App registrations > your app > Certificates & secrets and paste its Value into the settings.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials), Change(ClientSecret)],
         effect: SetUp,
     },
     Entry {
@@ -726,7 +735,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app must prove itself, but the settings have neither client secret nor certificate.",
         fixer: AppOwner,
         hint: "Create a client secret under App registrations > your app > Certificates & secrets and paste its Value into the settings, or move the redirect URI to platform Mobile and desktop applications.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials), Change(ClientSecret)],
         effect: SetUp,
     },
     Entry {
@@ -734,7 +743,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The client secret has expired.",
         fixer: AppOwner,
         hint: "Create a new secret under App registrations > your app > Certificates & secrets and paste its Value into the settings; one entered as the next client secret is tried by itself.",
-        page: App("Credentials"),
+        fixes: &[Open(Credentials), Change(ClientSecret)],
         effect: SetUp,
     },
     Entry {
@@ -742,7 +751,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The app has no copy in this directory.",
         fixer: TenantAdmin,
         hint: "Have an administrator of the directory sign in once and consent, so that the app is added under Enterprise applications.",
-        page: Directory("Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview"),
+        fixes: &[Again, Open(EnterpriseApps)],
         effect: SetUp,
     },
     Entry {
@@ -750,7 +759,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "A parameter was sent twice.",
         fixer: AppOwner,
         hint: "Let nothing in front of Entra add parameters to requests; this server sends each once.",
-        page: Lookup,
+        fixes: &[Open(Lookup)],
         effect: SetUp,
     },
     Entry {
@@ -758,7 +767,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "Entra found the request malformed.",
         fixer: AppOwner,
         hint: "Check client ID, tenant ID, Application ID URI and scopes in the settings for stray characters.",
-        page: App("Overview"),
+        fixes: &[Change(ClientId), Change(Tenant), Open(Overview)],
         effect: SetUp,
     },
     Entry {
@@ -766,7 +775,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The redirect URI is registered as a single-page app, which may redeem its code in a browser only.",
         fixer: AppOwner,
         hint: "Move the redirect URI from platform Single-page application to Web under App registrations > your app > Authentication.",
-        page: App("Authentication"),
+        fixes: &[Open(Authentication)],
         effect: SetUp,
     },
     Entry {
@@ -774,7 +783,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         what: "The `resource` parameter does not fit the scopes that were asked for.",
         fixer: AppOwner,
         hint: "Let nothing in front of Entra add `resource` to requests, and check that the Application ID URI in the settings is the one under Expose an API.",
-        page: App("ProtectAnAPI"),
+        fixes: &[Change(IdentifierUri), Open(ExposeApi)],
         effect: SetUp,
     },
 ];

@@ -10,6 +10,7 @@ use model::{ExposeSecret as _, Secret};
 use serde::Deserialize;
 
 use super::{GRAPH_TOOLS, Maker, Owner, Stop, Trouble, guid};
+use crate::aadsts::{Fix, Page};
 use crate::fault::{Trouble as Fault, Which};
 use crate::http::{Answer, send, unavailable};
 use crate::rules::text;
@@ -165,7 +166,7 @@ impl Maker {
 
     fn refused(&self, answer: &Answer) -> Trouble {
         let error = self.entra.refusals().of_answer(answer);
-        let Trouble { what, hint: _, code, link } = Trouble::of(error.clone());
+        let Trouble { what, code, .. } = Trouble::of(error.clone());
         match error {
             // What the table says to owners of an app does not help with an app of Microsoft's.
             UpstreamError::Refused(_) => Trouble {
@@ -174,7 +175,7 @@ impl Maker {
                        az script or the steps in the portal."
                     .to_owned(),
                 code,
-                link: code.map(crate::aadsts::lookup).or(link),
+                remedies: self.entra.refusals().remedies(code, &[Fix::Open(Page::Lookup)]),
             },
             UpstreamError::Unavailable { .. } => Trouble::of(error),
         }

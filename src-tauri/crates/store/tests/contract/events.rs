@@ -291,7 +291,7 @@ fn refusal(text: &str) -> Refusal {
         what: text.into(),
         fixer: Fixer::AppOwner,
         hint: text.into(),
-        link: Some(text.into()),
+        remedies: vec![model::remedy::Remedy::Open { page: text.into(), url: text.into() }],
         trace: Some(text.into()),
         effect: Effect::SetUp,
         claims: None,

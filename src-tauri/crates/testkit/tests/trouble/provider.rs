@@ -113,7 +113,7 @@ fn refusal() -> Refusal {
         what: "the grant was used, revoked or has expired".into(),
         fixer: Fixer::Person,
         hint: "sign in again".into(),
-        link: None,
+        remedies: Vec::new(),
         trace: None,
         effect: Effect::SignIn,
         claims: None,

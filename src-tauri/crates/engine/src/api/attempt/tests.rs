@@ -4,6 +4,7 @@ use model::client::ClientKind;
 use model::event::About;
 use model::ids::{AttemptId, ClientId, SessionId};
 use model::person::PersonId;
+use model::remedy::RemedyField;
 use model::upstream::Effect;
 
 use super::*;
@@ -101,7 +102,7 @@ fn refusal(code: Option<u32>, fixer: Fixer, effect: Effect) -> EventKind {
             what: "The client secret has expired.".into(),
             fixer,
             hint: "Create a new one.".into(),
-            link: Some("https://entra.microsoft.com/".into()),
+            remedies: vec![Remedy::change(RemedyField::ClientSecret)],
             trace: None,
             effect,
             claims: None,
@@ -193,7 +194,10 @@ fn a_refusal_of_the_provider_names_the_number_who_can_mend_it_and_where() {
     assert_eq!(states(&row), "dddddf....");
     assert_eq!(row.verdict.sentence, "Entra refused: The client secret has expired (AADSTS7000222)");
     assert_eq!(row.verdict.hint.as_deref(), Some("Whoever owns the app registration: Create a new one."));
-    assert_eq!((row.verdict.code, row.verdict.link.is_some()), (Some(7_000_222), true));
+    assert_eq!(
+        (row.verdict.code, row.verdict.remedies.as_slice()),
+        (Some(7_000_222), [Remedy::change(RemedyField::ClientSecret)].as_slice())
+    );
     let unnumbered = [(20, refusal(None, Fixer::Person, Effect::Ends))];
     let row = super::tests::row(&[&signed_in()[..7], &unnumbered].concat(), 21);
     assert!(row.verdict.sentence.starts_with("The sign-in was refused"), "{}", row.verdict.sentence);
