@@ -1,5 +1,7 @@
 //! Follows the engine: its events go to the window as they are, and to the tray and the notices as far as they matter there.
 
+use std::time::Duration;
+
 use engine::api::Api;
 use serde_json::{Value, json};
 use tauri::AppHandle;
@@ -11,6 +13,9 @@ use engine::api::ApiEvent;
 use crate::attention::Happened;
 use crate::notices::Notices;
 use crate::shell::Shell;
+
+/// How often the engine is asked how it stands although it said nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 /// Events from now on, as `{event, payload}`.
 struct Events(Receiver<ApiEvent>);
@@ -31,7 +36,18 @@ pub(crate) async fn follow(app: AppHandle) {
     let mut events = Events::of(&shell.api());
     let mut notices = Notices::default();
     shell.refresh(&app).await;
-    while let Some(mut event) = events.next().await {
+    // Time goes on without an event, and a secret ends by it.
+    let mut look_again = tokio::time::interval(LOOK_AGAIN);
+    look_again.tick().await;
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = look_again.tick() => {
+                shell.refresh(&app).await;
+                continue;
+            }
+        };
+        let Some(mut event) = event else { return };
         let payload = event["payload"].take();
         match event["event"].as_str() {
             Some("status_changed") => shell.show_status(&app, payload),

@@ -9,6 +9,7 @@ mod arguments;
 mod attention;
 mod bridge;
 mod desktop;
+mod expiry;
 mod follow;
 mod key;
 mod lifecycle;
@@ -122,6 +123,7 @@ fn set_up(app: &mut App, hidden: bool) {
     app.set_activation_policy(tauri::ActivationPolicy::Accessory);
     let handle = app.handle().clone();
     let shell = Shell::of(&handle);
+    notices::lead_on_click(&handle);
     let tray = tray::build(&handle);
     let has_tray = tray.is_some();
     if !has_tray {

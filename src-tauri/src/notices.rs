@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tauri::AppHandle;
-use tauri_plugin_notification::NotificationExt as _;
+use tauri_plugin_notification::{ActiveNotification, NotificationExt as _};
 
 use crate::attention::Happened;
 use crate::menu::Tunnel;
 use crate::shell::Shell;
+use crate::window;
 
 /// Between two of the same kind.
 const APART: Duration = Duration::from_secs(10);
@@ -47,9 +48,42 @@ pub(crate) struct Notices {
     sign_in_at: Option<Instant>,
 }
 
+/// Where a click on a notice leads. Its number is the notice's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leads {
+    Home,
+    Sessions,
+    Credential,
+}
+
+impl Leads {
+    const ALL: [Self; 3] = [Self::Home, Self::Sessions, Self::Credential];
+
+    const fn page(self) -> &'static str {
+        match self {
+            Self::Home => "#/home",
+            Self::Sessions => "#/sessions",
+            Self::Credential => "#/entra?field=entra.credential",
+        }
+    }
+}
+
+/// Lets a click on a notice show the window where it is about.
+pub(crate) fn lead_on_click(app: &AppHandle) {
+    let handle = app.clone();
+    let listened = app.notification().on_action(move |action| {
+        let id = action.notification().map(ActiveNotification::id);
+        let leads = Leads::ALL.into_iter().find(|leads| Some(*leads as i32) == id);
+        window::show(&handle, leads.map(Leads::page));
+    });
+    if let Err(error) = listened {
+        tracing::debug!(%error, "a click on a notice will not be heard");
+    }
+}
+
 /// Shows a notice. Without anybody to show it, nothing is lost: it is in the window as well.
-pub(crate) fn tell(app: &AppHandle, title: &str, text: &str) {
-    if let Err(error) = app.notification().builder().title(title).body(text).show() {
+pub(crate) fn tell(app: &AppHandle, leads: Leads, title: &str, text: &str) {
+    if let Err(error) = app.notification().builder().id(leads as i32).title(title).body(text).show() {
         tracing::debug!(%error, "a notice could not be shown");
     }
 }
@@ -63,6 +97,7 @@ impl Notices {
             let name = name(happened.client_name.as_deref());
             tell(
                 app,
+                Leads::Sessions,
                 "Sign in again",
                 &format!(
                     "The session of {name} has ended: its person must sign in again. Reconnect in the client."
@@ -88,7 +123,12 @@ impl Notices {
             self.paired.pop_front();
         }
         self.paired.push_back(grant.to_owned());
-        tell(app, "A new client asks for access", &asks_for_code(newest["client_name"].as_str(), code));
+        tell(
+            app,
+            Leads::Home,
+            "A new client asks for access",
+            &asks_for_code(newest["client_name"].as_str(), code),
+        );
     }
 
     async fn new_client(&mut self, app: &AppHandle, shell: &Shell, happened: &Happened) {
@@ -104,6 +144,7 @@ impl Notices {
         let name = name(happened.client_name.as_deref());
         tell(
             app,
+            Leads::Home,
             "A new client asks for access",
             &format!("It calls itself {name}. Allow or refuse it in your browser."),
         );

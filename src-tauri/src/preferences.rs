@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::expiry::Told;
 use crate::private_file;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub(crate) struct Preferences {
     /// `None` until somebody chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<KeyPlace>,
+    /// The last notice about the end of the credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expiry_told: Option<Told>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +142,10 @@ impl Kept {
 
     pub(crate) fn change(&self, change: &Change) -> io::Result<Preferences> {
         self.update(|now| change.apply(now))
+    }
+
+    pub(crate) fn set_expiry_told(&self, told: Told) -> io::Result<Preferences> {
+        self.update(|now| now.expiry_told = Some(told))
     }
 
     pub(crate) fn set_key(&self, place: KeyPlace) -> io::Result<Preferences> {

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::Engine;
 use engine::api::{Api, ApiError};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tauri::async_runtime::JoinHandle;
 use tauri::{AppHandle, Manager as _};
 use tauri_plugin_autostart::ManagerExt as _;
 
 use crate::attention::Attention;
+use crate::expiry::Standing;
 use crate::key::Keeper;
 use crate::menu::{State, Status, Tunnel, World};
-use crate::notices;
+use crate::notices::{self, Leads};
 use crate::preferences::Kept;
 use crate::tray::Tray;
 
@@ -132,6 +134,7 @@ impl Shell {
     }
 
     pub(crate) fn show_status(&self, app: &AppHandle, status: Value) {
+        self.tell_of_expiry(app, &status);
         match serde_json::from_value::<Status>(status) {
             Ok(status) => self.show(app, Some(status)),
             Err(error) => tracing::error!(%error, "the engine's status does not read"),
@@ -165,17 +168,32 @@ impl Shell {
         }
     }
 
+    fn tell_of_expiry(&self, app: &AppHandle, status: &Value) {
+        let kept = self.0.preferences.get();
+        let Ok(standing) = Standing::deserialize(status) else { return };
+        let Some(notice) = standing.notice(kept.expiry_told).filter(|_| kept.notify.secret_expiry) else {
+            return;
+        };
+        // One that cannot be remembered would be told again and again.
+        match self.0.preferences.set_expiry_told(notice.told) {
+            Ok(_) => notices::tell(app, Leads::Credential, &notice.title, notice.text),
+            Err(error) => {
+                tracing::warn!(%error, "the end of the credential was not told: it cannot be noted");
+            }
+        }
+    }
+
     fn tell_of_tunnel(&self, app: &AppHandle, before: &Tunnel, now: &Tunnel) {
         if !self.0.preferences.get().notify.tunnel {
             return;
         }
         if let Some((title, text)) = notices::of_tunnel(before, now) {
-            notices::tell(app, title, &text);
+            notices::tell(app, Leads::Home, title, &text);
         }
         let Some(url) = now.url() else { return };
         let last = lock(&self.0.address).replace(url.to_owned());
         if let Some((title, text)) = notices::of_address(last.as_deref(), Some(url)) {
-            notices::tell(app, title, &text);
+            notices::tell(app, Leads::Home, title, &text);
         }
     }
 

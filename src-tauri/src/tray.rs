@@ -9,6 +9,7 @@ use tauri_plugin_clipboard_manager::ClipboardExt as _;
 
 use crate::appearance::{Panel, panel};
 use crate::menu::{Action, Entry, Icon, World};
+use crate::notices::Leads;
 use crate::shell::{Shell, start_at_login, starts_at_login};
 use crate::{lifecycle, notices, panics, window};
 
@@ -123,7 +124,7 @@ fn act(app: &AppHandle, action: Action) {
         Action::StartAtLogin => {
             if let Err(reason) = start_at_login(app, !starts_at_login(app)) {
                 tracing::warn!(%reason, "start at login could not be changed");
-                notices::tell(app, "Start at login could not be changed", &reason);
+                notices::tell(app, Leads::Home, "Start at login could not be changed", &reason);
             }
             shell.redraw(app);
         }
@@ -136,7 +137,12 @@ fn turn_tunnel(app: AppHandle, on: bool) {
     tauri::async_runtime::spawn(async move {
         let shell = Shell::of(&app);
         if let Err(error) = shell.call("set_tunnel", json!({ "on": on })).await {
-            notices::tell(&app, "The tunnel could not be switched", &format!("{error}; {}", error.hint()));
+            notices::tell(
+                &app,
+                Leads::Home,
+                "The tunnel could not be switched",
+                &format!("{error}; {}", error.hint()),
+            );
             window::show(&app, Some("#/home"));
         }
         shell.redraw(&app);
@@ -147,7 +153,12 @@ fn pause(app: AppHandle, paused: bool) {
     tauri::async_runtime::spawn(async move {
         let shell = Shell::of(&app);
         if let Err(error) = shell.call("set_paused", json!({ "paused": paused })).await {
-            notices::tell(&app, "Access could not be paused or opened again", &error.to_string());
+            notices::tell(
+                &app,
+                Leads::Home,
+                "Access could not be paused or opened again",
+                &error.to_string(),
+            );
         }
         shell.redraw(&app);
         shell.refresh(&app).await;
@@ -158,7 +169,7 @@ fn copy(app: &AppHandle, text: Option<String>) {
     let Some(text) = text else { return };
     if let Err(error) = app.clipboard().write_text(text) {
         tracing::warn!(%error, "the clipboard did not take the URL");
-        notices::tell(app, "The URL could not be copied", "Open the window and copy it there.");
+        notices::tell(app, Leads::Home, "The URL could not be copied", "Open the window and copy it there.");
     }
 }
 

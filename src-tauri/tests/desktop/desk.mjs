@@ -167,6 +167,17 @@ export class Desk {
     this.#bus('call', item.at.name, item.at.menu, 'com.canonical.dbusmenu', 'Event', 'isvu', String(item.id), 'clicked', 's', '', '0');
   }
 
+  /** What the desktop is asked to notify of from now on: `[{ title, text }]`. No daemon has to be there to show it. */
+  notices() {
+    const monitor = this.#start('busctl', [`--address=${this.env.DBUS_SESSION_BUS_ADDRESS}`, '--json=short', 'monitor', '--match=interface=org.freedesktop.Notifications,member=Notify'], ['ignore', 'pipe', 'ignore']);
+    const heard = [];
+    createInterface({ input: monitor.stdout }).on('line', (line) => {
+      const data = line.startsWith('{') ? JSON.parse(line).payload?.data : undefined;
+      if (data?.length > 4) heard.push({ title: data[3], text: data[4] });
+    });
+    return heard;
+  }
+
   // --- the screen ---
 
   /** Whether our window is on the screen. */

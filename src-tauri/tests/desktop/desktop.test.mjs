@@ -121,6 +121,23 @@ test('a port that is taken is said in the menu, and the app stays', async (t) =>
   await until('the window', () => second.windows() === 1);
 });
 
+test('a secret that ends soon is told of once, also after a restart', async (t) => {
+  const desk = await Desk.forTest(t);
+  const [heard, ends] = [desk.notices(), new Date(Date.now() + 5.5 * 24 * 3600 * 1000).toISOString().slice(0, 10)];
+  const id = (digit) => `${digit.repeat(8)}-0000-4000-8000-000000000001`;
+  const env = { JMOP_ENTRA_TENANT: id('1'), JMOP_ENTRA_CLIENT_ID: id('2'), JMOP_ENTRA_CLIENT_SECRET: 'abC8Q~0123456789abcdefghijklmnopqrstuvwx', JMOP_ENTRA_CLIENT_SECRET_EXPIRES: ends };
+  const about = () => heard.filter(({ title }) => title.startsWith('The client secret expires in '));
+  const app = await desk.app({ args: ['--hidden'], env });
+  await until('the notice', () => about().length === 1);
+  assert.match(about()[0].text, /nobody is signed out/);
+  await desk.choose('Quit');
+  await app.ended;
+  await desk.app({ args: ['--hidden'], env });
+  await until('the menu says that it runs', async () => /^Running/.test((await labels(desk))[0]));
+  await pause(500);
+  assert.equal(about().length, 1, 'what was told is not told again');
+});
+
 test('without a keyring the app says so and makes no key elsewhere', async (t) => {
   const desk = await Desk.forTest(t, { keyring: 'none' });
   const data = join(desk.home, 'data');
