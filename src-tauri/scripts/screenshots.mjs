@@ -24,7 +24,7 @@ try {
   const { access_token: token } = await signInByHand(base, { client, redirectUri });
   await rpc(`${base}/mcp`, token, 'tools/call', { name: 'get_user_info', arguments: {} });
   for (const [name, hash, words] of [
-    ['home', '#/home', 'Connected as Ada'],
+    ['home', '#/home', '1 live session'],
     ['log', '#/log', 'Connected as Ada'],
     ['claims', '#/claims', 'preferred_username'],
   ]) {

@@ -168,6 +168,15 @@ describe('live', () => {
     await screen.findByText('Connected as Ben Okafor in 9.0 s');
   });
 
+  it('counts a session that begins, which no status tells of by itself', async () => {
+    const { host } = mountApp('busy', '#/home');
+    await screen.findByText(/7 live sessions/);
+    host.world.status = { ...host.world.status, sessions: 8 };
+    host.emit('events_recorded', [{ ...host.world.events[0]!, seq: 9001, session: 'ses_new' }]);
+    await screen.findByText(/8 live sessions/);
+    expect(screen.getByRole('link', { name: /Sessions/ }).textContent).toContain('8');
+  });
+
   it('follows the status', async () => {
     const { host } = mountApp('entra');
     await screen.findByText('on this computer', { selector: '.about' });

@@ -114,16 +114,23 @@ export class App {
   }
 
   async reload(): Promise<void> {
-    const status = this.#status.reload().then(() => this.status && this.clock.follow(this.status.now));
+    const status = this.#readStatus();
     // What cannot be read now comes with the next event.
     const pairings = this.host.call('pairings', {}).then((rows) => (this.#pairings = rows), () => undefined);
     await Promise.all([status, pairings, this.sessions.reload(), this.attempts.reload(), this.settings.reload()]);
+  }
+
+  async #readStatus(): Promise<void> {
+    await this.#status.reload();
+    if (this.status) this.clock.follow(this.status.now);
   }
 
   #sessionsSoon(): void {
     this.#sessionsTimer ??= setTimeout(() => {
       this.#sessionsTimer = undefined;
       void this.sessions.reload();
+      // How many are live is in the status, which nobody sends when a session begins or ends.
+      void this.#readStatus();
     }, SESSIONS_PAUSE);
   }
 }
