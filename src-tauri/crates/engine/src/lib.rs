@@ -2,6 +2,7 @@
 //!
 //! The parts know nothing of each other; they meet here. The same engine runs under a window and without one.
 
+mod alone;
 pub mod api;
 pub mod console;
 mod creating;

@@ -27,6 +27,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alone::Alone;
 use crate::api::ApiParts;
 use crate::events::Bus;
 use crate::gate::Door;
@@ -79,6 +80,10 @@ pub enum StartError {
     NotLoopback { address: SocketAddr },
     #[error("the data folder `{path}` cannot be made: {source}; choose another with --data-dir")]
     DataDir { path: PathBuf, source: io::Error },
+    #[error(
+        "another server runs on the data folder `{path}`{by}; use that one, or stop it, or choose another folder with --data-dir"
+    )]
+    FolderInUse { path: PathBuf, by: String },
     #[error("{0}")]
     Key(KeyTrouble),
     #[error(transparent)]
@@ -105,6 +110,8 @@ pub struct Running {
     writer: tokio::task::JoinHandle<()>,
     parts: Arc<ApiParts>,
     lasting: Lasting,
+    /// Given back last. None where nothing is kept.
+    _alone: Option<Alone>,
 }
 
 enum Stored {
@@ -129,6 +136,7 @@ impl StartError {
             Self::PortInUse { .. } => "port_in_use",
             Self::Listen { .. } | Self::NotLoopback { .. } => "cannot_listen",
             Self::DataDir { .. } => "data_folder",
+            Self::FolderInUse { .. } => "folder_in_use",
             Self::Key(trouble) => trouble.code,
             Self::OtherKey(_) => "other_key",
             Self::Store { .. } => "database",
@@ -164,6 +172,8 @@ impl Running {
     ) -> Result<Self, StartError> {
         let Settings { server, identity, access, tools: rules, storage, clients, client_rules, tunnel: _ } =
             settings;
+        // Before the port: who has both is told as what it is.
+        let alone = alone(&storage)?;
         let listeners = bind(server.listen, "--listen").await?;
         let port = listeners.port().map_err(|source| StartError::Listen {
             address: server.listen,
@@ -190,6 +200,9 @@ impl Running {
             master,
         };
         let (mcp_url, public) = (origins.local().mcp_url(), origins.public());
+        if let Some(alone) = &alone {
+            alone.tell(&mcp_url);
+        }
         let (clock, scopes) = (parts.clock.clone(), upstream.scopes.clone());
         let pairing = pairing(client_rules.pairing, &server, lasting);
         if pairing == authserver::Pairing::NotShown {
@@ -260,6 +273,7 @@ impl Running {
             writer,
             parts,
             lasting: lasting.clone(),
+            _alone: alone,
         })
     }
 
@@ -351,6 +365,17 @@ pub(crate) async fn bind(address: SocketAddr, flag: &'static str) -> Result<List
         io::ErrorKind::AddrInUse => StartError::PortInUse { address, flag },
         _ => StartError::Listen { address, flag, source },
     })
+}
+
+/// A database in memory is nobody else's.
+fn alone(storage: &StorageSettings) -> Result<Option<Alone>, StartError> {
+    match &storage.database {
+        Database::Memory => Ok(None),
+        Database::Sqlite(_) => {
+            make_folder(&storage.data_dir)?;
+            Alone::on(&storage.data_dir).map(Some)
+        }
+    }
 }
 
 /// Key before database: a database never exists without the key that opens it.

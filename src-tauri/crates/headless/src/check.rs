@@ -58,6 +58,9 @@ fn explained(error: NotStarted) -> anyhow::Error {
             address.port(),
             address.ip()
         ),
+        NotStarted::Start(StartError::FolderInUse { by, .. }) => anyhow::anyhow!(
+            "the server runs{by}; press Test sign-in on the Entra page of its window or console, or stop it first"
+        ),
         error => error.into(),
     }
 }

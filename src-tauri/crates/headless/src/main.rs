@@ -13,13 +13,15 @@ use clap::Parser as _;
 use engine::console::OpenConsole;
 use engine::settings::{Problem, SettingsDraft};
 use engine::system::{SystemClock, SystemEntropy};
-use engine::{Engine, KeySource, NotStarted, Sources, SystemResolver, World};
+use engine::{Engine, KeySource, NotStarted, Sources, StartError, SystemResolver, World};
 use model::keys::MasterKey;
 
 use arguments::{Arguments, Command, Serve};
 
 /// Exit code for settings that cannot be used (`EX_CONFIG` of sysexits).
 const BAD_SETTINGS: u8 = 78;
+/// Exit code where another server runs on the data folder (`EX_TEMPFAIL` of sysexits).
+const FOLDER_IN_USE: u8 = 75;
 
 fn main() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
@@ -43,6 +45,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => match error.downcast_ref() {
             Some(NotStarted::Settings(problems)) => refused(problems),
+            Some(NotStarted::Start(StartError::FolderInUse { .. })) => {
+                failed(&error);
+                ExitCode::from(FOLDER_IN_USE)
+            }
             _ => failed(&error),
         },
     }

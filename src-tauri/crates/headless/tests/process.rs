@@ -74,6 +74,27 @@ fn check(folder: &Path, listen: &str) -> Command {
     command
 }
 
+#[test]
+fn a_second_server_on_the_folder_says_where_the_first_is_and_a_killed_one_leaves_it_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = start(folder.path(), "127.0.0.1:0", "127.0.0.1:0");
+    let second = || {
+        let mut command = command(folder.path());
+        command.args(["--listen", "127.0.0.1:0", "--practice", "127.0.0.1:0", "--console", "off"]);
+        command.output().unwrap()
+    };
+    let refused = second();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(75), "{told}");
+    let who = format!(", process {}, at {}; use that one", first.child.id(), first.mcp);
+    assert!(told.contains("another server runs on the data folder") && told.contains(&who), "{told}");
+    // SIGKILL: nothing is tidied up.
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    let next = start(folder.path(), "127.0.0.1:0", "127.0.0.1:0");
+    assert!(next.mcp.starts_with("http://localhost:"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_lets_somebody_sign_in_and_tells_the_rest() {
     let folder = tempfile::tempdir().unwrap();
