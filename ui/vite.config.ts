@@ -26,6 +26,10 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    // It is read from the disk it was installed on, all at once.
+    chunkSizeWarningLimit: 1000,
+    // A slow computer is nothing to mend here.
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
   test: {
     environment: 'happy-dom',

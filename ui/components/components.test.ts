@@ -21,6 +21,7 @@ import Select from './Select.svelte';
 import Steps from './Steps.svelte';
 import Switch from './Switch.svelte';
 import Tabs from './Tabs.svelte';
+import Prose from './Prose.svelte';
 import TextField from './TextField.svelte';
 import VirtualList from './VirtualList.svelte';
 
@@ -76,6 +77,14 @@ describe('Switch', () => {
     await user.tab();
     await user.keyboard(' ');
     expect(onchange).toHaveBeenCalledExactlyOnceWith(true);
+  });
+});
+
+describe('Prose', () => {
+  it('shows what stands between backticks as code, and one that stands alone as it is', () => {
+    const { container } = mountPart(Prose, { text: 'lacks the claim `oid`, not `sub`; a ` alone' });
+    expect([...container.querySelectorAll('code')].map(({ textContent }) => textContent)).toEqual(['oid', 'sub']);
+    expect(container.textContent).toContain('lacks the claim oid, not sub; a ` alone');
   });
 });
 

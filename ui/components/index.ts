@@ -23,6 +23,7 @@ export { default as Menu } from './Menu.svelte';
 export { default as Notice } from './Notice.svelte';
 export { default as Page } from './Page.svelte';
 export { default as PersonAvatar } from './PersonAvatar.svelte';
+export { default as Prose } from './Prose.svelte';
 export { default as RelativeTime } from './RelativeTime.svelte';
 export { default as Row } from './Row.svelte';
 export { default as SecretField } from './SecretField.svelte';

@@ -279,7 +279,7 @@ export function claims(row: SessionRow, now: number): SessionClaims {
   return {
     issuer,
     id_claims: { iss: issuer, aud: APP, ...who, ...times, amr: ['pwd', 'mfa'], ver: '2.0' },
-    access_claims: { iss: issuer, aud: APP, azp: APP, ...who, ...times, scp: row.scopes.join(' '), roles: ['Admin', 'Member'], ver: '2.0' },
+    access_claims: { iss: issuer, aud: APP, azp: APP, ...who, ...times, scp: row.scopes.join(' '), roles: ['Admin', 'Member'], groups: ['Engineering', '5c1d7a90-0000-4000-8000-0000000000e7'], ver: '2.0' },
     issued_claims: {
       iss: new URL(row.resource).origin,
       aud: row.resource,

@@ -40,15 +40,15 @@ describe('timeline', () => {
     await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   });
 
-  it('copies a report without names, and opens what explains the code', async () => {
+  it('copies a report without names, and opens the page where it is mended', async () => {
     const { host, user } = mountApp('busy', '#/log');
     const refused = await card(/MCP Inspector/);
     await user.click(within(refused).getByRole('button', { name: /Copy report/ }));
     await waitFor(() => expect(host.copied).toHaveLength(1));
     expect(host.copied[0]).toContain('AADSTS7000222');
     expect(host.copied[0]).not.toMatch(/Ben|Okafor|@/);
-    await user.click(within(refused).getByRole('button', { name: /^Open learn\.microsoft\.com/ }));
-    expect(host.opened[0]).toContain('aadsts7000222');
+    await user.click(within(refused).getByRole('button', { name: /^Open Certificates & secrets/ }));
+    expect(host.opened[0]).toContain('/Credentials/appId/');
   });
 
   it('narrows by verdict and by words, and shows all again', async () => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use model::event::{AuthEvent, EventKind};
-use model::ids::AttemptId;
+use model::ids::{AttemptId, ClientId};
 use model::origin::Origin;
 use model::ports::{EventSink, Store, StoreError};
 use model::time::Timestamp;
@@ -31,6 +31,8 @@ const REPEATED_MILLIS: i64 = 60_000;
 const LOGGED: u32 = 120;
 /// Questions remembered for that.
 const ASKED: u64 = 4_096;
+/// Names of clients remembered.
+const NAMES: u64 = 512;
 
 /// The recording end; cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Bus {
     asked: Cache<Asked, Timestamp>,
     /// Lines of strangers in the process log.
     logged: Arc<Minute>,
+    /// What clients called themselves: not every event has it at hand, and an id tells a person nothing.
+    names: Cache<ClientId, String>,
 }
 
 /// How much was logged in this minute.
@@ -98,7 +102,16 @@ impl Bus {
             dropped: dropped.clone(),
             strangers: strangers.clone(),
         };
-        (Self { queue, live, dropped, strangers, asked: Cache::new(ASKED), logged: Arc::default() }, writer)
+        let bus = Self {
+            queue,
+            live,
+            dropped,
+            strangers,
+            asked: Cache::new(ASKED),
+            logged: Arc::default(),
+            names: Cache::new(NAMES),
+        };
+        (bus, writer)
     }
 
     /// Ends when all that was recorded until now is written, or given up.
@@ -118,6 +131,21 @@ impl Bus {
     /// Events that were not stored, because too many came at once or the store would not take them.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// With the name that its client gave before, if it has none.
+    fn named(&self, mut event: AuthEvent) -> AuthEvent {
+        let about = &mut event.about;
+        match (&about.client, &about.client_name) {
+            (Some(client), Some(name)) => {
+                if self.names.get(client).as_ref() != Some(name) {
+                    self.names.insert(client.clone(), name.clone());
+                }
+            }
+            (Some(client), None) => about.client_name = self.names.get(client),
+            (None, _) => {}
+        }
+        event
     }
 
     /// Whether the same was recorded a moment ago; if not, this is noted as the latest.
@@ -233,7 +261,7 @@ impl EventSink for Bus {
             return;
         }
         log(&event, &self.logged);
-        if self.enqueue(event).is_err() {
+        if self.enqueue(self.named(event)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -362,6 +390,21 @@ mod tests {
         let mut events = store.list_events(&query).await.unwrap();
         events.reverse();
         events
+    }
+
+    #[tokio::test]
+    async fn a_client_keeps_its_name_where_an_event_has_only_its_id() {
+        let (bus, writer) = Bus::new(broadcast::Sender::new(16));
+        let of = |client: &str, name: Option<&str>| About {
+            client: Some(ClientId::parse(client).unwrap()),
+            client_name: name.map(str::to_owned),
+            ..session()
+        };
+        for about in [of("a", None), of("a", Some("Inspector")), of("a", None), of("b", None)] {
+            bus.record(event(0, about, EventKind::SignedIn));
+        }
+        let names: Vec<_> = written(writer).await.into_iter().map(|event| event.about.client_name).collect();
+        assert_eq!(names, [None, Some("Inspector".to_owned()), Some("Inspector".to_owned()), None]);
     }
 
     #[tokio::test]

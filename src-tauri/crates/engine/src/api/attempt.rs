@@ -109,6 +109,8 @@ pub enum Outcome {
 struct Story<'a> {
     events: &'a [AuthEvent],
     now: Timestamp,
+    /// Whether people sign in at the practice tenant.
+    practice: bool,
     person: Option<&'a Person>,
     /// Position in `events` of the token that began the newest session.
     token: Option<usize>,
@@ -117,13 +119,14 @@ struct Story<'a> {
 // === impl AttemptRow ===
 
 impl AttemptRow {
-    /// `None` without events, or if they belong to no attempt.
-    pub(super) fn of(events: &[AuthEvent], now: Timestamp) -> Option<Self> {
+    /// `practice` is whether people sign in at the practice tenant. `None` without events, or if they belong to no attempt.
+    pub(super) fn of(events: &[AuthEvent], now: Timestamp, practice: bool) -> Option<Self> {
         let (first, last) = (events.first()?, events.last()?);
         let attempt = last.about.attempt.as_ref()?.to_string();
         let story = Story {
             events,
             now,
+            practice,
             person: events.iter().rev().find_map(|event| event.about.person.as_ref()),
             token: events.iter().rposition(|event| matches!(event.kind, EventKind::TokenIssued)),
         };
@@ -325,7 +328,8 @@ impl Story<'_> {
         let Some(last) = self.events.iter().rev().find(tells).or(self.events.last()) else {
             return Verdict::new(Outcome::Running, "Nothing has happened yet".to_owned());
         };
-        let (client, who, since) = (client(last), self.who(), self.since(last));
+        let named = self.events.iter().rev().find_map(|event| event.about.client_name.as_deref());
+        let (client, who, since) = (named.unwrap_or_else(|| client(last)), self.who(), self.since(last));
         let waits = |limit: Duration, waiting: String, silent: String, hint: &str| {
             if since < limit {
                 Verdict::new(Outcome::Running, waiting)
@@ -373,7 +377,11 @@ impl Story<'_> {
                 "connect again in the client, and type the code that Home shows into the page that opens",
             ),
             EventKind::ConsentApproved { .. } | EventKind::ConsentRemembered | EventKind::SentToUpstream => {
-                let hint = "an error on a page of Microsoft never reaches us: AADSTS50011 means that our redirect URI is not registered, see Entra";
+                let hint = if self.practice {
+                    "choose an account on the page of the practice tenant; an error there is one of its faults, which are switched off on the Entra page"
+                } else {
+                    "an error on a page of Microsoft never reaches us: AADSTS50011 means that our redirect URI is not registered, see Entra"
+                };
                 let verdict = waits(
                     PERSON,
                     "The person is on the sign-in page of the identity provider".to_owned(),

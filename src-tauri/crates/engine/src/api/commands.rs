@@ -114,7 +114,8 @@ impl Api {
         }
         let asked = AttemptQuery { only: only.into_iter().collect(), before: query.before, limit };
         let (attempts, now) = (live.store.list_attempts(&asked).await?, live.flow.now());
-        Ok(attempts.iter().filter_map(|events| AttemptRow::of(events, now)).collect())
+        let practice = live.practice.is_some();
+        Ok(attempts.iter().filter_map(|events| AttemptRow::of(events, now, practice)).collect())
     }
 
     pub(super) async fn forget(&self, ForgetWhat { what }: ForgetWhat) -> Answer<Done> {

@@ -47,7 +47,7 @@ fn row(told: &[Told], now: i64) -> AttemptRow {
             kind: kind.clone(),
         })
         .collect();
-    AttemptRow::of(&events, at(now)).unwrap()
+    AttemptRow::of(&events, at(now), false).unwrap()
 }
 
 fn states(row: &AttemptRow) -> String {
