@@ -47,6 +47,10 @@ const library = (name) => () => works('pkg-config', '--exists', name);
 const PACKAGES = [
   ['build-essential', () => works('cc', '--version') && works('make', '--version')],
   ['pkg-config', () => works('pkg-config', '--version')],
+  ['openssh-client', () => works('sh', '-c', 'command -v ssh && command -v ssh-keygen')],
+  // The tests run one of their own, as whoever runs them.
+  ['openssh-server', () => existsSync('/usr/sbin/sshd')],
+  ['procps', tool('ps')],
   ['python3-venv', () => works('python3', '-c', 'import venv, ensurepip')],
 ];
 

@@ -70,6 +70,11 @@ subject: string, starts_at: number, expires_at: number,
  */
 pem: string, };
 
+/**
+ * Fingerprints as OpenSSH writes them, `SHA256:…`.
+ */
+export type ChangedKey = { pinned: string, shown: string, };
+
 export type CheckStep = { 
 /**
  * `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`,
@@ -508,6 +513,19 @@ export type Saved = {
 saved: boolean, problems: Array<Problem>, effects: Array<Effect>, };
 
 /**
+ * The key of an SSH server, pinned on first use.
+ */
+export type ServerKey = { 
+/**
+ * As OpenSSH writes it: `host`, or `[host]:port`.
+ */
+server: string, 
+/**
+ * As OpenSSH shows it: `SHA256:…`.
+ */
+fingerprint: string, };
+
+/**
  * Claims of the identity provider's tokens; the tokens themselves stay inside.
  */
 export type SessionClaims = { 
@@ -800,6 +818,10 @@ export type TunnelForm = { state: TunnelState,
  */
 provider: string, programs: Array<TunnelProgram>, 
 /**
+ * The key by which the provider's SSH server is known again, once it was there.
+ */
+server_key: ServerKey | null, 
+/**
  * An address of the settings' own stands in the way of the switch.
  */
 own_address: string | null, };
@@ -829,7 +851,11 @@ takes_domain: boolean, };
 /**
  * How the tunnel stands.
  */
-export type TunnelState = { "is": "off" } | { "is": "starting" } | { "is": "up", url: string, reason: string | null, hint: string | null, } | { "is": "reachable", url: string, } | { "is": "lost", reason: string, hint: string, } | { "is": "refused", reason: string, hint: string, };
+export type TunnelState = { "is": "off" } | { "is": "starting" } | { "is": "up", url: string, reason: string | null, hint: string | null, } | { "is": "reachable", url: string, } | { "is": "lost", reason: string, hint: string, } | { "is": "refused", reason: string, hint: string, 
+/**
+ * The SSH server shows another key than the one that was pinned: it can be trusted by `forget_server_key`.
+ */
+changed_key: ChangedKey | null, };
 
 export type TunnelSwitch = { on: boolean, 
 /**
@@ -874,6 +900,8 @@ export interface EngineCommands {
   tunnel: [Empty, TunnelForm];
   /** Opens a public address by the tunnel of the settings, or closes it. Nobody is signed out by it. */
   set_tunnel: [TunnelSwitch, Status];
+  /** Forgets the pinned key of the tunnel's SSH server, so that the one it shows next is trusted and pinned instead. */
+  forget_server_key: [Empty, Status];
   /** Every client connected as a person, and those that no longer are. */
   list_sessions: [Empty, Array<SessionRow>];
   /** Ends sessions; their clients must sign in again. */

@@ -2,11 +2,11 @@
 // states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
 // never answer, `emit` sends an event.
 
-import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PairingRow, PracticeState, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState } from './api';
+import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PairingRow, PracticeState, ServerKey, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState } from './api';
 import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, endedTest, entraProblems, practiceInForce, registration, testCommands, waitingTest, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
-import { isTunnelState, programs, publicly, refusalOf, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
+import { isTunnelState, programs, publicly, refusalOf, SERVER_KEY, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
 import * as fixtures from './fixtures';
 import type { Answer, Command, Connection, Host, Request } from './host';
 import { EventListeners, HostError, NOT_A_LINK, Signal, isWebLink } from './host';
@@ -34,6 +34,8 @@ export const STATES = [
   'tunnel_reachable',
   'tunnel_lost',
   'tunnel_refused',
+  'tunnel_other_key',
+  'tunnel_by_ssh',
   'tunnel_busy',
   'tunnel_closed',
   'pairing',
@@ -68,6 +70,8 @@ export interface FakeWorld {
   pairings: PairingRow[];
   /** What could open a tunnel. */
   programs: TunnelProgram[];
+  /** Of the server that the tunnel goes to by SSH. */
+  server_key: ServerKey | null;
   /** Whose private keys are kept. */
   certificates: CertificateRow[];
   preferences: DesktopPreferences;
@@ -182,12 +186,21 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     creating: { state: { is: 'idle' }, practice: false },
     pairings: [],
     programs: programs(),
+    server_key: null,
     certificates: [],
     preferences: fixtures.preferences(),
   };
   if (state === 'tunnel_busy') {
     const open = worldOf('tunnel_reachable', now);
     return { ...open, status: { ...open.status, tunnel_closes_at: now + 2_500_000, turned_away: 12 } };
+  }
+  if (state === 'tunnel_by_ssh') {
+    const open = worldOf('tunnel_reachable', now);
+    return { ...open, settings: bySsh(open.settings), server_key: SERVER_KEY };
+  }
+  if (state === 'tunnel_other_key') {
+    const refused = worldOf('tunnel_refused', now);
+    return { ...refused, status: withTunnel(refused.status, TUNNELS.tunnel_other_key), settings: bySsh(refused.settings), server_key: SERVER_KEY };
   }
   if (state === 'tunnel_closed') {
     const off = worldOf('entra', now);
@@ -298,6 +311,12 @@ function signInSoon(world: FakeWorld, host: FakeHost) {
   setTimeout(() => next(endedTest(world.registration)), SIGNS_IN);
 }
 
+const bySsh = (settings: SettingsForm): SettingsForm =>
+  Object.entries({ 'tunnel.provider': 'ssh', 'tunnel.ssh_server': 'tunnel@mcp.contoso.example:2222' }).reduce(
+    (form, [key, text]) => fixtures.given(form, key, text),
+    settings,
+  );
+
 /** How long a tunnel takes to open. */
 const OPENS = 1500;
 
@@ -361,7 +380,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     world.status = { ...world.status, state: { is: 'running' }, mcp_url: 'http://localhost:4242/mcp', started_at: Date.now() };
     return told();
   };
-  const form = () => tunnelForm(world.settings.rows, world.programs, world.status.tunnel);
+  const form = () => tunnelForm(world.settings.rows, world.programs, world.status.tunnel, world.server_key);
   const tunnelTo = (tunnel: TunnelState) => {
     world.status = withTunnel(world.status, tunnel);
     return told();
@@ -427,6 +446,10 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       if (refusal) throw refusal;
       openSoon();
       return tunnelTo({ is: 'starting' });
+    },
+    forget_server_key: () => {
+      world.server_key = null;
+      return world.status.tunnel.is === 'refused' ? tunnelTo({ is: 'off' }) : world.status;
     },
     pairings: () => world.pairings,
     refuse_pairing: ({ grant }: Request<'refuse_pairing'>) => {

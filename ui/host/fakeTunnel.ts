@@ -1,6 +1,6 @@
 // The tunnel as far as the fixtures need it: which programs are there, the commonest mistakes, and how one opens.
 
-import type { Changes, Problem, SettingRow, Status, TunnelForm, TunnelProgram, TunnelState } from './api';
+import type { Changes, Problem, ServerKey, SettingRow, Status, TunnelForm, TunnelProgram, TunnelState } from './api';
 import { HostError } from './host';
 
 export const TUNNEL_URL = 'https://calm-harbour-31.trycloudflare.com';
@@ -50,7 +50,20 @@ export const programs = (): TunnelProgram[] => [
   program('localhost-run', 'localhost.run (SSH)', 'Needs no account and nothing but ssh. The address changes every few hours.', BY_SSH, { found: true }),
   program('pinggy', 'Pinggy (SSH)', 'Needs no account and nothing but ssh. The address ends after an hour.', BY_SSH, { found: true }),
   program('serveo', 'Serveo (SSH)', `Needs no account and nothing but ssh. ${EACH_TIME}`, BY_SSH, { found: true }),
+  program(
+    'ssh',
+    'Your own server (SSH)',
+    'A port of a server of yours leads here, behind its web server, or by sish. The address stays the same.',
+    BY_SSH,
+    { found: true, stable: true, takes_domain: true },
+  ),
 ];
+
+const PINNED = 'SHA256:9oCKqhgvZaS0iYxj3bsmvu8D9YrS5D6i6GMsqThLdx0';
+const SHOWN = 'SHA256:wTOdfXKvES8bs4q9iaYGKa15bF/Djfu2l90e/w7dNnA';
+
+/** Once a server of one's own was used. */
+export const SERVER_KEY: ServerKey = { server: '[mcp.contoso.example]:2222', fingerprint: PINNED };
 
 /** One of each kind; by the names of the states that show them. */
 export const TUNNELS = {
@@ -72,6 +85,13 @@ export const TUNNELS = {
     is: 'refused',
     reason: 'ngrok does not know the authtoken',
     hint: 'run `ngrok config add-authtoken` with the token of your account',
+    changed_key: null,
+  },
+  tunnel_other_key: {
+    is: 'refused',
+    reason: `the server shows another key than before: ${SHOWN} instead of ${PINNED}`,
+    hint: 'if whoever runs the server says that its key was changed, trust the new one; otherwise somebody may be in between',
+    changed_key: { pinned: PINNED, shown: SHOWN },
   },
 } as const satisfies Record<string, TunnelState>;
 
@@ -112,13 +132,30 @@ export function tunnelProblems(rows: readonly SettingRow[], changes: Changes): P
   }
   const domain = text(rows, changes, 'tunnel.domain');
   if (domain !== '' && !/^[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+$/i.test(domain)) {
-    refuse('tunnel.domain', 'not-a-host', `\`${domain}\` is no host name`, 'write only the name, for example `mine.ngrok-free.app`');
+    refuse('tunnel.domain', 'not-a-host', `\`${domain}\` is no host name`, 'write only the name, for example `mcp.example.com`');
+  }
+  const server = text(rows, changes, 'tunnel.ssh_server');
+  const example = 'write `user@host:port`, for example `tunnel@mcp.example.com`';
+  const host = server.replace(/^.*@/, '').replace(/:\d+$/, '');
+  if (server === '') {
+    if (text(rows, changes, 'tunnel.provider') === 'ssh') refuse('tunnel.ssh_server', 'missing', 'no server is given', example);
+  } else if (!/^[a-z0-9][\w.-]*$/i.test(host) || /^-|\s/.test(server)) {
+    refuse('tunnel.ssh_server', 'not-a-server', `\`${server}\` is no server: the host is no name or address`, example);
+  } else if (domain === '' && !/[a-z]/i.test(host.split('.').at(-1)!)) {
+    refuse('tunnel.domain', 'missing', 'nothing says under which name the server is reached', 'write the host name of its https address, for example `mcp.example.com`');
   }
   return problems;
 }
 
-export function tunnelForm(rows: readonly SettingRow[], known: TunnelProgram[], state: TunnelState): TunnelForm {
-  return { state, provider: text(rows, {}, 'tunnel.provider'), programs: known, own_address: text(rows, {}, 'server.public_url') || null };
+export function tunnelForm(rows: readonly SettingRow[], known: TunnelProgram[], state: TunnelState, pinned: ServerKey | null): TunnelForm {
+  const provider = text(rows, {}, 'tunnel.provider');
+  return {
+    state,
+    provider,
+    programs: known,
+    server_key: provider === 'ssh' ? pinned : null,
+    own_address: text(rows, {}, 'server.public_url') || null,
+  };
 }
 
 /** Why it cannot be switched on. */

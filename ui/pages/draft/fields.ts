@@ -288,6 +288,7 @@ const TUNNEL = {
       { value: 'localhost-run', label: 'localhost.run (SSH)' },
       { value: 'pinggy', label: 'Pinggy (SSH)' },
       { value: 'serveo', label: 'Serveo (SSH)' },
+      { value: 'ssh', label: 'Your own server (SSH)' },
       { value: 'command', label: 'A command of your own' },
     ],
   },
@@ -308,9 +309,27 @@ const TUNNEL = {
     ],
   },
   'tunnel.domain': {
-    label: 'Host name at the provider',
-    hint: 'A name of your own, where it can be asked for: at ngrok.',
-    placeholder: 'mine.ngrok-free.app',
+    label: 'Host name',
+    hint: 'A name of your own, where it can be asked for: at ngrok, or in front of your own server. A sish server says it by itself.',
+    placeholder: 'mcp.example.com',
+    mono: true,
+  },
+  'tunnel.ssh_server': {
+    label: 'Your own server',
+    hint: 'Reached by SSH; user and port may be left out.',
+    placeholder: 'tunnel@mcp.example.com:22',
+    mono: true,
+  },
+  'tunnel.ssh_key': {
+    label: 'SSH key file',
+    hint: 'The private key to show there. Empty: the keys of the agent and of ~/.ssh.',
+    placeholder: '~/.ssh/id_ed25519',
+    mono: true,
+  },
+  'tunnel.ssh_listen': {
+    label: 'Port on the server',
+    hint: 'Where the web server in front passes on to. For sish a name and a port, as in mine:80.',
+    placeholder: '8080',
     mono: true,
   },
 } as const satisfies Record<string, FieldWords>;

@@ -132,6 +132,8 @@ commands! {
     tunnel(Empty) -> TunnelForm;
     /// Opens a public address by the tunnel of the settings, or closes it. Nobody is signed out by it.
     set_tunnel(TunnelSwitch) -> Status;
+    /// Forgets the pinned key of the tunnel's SSH server, so that the one it shows next is trusted and pinned instead.
+    forget_server_key(Empty) -> Status;
     /// Every client connected as a person, and those that no longer are.
     list_sessions(Empty) -> Vec<SessionRow>;
     /// Ends sessions; their clients must sign in again.

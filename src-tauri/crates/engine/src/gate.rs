@@ -8,6 +8,7 @@ mod limits;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Mutexed, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::origin::{BaseUrl, Ingress};
-use model::settings::TunnelSettings;
+use model::settings::{Settings, SshSettings, TunnelSettings};
 use model::time::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
@@ -26,7 +27,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{ServiceExt as _, service_fn};
-use tunnel::{Doubt, Outside, Program, Shape, State, Tunnel};
+use tunnel::{Doubt, KnownHosts, Outside, Program, Shape, Ssh, SshListen, SshServer, State, Tunnel, Wishes};
 use url::Url;
 
 use crate::engine::Engine;
@@ -207,7 +208,8 @@ impl Gate {
     }
 
     /// Ends the tunnel that is on, if any, and starts one.
-    pub(crate) async fn open(&self, engine: &Engine, settings: &TunnelSettings) -> Result<(), NotOpened> {
+    pub(crate) async fn open(&self, engine: &Engine, settings: &Settings) -> Result<(), NotOpened> {
+        let Settings { tunnel: settings, storage, .. } = settings;
         let mut on = self.0.on.lock().await;
         if let Some(before) = on.take() {
             before.end().await;
@@ -216,7 +218,7 @@ impl Gate {
         let listeners = bind(address, "--listen").await?;
         let port =
             listeners.port().map_err(|source| StartError::Listen { address, flag: "--listen", source })?;
-        let shape = shape(settings, port)?;
+        let shape = shape(settings, port, &known_hosts(&storage.data_dir))?;
         let http = entra::http_client()?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let visitor = Program::find(&settings.provider).and_then(|program| program.visitor);
@@ -290,12 +292,29 @@ impl On {
     }
 }
 
-fn shape(settings: &TunnelSettings, port: u16) -> Result<Shape, NotOpened> {
+fn shape(settings: &TunnelSettings, port: u16, known_hosts: &KnownHosts) -> Result<Shape, NotOpened> {
     let Some(program) = Program::find(&settings.provider) else {
         return Shape::of_command(&settings.command, port).map_err(NotOpened::Command);
     };
     let binary = program.located().ok_or(NotOpened::NotInstalled(program.binary, program.install))?;
-    Ok(program.shape(binary, port, settings.domain.as_deref()))
+    Ok(program.shape(binary, port, &wishes(settings), known_hosts))
+}
+
+/// What these settings ask of whatever program is chosen.
+pub(crate) fn wishes(settings: &TunnelSettings) -> Wishes {
+    let ssh = settings.ssh.as_ref().and_then(|SshSettings { server, key, listen }| {
+        Some(Ssh {
+            server: SshServer::parse(server).ok()?,
+            key: key.clone(),
+            listen: SshListen::parse(listen).ok()?,
+        })
+    });
+    Wishes { domain: settings.domain.clone(), ssh }
+}
+
+/// Where the keys of SSH servers are pinned.
+pub(crate) fn known_hosts(data_dir: &Path) -> KnownHosts {
+    KnownHosts::at(data_dir.join("known_hosts"))
 }
 
 async fn tell(engine: Engine, mut state: watch::Receiver<State>, stop: CancellationToken) {

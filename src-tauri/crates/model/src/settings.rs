@@ -77,9 +77,21 @@ pub struct TunnelSettings {
     pub provider: String,
     /// A command of the person's own, for the provider `command`.
     pub command: String,
-    /// A host name of the person's own, where the provider can be asked for it.
+    /// A host name of the person's own, where the provider can be asked for it, or in front of their server.
     pub domain: Option<String>,
+    /// For the provider `ssh`.
+    pub ssh: Option<SshSettings>,
     pub auto_off: AutoOff,
+}
+
+/// A server of the person's own that leads here by SSH; the texts were found to be what they should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshSettings {
+    /// `user@host:port`.
+    pub server: String,
+    pub key: Option<PathBuf>,
+    /// A port there, or a name and a port.
+    pub listen: String,
 }
 
 /// When the tunnel closes by itself.

@@ -4,10 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::pkce::PkceChallenge;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::browser::{Browser, Landed};
+use crate::tunnel::Tunnel;
 
 const VERIFIER: &str = "a-verifier-of-the-testkit.long~enough_for-RFC7636";
 
@@ -15,6 +17,8 @@ const VERIFIER: &str = "a-verifier-of-the-testkit.long~enough_for-RFC7636";
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// How it reaches the public origin.
+    tunnel: Option<Tunnel>,
     pub base: String,
     pub name: String,
     pub redirect_uri: String,
@@ -50,6 +54,7 @@ impl Client {
             .expect("a plain client");
         Self {
             http,
+            tunnel: None,
             base: base.to_owned(),
             name: name.to_owned(),
             redirect_uri: "http://127.0.0.1:1/callback".to_owned(),
@@ -65,27 +70,41 @@ impl Client {
         self
     }
 
+    /// The same client elsewhere, with a way to the public origin.
+    pub fn through(mut self, tunnel: Tunnel) -> Self {
+        self.tunnel = Some(tunnel);
+        self
+    }
+
+    fn asks(&self, method: Method, path: &str) -> RequestBuilder {
+        self.by(method, &format!("{}{path}", self.base))
+    }
+
+    fn by(&self, method: Method, url: &str) -> RequestBuilder {
+        Tunnel::carry(self.tunnel.as_ref(), &self.http, method, url)
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
-        answer(self.http.get(format!("{}{path}", self.base))).await
+        answer(self.asks(Method::GET, path)).await
     }
 
     pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        answer(with_headers(self.http.get(format!("{}{path}", self.base)), headers)).await
+        answer(with_headers(self.asks(Method::GET, path), headers)).await
     }
 
     pub async fn options(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let request = self.http.request(reqwest::Method::OPTIONS, format!("{}{path}", self.base));
+        let request = self.asks(Method::OPTIONS, path);
         answer(with_headers(request, headers)).await
     }
 
     pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let method = method.parse().expect("a method");
-        let request = self.http.request(method, format!("{}{path}", self.base)).body(body.to_owned());
+        let request = self.asks(method, path).body(body.to_owned());
         answer(with_headers(request, headers)).await
     }
 
     pub async fn register_as(&self, metadata: &Value) -> Answer {
-        answer(self.http.post(format!("{}/register", self.base)).json(metadata)).await
+        answer(self.asks(Method::POST, "/register").json(metadata)).await
     }
 
     /// Registers as its `method` says.
@@ -99,8 +118,7 @@ impl Client {
             "client_name": self.name, "redirect_uris": [self.redirect_uri], "token_endpoint_auth_method": self.method,
             "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
         });
-        let registered =
-            try_answer(self.http.post(format!("{}/register", self.base)).json(&metadata)).await?;
+        let registered = try_answer(self.asks(Method::POST, "/register").json(&metadata)).await?;
         assert_eq!(registered.status, 201, "{}", registered.body);
         registered.text("client_id").clone_into(&mut self.id);
         self.secret = registered.body["client_secret"].as_str().map(str::to_owned);
@@ -181,14 +199,9 @@ impl Client {
         answer(self.form(path, form, changes)).await
     }
 
-    fn form(
-        &self,
-        path: &str,
-        form: &[(&str, &str)],
-        changes: &[(&str, Option<&str>)],
-    ) -> reqwest::RequestBuilder {
+    fn form(&self, path: &str, form: &[(&str, &str)], changes: &[(&str, Option<&str>)]) -> RequestBuilder {
         let mut form = form.to_vec();
-        let mut request = self.http.post(format!("{}{path}", self.base));
+        let mut request = self.asks(Method::POST, path);
         match (self.method, &self.secret) {
             ("client_secret_basic", Some(secret)) => {
                 request = request.header(
@@ -216,10 +229,19 @@ impl Connected {
     }
 
     pub async fn calls_at(&self, base: &str, tool: &str) -> Answer {
+        answer(self.call(base, tool)).await
+    }
+
+    /// Like [`Self::calls`]; `None` if the server goes away meanwhile.
+    pub async fn try_call(&self, tool: &str) -> Option<Answer> {
+        try_answer(self.call(&self.client.base, tool)).await
+    }
+
+    fn call(&self, base: &str, tool: &str) -> RequestBuilder {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}});
-        let request =
-            self.client.http.post(format!("{base}/mcp")).bearer_auth(&self.access_token).json(&body);
-        answer(request.header("accept", "application/json, text/event-stream")).await
+        let request = self.client.by(Method::POST, &format!("{base}/mcp"));
+        let request = request.bearer_auth(&self.access_token).json(&body);
+        request.header("accept", "application/json, text/event-stream")
     }
 
     pub async fn refresh(&self) -> Answer {
@@ -268,18 +290,18 @@ impl Answer {
     }
 }
 
-fn with_headers(mut request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> reqwest::RequestBuilder {
+fn with_headers(mut request: RequestBuilder, headers: &[(&str, &str)]) -> RequestBuilder {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     request
 }
 
-pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     try_answer(request).await.expect("an answer")
 }
 
-async fn try_answer(request: reqwest::RequestBuilder) -> Option<Answer> {
+async fn try_answer(request: RequestBuilder) -> Option<Answer> {
     let response = request.send().await.ok()?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.ok()?;

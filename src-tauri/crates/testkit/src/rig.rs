@@ -241,6 +241,7 @@ fn settings(folder: &Path) -> Settings {
             provider: "cloudflared".to_owned(),
             command: String::new(),
             domain: None,
+            ssh: None,
             auto_off: AutoOff::Never,
         },
         access: Access::default(),

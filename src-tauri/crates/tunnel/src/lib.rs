@@ -3,9 +3,13 @@
 //! Nothing is downloaded: a program is on the PATH or it is not. It knows nothing of who listens on the port; what to do when an
 //! address opens, and whether it really leads here, is for whoever starts it.
 
+mod host_keys;
 mod process;
 mod programs;
+mod ssh;
 mod supervisor;
 
-pub use programs::{OWN, PROGRAMS, Program, Shape};
+pub use host_keys::KnownHosts;
+pub use programs::{OWN, PROGRAMS, Program, SSH, Shape, Wishes};
+pub use ssh::{ChangedKey, Ssh, SshListen, SshServer};
 pub use supervisor::{Attempt, Doubt, End, Opener, Outside, State, Tunnel};

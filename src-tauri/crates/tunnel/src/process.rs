@@ -107,10 +107,12 @@ impl Attempt for Running {
     async fn next(&mut self) -> Result<Url, End> {
         loop {
             let Some(line) = self.lines.recv().await else { return Err(self.ended().await) };
-            if let Some((reason, hint)) = self.shape.refusal_in(&line) {
-                return Err(End::Refused { reason: reason.to_owned(), hint: hint.to_owned() });
+            if let Some(end) = self.shape.refusal_in(&line) {
+                return Err(end);
             }
-            self.note(&line);
+            if !self.shape.is_chatter(&line) {
+                self.note(&line);
+            }
             if let Some(url) = self.shape.address_in(&line) {
                 self.opened = true;
                 return Ok(url);

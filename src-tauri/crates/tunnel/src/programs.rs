@@ -6,23 +6,17 @@ use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
-/// Options of OpenSSH for a tunnel nobody watches: no questions, and an end when the forwarding is refused or the line is dead.
-const SSH: &[&str] = &[
-    "-T",
-    "-o",
-    "BatchMode=yes",
-    "-o",
-    "StrictHostKeyChecking=accept-new",
-    "-o",
-    "ExitOnForwardFailure=yes",
-    "-o",
-    "ServerAliveInterval=15",
-    "-o",
-    "ServerAliveCountMax=3",
-];
+use crate::host_keys::KnownHosts;
+use crate::ssh::{self, ChangedKey, Ssh};
+use crate::supervisor::End;
 
 /// The id of the program that a person names with a command of their own.
 pub const OWN: &str = "command";
+/// The id of the program that goes to a server of a person's own.
+pub const SSH: &str = "ssh";
+
+/// Words in the output of a program, and what they mean: why it was refused, and what to do.
+pub(crate) type Words = (&'static str, &'static str, &'static str);
 
 /// A program that opens a public address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,17 +46,31 @@ pub struct Program {
     /// Parts of host names under them that are the provider's own.
     not: &'static [&'static str],
     /// Words in its output, and what they mean: trying again will not help.
-    refusals: &'static [(&'static str, &'static str, &'static str)],
+    refusals: &'static [Words],
+    /// Reached by SSH: where, and what is asked for there.
+    ssh: Option<(&'static str, &'static str)>,
+}
+
+/// What a person set, as far as the program can be asked for it.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    pub domain: Option<String>,
+    /// For [`SSH`]: without it there is nowhere to go.
+    pub ssh: Option<Ssh>,
 }
 
 /// How to start it, and what its address looks like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
     hosts: Vec<String>,
     not: &'static [&'static str],
-    refusals: &'static [(&'static str, &'static str, &'static str)],
+    refusals: &'static [Words],
+    /// The address, where it is not said but known once it is open.
+    known: Option<Url>,
+    /// The name of the SSH server, and where its key is pinned.
+    pinned: Option<(String, KnownHosts)>,
 }
 
 /// In the order in which they are offered.
@@ -81,6 +89,7 @@ pub const PROGRAMS: &[Program] = &[
         hosts: &[".trycloudflare.com"],
         not: &["api."],
         refusals: &[],
+        ssh: None,
     },
     Program {
         id: "ngrok",
@@ -127,6 +136,7 @@ pub const PROGRAMS: &[Program] = &[
                 "correct the address under Tunnel, or reserve it at dashboard.ngrok.com",
             ),
         ],
+        ssh: None,
     },
     Program {
         id: "tailscale",
@@ -153,6 +163,7 @@ pub const PROGRAMS: &[Program] = &[
                 "run `tailscale up`, then switch on again",
             ),
         ],
+        ssh: None,
     },
     Program {
         id: "devtunnel",
@@ -172,6 +183,7 @@ pub const PROGRAMS: &[Program] = &[
             "devtunnel is signed out",
             "run `devtunnel user login`, then switch on again",
         )],
+        ssh: None,
     },
     Program {
         id: "zrok",
@@ -191,6 +203,7 @@ pub const PROGRAMS: &[Program] = &[
             "zrok is not enabled on this computer",
             "run `zrok enable` with the token of your account, then switch on again",
         )],
+        ssh: None,
     },
     Program {
         id: "localhost-run",
@@ -200,12 +213,13 @@ pub const PROGRAMS: &[Program] = &[
         install: "install the OpenSSH client",
         stable: false,
         visitor: None,
-        options: SSH,
-        args: &["-R", "80:127.0.0.1:{port}", "nokey@localhost.run"],
+        options: &[],
+        args: &[],
         domain_args: &[],
         hosts: &[".lhr.life", ".lhr.rocks"],
         not: &["admin.", "docs."],
-        refusals: SSH_REFUSALS,
+        refusals: ssh::REFUSALS,
+        ssh: Some(("nokey@localhost.run", "80")),
     },
     Program {
         id: "pinggy",
@@ -215,12 +229,13 @@ pub const PROGRAMS: &[Program] = &[
         install: "install the OpenSSH client",
         stable: false,
         visitor: None,
-        options: SSH,
-        args: &["-p", "443", "-R", "0:127.0.0.1:{port}", "free@a.pinggy.io"],
+        options: &[],
+        args: &[],
         domain_args: &[],
         hosts: &[".pinggy.link", ".pinggy.online"],
         not: &["dashboard."],
-        refusals: SSH_REFUSALS,
+        refusals: ssh::REFUSALS,
+        ssh: Some(("free@a.pinggy.io:443", "0")),
     },
     Program {
         id: "serveo",
@@ -230,26 +245,30 @@ pub const PROGRAMS: &[Program] = &[
         install: "install the OpenSSH client",
         stable: false,
         visitor: None,
-        options: SSH,
-        args: &["-R", "80:127.0.0.1:{port}", "serveo.net"],
+        options: &[],
+        args: &[],
         domain_args: &[],
         hosts: &[".serveo.net", ".serveousercontent.com"],
         not: &["console."],
-        refusals: SSH_REFUSALS,
+        refusals: ssh::REFUSALS,
+        ssh: Some(("serveo.net", "80")),
     },
-];
-
-const SSH_REFUSALS: &[(&str, &str, &str)] = &[
-    (
-        "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "the tunnel's server shows another key than before",
-        "if its provider says that the key was changed, run `ssh-keygen -R` with the server's name; otherwise somebody may be in between",
-    ),
-    (
-        "Permission denied (publickey",
-        "the tunnel's server wants a key it knows",
-        "make one with `ssh-keygen`, and register it with the provider if that asks for it",
-    ),
+    Program {
+        id: SSH,
+        name: "Your own server (SSH)",
+        about: "A port of a server of yours leads here, behind its web server, or by sish. The address stays the same.",
+        binary: "ssh",
+        install: "install the OpenSSH client",
+        stable: true,
+        visitor: None,
+        options: &[],
+        args: &[],
+        domain_args: &[],
+        hosts: &[],
+        not: &[],
+        refusals: ssh::REFUSALS,
+        ssh: None,
+    },
 ];
 
 // === impl Program ===
@@ -265,23 +284,39 @@ impl Program {
     }
 
     /// Whether a name of one's own can be asked for.
-    pub const fn takes_domain(&self) -> bool {
-        !self.domain_args.is_empty()
+    pub fn takes_domain(&self) -> bool {
+        !self.domain_args.is_empty() || self.id == SSH
     }
 
-    /// For `port`, under `domain` if one is given and can be asked for.
-    pub fn shape(&self, binary: PathBuf, port: u16, domain: Option<&str>) -> Shape {
-        let domain = domain.filter(|_| self.takes_domain());
-        let named = if domain.is_some() { self.domain_args } else { &[] };
-        let filled = |arg: &&str| {
-            arg.replace("{port}", &port.to_string()).replace("{domain}", domain.unwrap_or_default())
-        };
-        let args = self.options.iter().chain(named).chain(self.args).map(filled).collect();
+    /// The server it goes to by SSH.
+    pub fn ssh(&self, wishes: &Wishes) -> Option<Ssh> {
+        match self.ssh {
+            Some((server, listen)) => Ssh::to(server, listen).ok(),
+            None => wishes.ssh.clone().filter(|_| self.id == SSH),
+        }
+    }
+
+    /// For `port`, as a person wishes it; what is pinned is in `known_hosts`.
+    pub fn shape(&self, binary: PathBuf, port: u16, wishes: &Wishes, known_hosts: &KnownHosts) -> Shape {
+        let domain = wishes.domain.as_deref().filter(|_| self.takes_domain());
         let hosts = match domain {
             Some(domain) => vec![domain.to_owned()],
             None => self.hosts.iter().map(|&host| host.to_owned()).collect(),
         };
-        Shape { program: binary, args, hosts, not: self.not, refusals: self.refusals }
+        let shape =
+            Shape { program: binary, hosts, not: self.not, refusals: self.refusals, ..Shape::default() };
+        match self.ssh(wishes) {
+            Some(ssh) => shape.by_ssh(&ssh, port, domain.filter(|_| self.id == SSH), known_hosts),
+            None => Shape { args: self.filled(port, domain), ..shape },
+        }
+    }
+
+    fn filled(&self, port: u16, domain: Option<&str>) -> Vec<String> {
+        let named = if domain.is_some() { self.domain_args } else { &[] };
+        let filled = |arg: &&str| {
+            arg.replace("{port}", &port.to_string()).replace("{domain}", domain.unwrap_or_default())
+        };
+        self.options.iter().chain(named).chain(self.args).map(filled).collect()
     }
 }
 
@@ -299,11 +334,28 @@ impl Shape {
         let path = Path::new(&program);
         let binary = if path.components().count() > 1 { Some(path.to_owned()) } else { on_path(&program) };
         let binary = binary.ok_or_else(|| format!("no program on the PATH is called `{program}`"))?;
-        Ok(Self { program: binary, args: words.collect(), hosts: Vec::new(), not: &[], refusals: &[] })
+        Ok(Self { program: binary, args: words.collect(), ..Self::default() })
+    }
+
+    /// With a `domain` in front the address is known; without one the server says it, and it is one of its own.
+    fn by_ssh(mut self, ssh: &Ssh, port: u16, domain: Option<&str>, known_hosts: &KnownHosts) -> Self {
+        self.known = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
+        if let Some(own) = ssh.server.domain().filter(|_| self.hosts.is_empty()) {
+            self.hosts = vec![own.to_owned(), format!(".{own}")];
+        }
+        self.args = ssh.args(port, known_hosts, self.known.is_some());
+        self.pinned = Some((ssh.server.name(), known_hosts.clone()));
+        self
     }
 
     /// The address in a line of output, as an origin: `https://name.example`.
     pub(crate) fn address_in(&self, line: &str) -> Option<Url> {
+        if let Some(url) = &self.known {
+            return ssh::forwards(line).then(|| url.clone());
+        }
+        if self.is_chatter(line) {
+            return None;
+        }
         let starts = line.match_indices("https://").map(|(at, _)| &line[at..]);
         let texts = starts.map(|text| {
             text.split(|c: char| c.is_whitespace() || c.is_control() || "\"'`|,;<>()\\".contains(c))
@@ -332,9 +384,26 @@ impl Shape {
     }
 
     /// Why trying again will not help, and what will.
-    pub(crate) fn refusal_in(&self, line: &str) -> Option<(&'static str, &'static str)> {
-        let found = self.refusals.iter().find(|(words, ..)| line.contains(words));
-        found.map(|&(_, reason, hint)| (reason, hint))
+    pub(crate) fn refusal_in(&self, line: &str) -> Option<End> {
+        if let Some((server, known_hosts)) = &self.pinned
+            && let Some(changed) = ChangedKey::in_line(line, known_hosts, server)
+        {
+            return Some(End::OtherKey(changed));
+        }
+        if self.is_chatter(line) {
+            return None;
+        }
+        let &(words, reason, hint) = self.refusals.iter().find(|(words, ..)| line.contains(words))?;
+        let (reason, hint) = (reason.to_owned(), hint.to_owned());
+        Some(match words {
+            ssh::PORT_IS_TAKEN => End::RefusedAtFirst { reason, hint },
+            _ => End::Refused { reason, hint },
+        })
+    }
+
+    /// About the program itself, and no news for a person.
+    pub(crate) fn is_chatter(&self, line: &str) -> bool {
+        self.pinned.is_some() && ssh::is_chatter(line)
     }
 }
 
@@ -367,7 +436,15 @@ mod tests {
     use super::*;
 
     fn shape(id: &str) -> Shape {
-        Program::find(id).unwrap().shape(PathBuf::from(id), 4711, None)
+        shaped(id, Wishes::default())
+    }
+
+    fn shaped(id: &str, wishes: Wishes) -> Shape {
+        Program::find(id).unwrap().shape(PathBuf::from(id), 4711, &wishes, &KnownHosts::at("known_hosts"))
+    }
+
+    fn named(domain: &str) -> Wishes {
+        Wishes { domain: Some(domain.to_owned()), ..Wishes::default() }
     }
 
     fn found(shape: &Shape, line: &str) -> Option<String> {
@@ -436,7 +513,7 @@ mod tests {
 
     #[test]
     fn a_name_of_ones_own_is_asked_for_and_no_other_taken() {
-        let shape = Program::find("ngrok").unwrap().shape("ngrok".into(), 4711, Some("mine.ngrok.app"));
+        let shape = shaped("ngrok", named("mine.ngrok.app"));
         assert_eq!(
             shape.args.join(" "),
             "http --log stdout --log-format json --url https://mine.ngrok.app 4711"
@@ -463,7 +540,9 @@ mod tests {
     fn every_program_has_all_that_a_person_is_told() {
         for program in PROGRAMS {
             assert!(program.about.ends_with('.') && !program.install.is_empty(), "{}", program.id);
-            assert!(program.args.iter().any(|arg| arg.contains("{port}")), "{}", program.id);
+            let wishes = Wishes { ssh: Ssh::to("ada@example.com", "8080").ok(), ..Wishes::default() };
+            let shape = shaped(program.id, wishes);
+            assert!(shape.args.iter().any(|arg| arg.contains("4711")), "{}", program.id);
             assert_eq!(Program::find(program.id), Some(program));
         }
     }

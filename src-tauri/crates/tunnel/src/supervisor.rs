@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::ssh::ChangedKey;
+
 /// How long an address may take to come.
 const OPENS_WITHIN: Duration = Duration::from_secs(45);
 /// Between two looks whether the address leads here.
@@ -45,6 +47,8 @@ pub enum State {
     Refused {
         reason: String,
         hint: String,
+        /// It is because of this.
+        changed_key: Option<ChangedKey>,
     },
 }
 
@@ -99,6 +103,10 @@ pub enum End {
     Lost { reason: String, hint: String },
     /// Trying again will not help.
     Refused { reason: String, hint: String },
+    /// Trying again will not help, unless it was open before: then what stands in the way may be what is left of that.
+    RefusedAtFirst { reason: String, hint: String },
+    /// The server is not known again.
+    OtherKey(ChangedKey),
 }
 
 /// A tunnel that is on. Dropping it leaves it on; [`Tunnel::stop`] ends it.
@@ -155,15 +163,13 @@ impl Supervisor {
             }
             match end {
                 None => break,
-                Some(End::Refused { reason, hint }) => {
-                    tracing::warn!(%reason, "the tunnel was refused");
-                    self.outside.closed().await;
-                    self.state.send_replace(State::Refused { reason, hint });
-                    return;
+                Some(End::Lost { reason, hint }) => self.lost(reason, hint),
+                Some(End::RefusedAtFirst { reason, hint }) if known.is_some() => self.lost(reason, hint),
+                Some(End::RefusedAtFirst { reason, hint } | End::Refused { reason, hint }) => {
+                    return self.refused(reason, hint, None).await;
                 }
-                Some(End::Lost { reason, hint }) => {
-                    tracing::warn!(%reason, "the tunnel was lost; it is tried again");
-                    self.state.send_replace(State::Lost { reason, hint });
+                Some(End::OtherKey(changed)) => {
+                    return self.refused(changed.reason(), ChangedKey::HINT.to_owned(), Some(changed)).await;
                 }
             }
             tokio::select! {
@@ -175,6 +181,17 @@ impl Supervisor {
         self.outside.closed().await;
         tracing::info!("the tunnel is closed");
         self.state.send_replace(State::Off);
+    }
+
+    fn lost(&self, reason: String, hint: String) {
+        tracing::warn!(%reason, "the tunnel was lost; it is tried again");
+        self.state.send_replace(State::Lost { reason, hint });
+    }
+
+    async fn refused(&self, reason: String, hint: String, changed_key: Option<ChangedKey>) {
+        tracing::warn!(%reason, "the tunnel was refused");
+        self.outside.closed().await;
+        self.state.send_replace(State::Refused { reason, hint, changed_key });
     }
 
     /// Until it ends; `None` if it is to stop.

@@ -4,14 +4,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::sync::watch;
-use tunnel::{Doubt, Outside, Program, Shape, State, Tunnel};
+use tunnel::{Doubt, KnownHosts, Outside, Program, Shape, State, Tunnel, Wishes};
 use url::Url;
 
 const QUICK: &str = "https://calm-harbour-31.trycloudflare.com/";
@@ -57,7 +57,13 @@ impl Bench {
         let text = format!("#!/bin/sh\ncd {}\n{script}\n", folder.path().display());
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        Self::with(folder, Program::find(id).unwrap().shape(program, 4711, None))
+        Self::with_program(folder, id, program)
+    }
+
+    fn with_program(folder: TempDir, id: &str, program: PathBuf) -> Self {
+        let known_hosts = KnownHosts::at(folder.path().join("known_hosts"));
+        let shape = Program::find(id).unwrap().shape(program, 4711, &Wishes::default(), &known_hosts);
+        Self::with(folder, shape)
     }
 
     fn with(folder: TempDir, shape: Shape) -> Self {
@@ -169,7 +175,7 @@ async fn a_refusal_is_final_and_says_what_to_do() {
     let line = r#"{"err":"authentication failed: ... ERR_NGROK_105 ...","lvl":"eror"}"#;
     let mut bench = Bench::start_as("ngrok", &format!("echo x >> runs; echo '{line}'; exit 1"));
     let state = bench.until(|state| matches!(state, State::Refused { .. })).await;
-    let State::Refused { reason, hint } = state else { unreachable!() };
+    let State::Refused { reason, hint, .. } = state else { unreachable!() };
     assert_eq!(reason, "ngrok does not know the authtoken");
     assert!(hint.contains("add-authtoken"), "{hint}");
     assert_eq!(bench.file("runs").lines().count(), 1);
@@ -180,8 +186,8 @@ async fn a_refusal_is_final_and_says_what_to_do() {
 #[tokio::test]
 async fn a_program_that_cannot_be_started_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let shape = Program::find("cloudflared").unwrap().shape(folder.path().join("gone"), 1, None);
-    let mut bench = Bench::with(folder, shape);
+    let gone = folder.path().join("gone");
+    let mut bench = Bench::with_program(folder, "cloudflared", gone);
     let state = bench.until(|state| matches!(state, State::Refused { .. })).await;
     assert!(matches!(state, State::Refused { reason, .. } if reason.contains("could not be started")));
     bench.tunnel.stop().await;

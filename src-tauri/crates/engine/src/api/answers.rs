@@ -130,7 +130,16 @@ pub enum TunnelState {
     Refused {
         reason: String,
         hint: String,
+        /// The SSH server shows another key than the one that was pinned: it can be trusted by `forget_server_key`.
+        changed_key: Option<ChangedKey>,
     },
+}
+
+/// Fingerprints as OpenSSH writes them, `SHA256:…`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ChangedKey {
+    pub pinned: String,
+    pub shown: String,
 }
 
 /// The tunnel and what could open it.
@@ -140,8 +149,19 @@ pub struct TunnelForm {
     /// As the settings have it: one of `programs`, or `command`.
     pub provider: String,
     pub programs: Vec<TunnelProgram>,
+    /// The key by which the provider's SSH server is known again, once it was there.
+    pub server_key: Option<ServerKey>,
     /// An address of the settings' own stands in the way of the switch.
     pub own_address: Option<String>,
+}
+
+/// The key of an SSH server, pinned on first use.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct ServerKey {
+    /// As OpenSSH writes it: `host`, or `[host]:port`.
+    pub server: String,
+    /// As OpenSSH shows it: `SHA256:…`.
+    pub fingerprint: String,
 }
 
 #[derive(Debug, Clone, Serialize, TS)]

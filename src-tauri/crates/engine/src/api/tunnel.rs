@@ -1,12 +1,12 @@
 //! The switch to the public internet.
 
-use model::settings::Identity;
-use tunnel::{Doubt, PROGRAMS, Program, State};
+use model::settings::{Identity, Settings};
+use tunnel::{Doubt, KnownHosts, PROGRAMS, Program, State};
 
-use super::answers::{Status, TunnelForm, TunnelProgram, TunnelState};
+use super::answers::{ChangedKey, ServerKey, Status, TunnelForm, TunnelProgram, TunnelState};
 use super::requests::{Empty, TunnelSwitch};
 use super::{Api, ApiError, ErrorCode};
-use crate::gate::NotOpened;
+use crate::gate::{self, NotOpened};
 
 type Answer<T> = Result<T, ApiError>;
 
@@ -17,6 +17,7 @@ impl Api {
             state: self.0.gate().state().into(),
             provider: settings.as_ref().map(|settings| settings.tunnel.provider.clone()).unwrap_or_default(),
             programs: PROGRAMS.iter().map(TunnelProgram::from).collect(),
+            server_key: settings.as_ref().and_then(server_key),
             own_address: settings.and_then(|settings| Some(settings.server.public_url?.to_string())),
         })
     }
@@ -25,6 +26,26 @@ impl Api {
         if switch.on {
             self.open_tunnel(switch.practice_is_fine).await?;
         } else {
+            self.0.gate().close().await;
+        }
+        self.0.tell_status().await;
+        Ok(self.status_now().await)
+    }
+
+    /// The key that the server shows next is pinned in place of the one before. What was refused for it is over.
+    pub(super) async fn forget_server_key(&self, _: Empty) -> Answer<Status> {
+        self.is_ours()?;
+        let settings = self.0.drafted().await.draft.validate().ok();
+        if let Some((server, known_hosts)) = settings.as_ref().and_then(server) {
+            known_hosts.forget(&server).map_err(|error| {
+                not_opened(
+                    format!("the server's key could not be forgotten: {error}"),
+                    "see that the file `known_hosts` in the data folder can be written, then try again",
+                )
+            })?;
+            tracing::warn!(%server, "the pinned key of the tunnel's server was forgotten");
+        }
+        if matches!(self.0.gate().state(), State::Refused { .. }) {
             self.0.gate().close().await;
         }
         self.0.tell_status().await;
@@ -53,11 +74,23 @@ impl Api {
                 hint: "connect your own tenant under Entra, or say that this is meant".to_owned(),
             });
         }
-        self.0.gate().open(&self.0, &settings.tunnel).await.map_err(|error: NotOpened| {
+        self.0.gate().open(&self.0, &settings).await.map_err(|error: NotOpened| {
             let hint = error.hint();
             not_opened(error.to_string(), &hint)
         })
     }
+}
+
+/// The name of the SSH server that the chosen provider goes to, and where its key is pinned.
+fn server(settings: &Settings) -> Option<(String, KnownHosts)> {
+    let ssh = Program::find(&settings.tunnel.provider)?.ssh(&gate::wishes(&settings.tunnel))?;
+    Some((ssh.server.name(), gate::known_hosts(&settings.storage.data_dir)))
+}
+
+fn server_key(settings: &Settings) -> Option<ServerKey> {
+    let (server, known_hosts) = server(settings)?;
+    let fingerprint = known_hosts.fingerprint(&server)?;
+    Some(ServerKey { server, fingerprint })
 }
 
 fn not_opened(message: String, hint: &str) -> ApiError {
@@ -78,7 +111,11 @@ impl From<State> for TunnelState {
             }
             State::Reachable { url } => Self::Reachable { url: origin(url) },
             State::Lost { reason, hint } => Self::Lost { reason, hint },
-            State::Refused { reason, hint } => Self::Refused { reason, hint },
+            State::Refused { reason, hint, changed_key } => {
+                let changed_key =
+                    changed_key.map(|tunnel::ChangedKey { pinned, shown }| ChangedKey { pinned, shown });
+                Self::Refused { reason, hint, changed_key }
+            }
         }
     }
 }

@@ -67,14 +67,34 @@ pub const FIELDS: &[Field] = &[
         "tunnel.provider",
         "cloudflared",
         "What the switch to the public internet starts: `cloudflared`, `ngrok`, `tailscale`, `devtunnel`, `zrok`, \
-         `localhost-run`, `pinggy`, `serveo`, or `command`.",
+         `localhost-run`, `pinggy`, `serveo`, `ssh`, or `command`.",
     ),
     field(
         "tunnel.command",
         "",
         "With `command`: a program that prints an https address, with `{port}` where ours belongs.",
     ),
-    field("tunnel.domain", "", "A host name of your own at the provider, where it can be asked for (ngrok)."),
+    field(
+        "tunnel.domain",
+        "",
+        "A host name of your own at the provider, where it can be asked for (ngrok), or in front of your own server (`ssh`); without \
+         one, a sish server says it.",
+    ),
+    field(
+        "tunnel.ssh_server",
+        "",
+        "With `ssh`: your own server, `user@host:port`; user and port may be left out.",
+    ),
+    field(
+        "tunnel.ssh_key",
+        "",
+        "With `ssh`: the private key file to use; without one, those of the agent and of `~/.ssh`.",
+    ),
+    field(
+        "tunnel.ssh_listen",
+        "8080",
+        "With `ssh`: the port there that leads here, for the web server in front; for sish a name and a port, `mine:80`.",
+    ),
     field(
         "tunnel.auto_off",
         "never",

@@ -7,6 +7,7 @@ mod layers;
 mod legacy;
 mod properties;
 mod server;
+mod tunnel;
 
 use std::path::Path;
 

@@ -1,17 +1,24 @@
 //! The switch to the public internet: which program it starts.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::settings::{AutoOff, TunnelSettings};
-use tunnel::{OWN, PROGRAMS, Program, Shape};
+use model::settings::{AutoOff, SshSettings, TunnelSettings};
+use tunnel::{OWN, PROGRAMS, Program, SSH, Shape, SshListen, SshServer};
 
 use super::{Check, Read};
 use crate::settings::problem::quoted;
 
 pub(super) fn read(check: &mut Check<'_>) -> Read<TunnelSettings> {
     let (provider, command) = (provider(check), command(check));
-    let (domain, auto_off) = (domain(check), auto_off(check));
-    Ok(TunnelSettings { provider: provider?, command: command?, domain: domain?, auto_off: auto_off? })
+    let (domain, auto_off, ssh) = (domain(check), auto_off(check), ssh(check));
+    Ok(TunnelSettings {
+        provider: provider?,
+        command: command?,
+        domain: domain?,
+        ssh: ssh?,
+        auto_off: auto_off?,
+    })
 }
 
 fn auto_off(check: &mut Check<'_>) -> Read<AutoOff> {
@@ -75,8 +82,62 @@ fn domain(check: &mut Check<'_>) -> Read<Option<String>> {
     }
     if !text.contains('.') || !text.chars().all(plain) || text.starts_with('-') {
         let message = format!("{} is no host name", quoted(text));
-        let hint = "write only the name, for example `mine.ngrok-free.app`";
+        let hint = "write only the name, for example `mcp.example.com`";
         return Err(check.refuse("tunnel.domain", "not-a-host", message, hint));
     }
     Ok(Some(text.to_owned()))
+}
+
+fn ssh(check: &mut Check<'_>) -> Read<Option<SshSettings>> {
+    let (server, key, listen) = (server(check), key(check), listen(check));
+    let (server, key, listen) = (server?, key?, listen?);
+    Ok(server.map(|server| SshSettings { server, key, listen }))
+}
+
+fn server(check: &mut Check<'_>) -> Read<Option<String>> {
+    const EXAMPLE: &str = "write `user@host:port`, for example `tunnel@mcp.example.com`";
+    let text = check.text("tunnel.ssh_server");
+    let is_chosen = check.text("tunnel.provider") == SSH;
+    if text.is_empty() && is_chosen {
+        return Err(check.refuse("tunnel.ssh_server", "missing", "no server is given", EXAMPLE));
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let server = SshServer::parse(text).map_err(|reason| {
+        let message = format!("{} is no server: {reason}", quoted(text));
+        check.refuse("tunnel.ssh_server", "not-a-server", message, EXAMPLE)
+    })?;
+    if is_chosen && server.domain().is_none() && check.text("tunnel.domain").is_empty() {
+        let message = "nothing says under which name the server is reached";
+        let hint = "write the host name of its https address, for example `mcp.example.com`";
+        return Err(check.refuse("tunnel.domain", "missing", message, hint));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn key(check: &mut Check<'_>) -> Read<Option<PathBuf>> {
+    let text = check.text("tunnel.ssh_key");
+    let path = Path::new(text);
+    // That it is there is looked at by `ssh`, which knows who may read it.
+    if !text.is_empty() && !path.is_absolute() && !path.starts_with("~") {
+        let message = format!("{} does not say from where", quoted(text));
+        let hint = "write the whole path of the private key, for example `~/.ssh/id_ed25519`";
+        return Err(check.refuse("tunnel.ssh_key", "not-a-path", message, hint));
+    }
+    Ok((!text.is_empty()).then(|| path.to_owned()))
+}
+
+fn listen(check: &mut Check<'_>) -> Read<String> {
+    let text = check.text("tunnel.ssh_listen");
+    SshListen::parse(text).map_err(|reason| {
+        let message = format!("{} is nothing that a server can listen on: {reason}", quoted(text));
+        check.refuse(
+            "tunnel.ssh_listen",
+            "not-a-port",
+            message,
+            "write a port, or for sish a name and a port: `mine:80`",
+        )
+    })?;
+    Ok(text.to_owned())
 }

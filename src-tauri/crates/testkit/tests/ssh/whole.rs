@@ -1,0 +1,180 @@
+//! The whole server behind a server of one's own: clients elsewhere sign in and call through `sshd`, whatever becomes of the line.
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use engine::settings::SettingsDraft;
+use engine::{Engine, KeySource, Sources, SystemResolver, World};
+use model::testing::{ManualClock, SeededEntropy};
+use model::time::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{Browser, Client, Connected, Tunnel};
+
+use crate::sshd::{PATIENCE, Sshd, free_port};
+
+const PUBLIC: &str = "https://mcp.example.com";
+
+static TLS: Once = Once::new();
+
+struct Desk {
+    sshd: Sshd,
+    engine: Engine,
+    /// What the server listens on for us; a web server in front would pass on to it.
+    remote: u16,
+    /// Dropped last.
+    _folder: TempDir,
+}
+
+impl Desk {
+    /// Switched on, at the practice tenant.
+    async fn is_public() -> Self {
+        TLS.call_once(|| rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap());
+        let (folder, sshd, remote) = (TempDir::new().unwrap(), Sshd::start(), free_port());
+        let file = folder.path().join("settings.toml");
+        let text = format!(
+            "[server]\nlisten = '127.0.0.1:0'\n[clients]\npairing = 'off'\n[tunnel]\nprovider = 'ssh'\n\
+             domain = 'mcp.example.com'\nssh_server = '{}'\nssh_key = '{}'\nssh_listen = '{remote}'\n",
+            sshd.address(),
+            sshd.key().display()
+        );
+        std::fs::write(&file, text).unwrap();
+        let above = SettingsDraft::from_env([
+            ("JMOP_STORAGE_DATA_DIR", folder.path().join("data").display().to_string()),
+            ("JMOP_CONSOLE_LISTEN", "off".to_owned()),
+            ("JMOP_PRACTICE_LISTEN", "127.0.0.1:0".to_owned()),
+        ]);
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
+        let world = World {
+            clock: clock.clone(),
+            pause: clock,
+            entropy: Arc::new(SeededEntropy::new(1)),
+            master_key: KeySource::DataFolder,
+            names: Arc::new(SystemResolver),
+        };
+        let engine = Engine::new(Sources { file, above, desktop: false }, world);
+        engine.start().await.unwrap();
+        let desk = Self { sshd, engine, remote, _folder: folder };
+        desk.switches_on().await;
+        desk
+    }
+
+    async fn switches_on(&self) {
+        self.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        self.until_open().await;
+    }
+
+    async fn call(&self, command: &str, payload: Value) -> Value {
+        let answer = self.engine.api().call(command, payload).await;
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    async fn until(&self, what: impl Fn(&Value) -> bool) -> Value {
+        let found = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let status = self.call("status", json!({})).await;
+                if what(&status) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        if let Ok(status) = found.await {
+            return status;
+        }
+        panic!("{}; sshd: {}", self.call("status", json!({})).await, self.sshd.log())
+    }
+
+    async fn until_tunnel(&self, is: &str) -> Value {
+        self.until(|status| status["tunnel"]["is"] == is).await["tunnel"].clone()
+    }
+
+    /// And served under its address.
+    async fn until_open(&self) {
+        let running = |status: &Value| status["state"]["is"] == "running" && status["public_url"] == PUBLIC;
+        self.until(|status| status["tunnel"]["is"] == "up" && running(status)).await;
+    }
+
+    fn way(&self) -> Tunnel {
+        Tunnel { public: PUBLIC.to_owned(), local: format!("http://127.0.0.1:{}", self.remote) }
+    }
+
+    /// A client elsewhere; the person who signs in sits here.
+    async fn ada(&self) -> Connected {
+        let mut browser = Browser::new();
+        browser.tunnel = Some(self.way());
+        let client = Client::to(PUBLIC, "elsewhere").through(self.way()).registers().await;
+        client.signs_in(&mut browser, "ada").await
+    }
+}
+
+#[tokio::test]
+async fn a_client_elsewhere_signs_in_and_calls_through_a_server_of_ones_own() {
+    let desk = Desk::is_public().await;
+    let ada = desk.ada().await;
+    let called = ada.calls("get_user_info").await;
+    assert_eq!(called.status, 200, "{}", called.body);
+    let refreshed = ada.refreshes().await;
+    assert_eq!(refreshed.calls("version").await.status, 200);
+    let form = desk.call("tunnel", json!({})).await;
+    assert_eq!(form["server_key"]["fingerprint"], desk.sshd.fingerprint());
+    assert_eq!(form["server_key"]["server"], format!("[127.0.0.1]:{}", desk.sshd.port));
+    desk.engine.stop().await;
+}
+
+/// Each time something is under way: a refresh, whose old token is spent by it, and a call.
+#[tokio::test]
+async fn ten_broken_connections_lose_no_session_and_nothing_that_was_answered() {
+    let desk = Desk::is_public().await;
+    let mut ada = desk.ada().await;
+    for round in 0..10 {
+        let (refresh, call) = tokio::join!(ada.try_refresh(), async {
+            desk.sshd.cuts_connections();
+            ada.try_call("version").await
+        });
+        assert!(call.is_none_or(|answer| answer.status == 200), "round {round}");
+        desk.until_tunnel("lost").await;
+        // The pauses grow up to a minute: time is moved instead of waited for.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::resume();
+        desk.until_open().await;
+        ada = match refresh {
+            Some(next) => next,
+            // Its answer never came, if it was heard at all: it asks again as clients do.
+            None => ada.refreshes().await,
+        };
+        let called = ada.calls("get_user_info").await;
+        assert_eq!(called.status, 200, "round {round}: {}", called.body);
+    }
+    let sessions = desk.call("list_sessions", json!({})).await;
+    let states: Vec<&Value> =
+        sessions.as_array().unwrap().iter().map(|session| &session["state"]["is"]).collect();
+    assert_eq!(states, ["live"], "{sessions}");
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn another_host_key_closes_the_address_until_the_owner_trusts_it() {
+    let mut desk = Desk::is_public().await;
+    let ada = desk.ada().await;
+    let before = desk.sshd.fingerprint();
+    desk.sshd.is_killed();
+    desk.sshd.makes_key("host_key");
+    desk.sshd.runs();
+    let refused = desk.until_tunnel("refused").await;
+    let now = desk.sshd.fingerprint();
+    assert_eq!(refused["changed_key"], json!({ "pinned": before, "shown": now }));
+    desk.until(|status| status["public_url"].is_null() && status["state"]["is"] == "running").await;
+
+    // Switching it on again changes nothing.
+    desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+    desk.until_tunnel("refused").await;
+    let status = desk.call("forget_server_key", json!({})).await;
+    assert_eq!(status["tunnel"]["is"], "off");
+    desk.switches_on().await;
+    let form = desk.call("tunnel", json!({})).await;
+    assert_eq!(form["server_key"]["fingerprint"], now);
+    assert_eq!(ada.calls("version").await.status, 200, "nobody was signed out");
+    desk.engine.stop().await;
+}
