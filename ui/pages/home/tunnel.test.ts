@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
 
 import { fakeHost, type FakeHost, type FakeState } from '../../host/fake';
-import { programs, TUNNELS, withTunnel } from '../../host/fakeTunnel';
+import { programs, SERVER_KEY, TUNNELS, withTunnel } from '../../host/fakeTunnel';
 import { HostError } from '../../host/host';
 import { reachOf } from '../../state/reach';
 import { mountApp } from '../../test/render';
@@ -219,6 +219,30 @@ describe('the provider', () => {
     await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.domain': 'mine.ngrok-free.app' } }));
   });
 
+  it('is a server of one\'s own once it is known where that is', async () => {
+    const { host, user } = mountApp('entra');
+    await user.selectOptions(await provider(), 'ssh');
+    const shown = await section();
+    const server = await shown.findByRole('textbox', { name: 'Your own server' });
+    expect(saved(host)).toEqual([]);
+    await user.type(server, '-oProxyCommand=id{Enter}');
+    expect(await shown.findByText(/is no server/)).toBeTruthy();
+    await user.clear(server);
+    await user.type(server, 'tunnel@203.0.113.9{Enter}');
+    expect(await shown.findByText(/nothing says under which name/i)).toBeTruthy();
+    await user.type(shown.getByRole('textbox', { name: 'Host name' }), 'mcp.contoso.example');
+    const port = shown.getByRole<HTMLInputElement>('textbox', { name: 'Port on the server' });
+    expect(port.value).toBe('8080');
+    await user.click(shown.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(shown.queryByRole('button', { name: 'Save' })).toBeNull());
+    expect(saved(host).at(-1)).toEqual({
+      changes: { 'tunnel.provider': 'ssh', 'tunnel.ssh_server': 'tunnel@203.0.113.9', 'tunnel.domain': 'mcp.contoso.example' },
+    });
+    expect((await provider()).value).toBe('ssh');
+    await user.type(shown.getByRole('textbox', { name: 'SSH key file' }), '/home/ada/.ssh/tunnel{Enter}');
+    await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.ssh_key': '/home/ada/.ssh/tunnel' } }));
+  });
+
   it('cannot be changed while the tunnel is on, nor where the environment gives it', async () => {
     const { unmount } = mountApp('tunnel_up');
     await (await section()).findByText('Switch off to choose another.');
@@ -251,6 +275,44 @@ describe('the provider', () => {
   it('has the same name in the settings', () => {
     const { options } = FIELDS['tunnel.provider'];
     expect(options.filter(({ value }) => value !== 'command')).toEqual(programs().map(({ id, name }) => ({ value: id, label: name })));
+  });
+});
+
+describe('the key of a server', () => {
+  it('stands beside the address while the tunnel is on', async () => {
+    const { host, user } = mountApp('tunnel_by_ssh');
+    const shown = await section();
+    expect(await shown.findByText(SERVER_KEY.fingerprint)).toBeTruthy();
+    expect(shown.getByText(/pinned when it was first used/).textContent).toContain(SERVER_KEY.server);
+    await user.click(shown.getByRole('button', { name: 'Copy fingerprint of the server\'s key' }));
+    expect(host.copied).toEqual([SERVER_KEY.fingerprint]);
+  });
+
+  it('is nothing where no server has one', async () => {
+    mountApp('tunnel_reachable');
+    await turner();
+    await (await section()).findByText('Switch off to choose another.');
+    expect((await section()).queryByText('Server key')).toBeNull();
+  });
+
+  it('is trusted anew after a question, which switches the tunnel on', async () => {
+    const { host, user } = mountApp('tunnel_other_key');
+    const shown = await section();
+    const { pinned, shown: now } = TUNNELS.tunnel_other_key.changed_key;
+    expect(await shown.findByText(pinned)).toBeTruthy();
+    expect(shown.getByText(now)).toBeTruthy();
+    const forgotten = () => host.calls.filter(({ command }) => command === 'forget_server_key');
+    await user.click(shown.getByRole('button', { name: 'Trust the new key' }));
+    const dialog = within(await screen.findByRole('alertdialog', { name: 'Trust the new key?' }));
+    expect(dialog.getByText(now)).toBeTruthy();
+    await user.click(dialog.getByRole('button', { name: 'Cancel' }));
+    expect(forgotten()).toEqual([]);
+    await user.click(shown.getByRole('button', { name: 'Trust the new key' }));
+    await user.click(within(await screen.findByRole('alertdialog')).getByRole('button', { name: 'Trust it' }));
+    await shown.findByText('Opening');
+    expect(forgotten()).toHaveLength(1);
+    expect(turned(host)).toEqual([{ on: true }]);
+    expect(shown.queryByRole('button', { name: 'Trust the new key' })).toBeNull();
   });
 });
 

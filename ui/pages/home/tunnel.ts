@@ -7,6 +7,8 @@ import { readable } from '../draft/fields';
 
 /** The provider that is a command of a person's own. */
 export const OWN = 'command';
+/** The provider that is a server of a person's own. */
+export const SSH = 'ssh';
 
 export interface TunnelWords {
   tone: Tone;
@@ -33,7 +35,7 @@ export function tunnelWords(state: TunnelState): TunnelWords {
     case 'lost':
       return { tone: 'warn', word: 'Lost, being opened again', text: said(state.reason), hint: said(state.hint) };
     case 'refused':
-      return { tone: 'bad', word: 'Refused', text: said(state.reason), hint: said(state.hint) };
+      return { tone: 'bad', word: 'Refused', text: state.changed_key === null ? said(state.reason) : 'The server shows another key than the one that was pinned.', hint: said(state.hint) };
   }
 }
 
