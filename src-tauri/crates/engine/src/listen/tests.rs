@@ -123,7 +123,7 @@ async fn what_is_too_large_to_read_for_nothing_does() {
     let large = 10 << 20;
     let mut visitor =
         house.visitor(&format!("POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: {large}\r\n\r\n")).await;
-    visitor.write_all(&[b'x'; 128 * 1024]).await.unwrap();
+    visitor.write_all(&vec![b'x'; 128 * 1024]).await.unwrap();
     let mut told = [0; 12];
     timeout(SOON, visitor.read_exact(&mut told)).await.expect("an answer").unwrap();
     assert_eq!(&told, b"HTTP/1.1 404");

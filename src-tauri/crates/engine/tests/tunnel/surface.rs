@@ -3,6 +3,7 @@
 //! The addresses are those that the routers are built from, and nothing else may add any.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use engine::api::COMMANDS;
@@ -22,7 +23,7 @@ async fn asked(base: &str, method: &str, target: &str, headers: &[(&str, &str)])
     let host = [("host", PUBLIC_HOST)];
     let named = headers.iter().any(|(name, _)| *name == "host");
     for (name, value) in host.iter().filter(|_| !named).chain(headers) {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        write!(request, "{name}: {value}\r\n").unwrap();
     }
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -245,7 +246,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() && !matches!(name, "tests" | "examples" | "benches" | "target" | "testkit") {
             files.extend(sources(&path));
-        } else if name.ends_with(".rs") && name != "tests.rs" {
+        } else if path.extension().is_some_and(|kind| kind == "rs") && name != "tests.rs" {
             files.push(path);
         }
     }
