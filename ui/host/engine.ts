@@ -374,6 +374,14 @@ client_name: string | null,
  */
 verified_host: string | null, 
 /**
+ * Whether the browser that asks is on this computer.
+ */
+here: boolean, 
+/**
+ * Else where on the internet it is, if the tunnel's provider says so.
+ */
+from: string | null, 
+/**
  * Where the person will be sent back to.
  */
 destination: string, 
@@ -710,6 +718,10 @@ tunnel_closes_at: number | null,
  */
 tunnel_closed_because: string | null, 
 /**
+ * Until when new clients from outside are turned away, because too many wrong pairing codes were typed there.
+ */
+pairings_refused_until: number | null, 
+/**
  * Requests from the internet that were turned away in the last minute, because there were too many.
  */
 turned_away: number, 
@@ -958,6 +970,8 @@ export interface EngineCommands {
   check_settings: [SettingsChange, Checked];
   /** Changes settings and starts again with them, unless something is wrong with them. */
   save_settings: [SettingsChange, Saved];
+  /** Lets new clients from outside type their codes again, after too many wrong ones. */
+  allow_pairings: [Empty, Status];
   /** What a `.env` file or a manifest would set; the names of the FastMCP example are understood. */
   read_env: [EnvText, EnvPreview];
   /** Takes the settings of a `.env` file or a manifest over, as `save_settings` does. */

@@ -39,6 +39,7 @@ export const STATES = [
   'tunnel_busy',
   'tunnel_closed',
   'pairing',
+  'pairing_flood',
   'paused',
   'starting',
   'stopped',
@@ -205,6 +206,10 @@ function worldOf(state: FakeState, now: number): FakeWorld {
   if (state === 'tunnel_closed') {
     const off = worldOf('entra', now);
     return { ...off, status: { ...off.status, tunnel_closed_because: 'this computer has slept' } };
+  }
+  if (state === 'pairing_flood') {
+    const open = worldOf('tunnel_reachable', now);
+    return { ...open, status: { ...open.status, pairings_refused_until: now + 2_900_000 }, pairings: fixtures.manyPairings(now) };
   }
   if (state === 'pairing') return { ...worldOf('tunnel_reachable', now), pairings: fixtures.pairings(now) };
   if (isTunnelState(state)) {
@@ -452,6 +457,11 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       return world.status.tunnel.is === 'refused' ? tunnelTo({ is: 'off' }) : world.status;
     },
     pairings: () => world.pairings,
+    allow_pairings: () => {
+      world.status = { ...world.status, pairings_refused_until: null };
+      host.emit('status_changed', world.status);
+      return world.status;
+    },
     refuse_pairing: ({ grant }: Request<'refuse_pairing'>) => {
       world.pairings = world.pairings.filter((row) => row.grant !== grant);
       host.emit('pairings_changed', world.pairings);

@@ -111,6 +111,7 @@ export function status(now: number, sessions: number): Status {
     tunnel: { is: 'off' },
     tunnel_closes_at: null,
     tunnel_closed_because: null,
+    pairings_refused_until: null,
     turned_away: 0,
     callback_urls: ['http://localhost:4242/auth/callback'],
     practice_url: `http://localhost:4243/${TENANT}`,
@@ -716,6 +717,8 @@ export const pairings = (now: number): PairingRow[] => [
     client: 'https://claude.ai/oauth/mcp-oauth-client-metadata',
     client_name: 'Claude',
     verified_host: 'claude.ai',
+    here: true,
+    from: null,
     destination: 'claude.ai',
     code: '482913',
     expires_at: now + 281_000,
@@ -725,8 +728,26 @@ export const pairings = (now: number): PairingRow[] => [
     client: 'client_7f3kq2',
     client_name: 'Copilot Studio',
     verified_host: null,
+    here: false,
+    from: '203.0.113.24',
     destination: 'global.consent.azure-apim.net',
     code: '006740',
     expires_at: now + 64_000,
   },
+];
+
+/** Of somebody who tries the address, behind those of other people. */
+export const manyPairings = (now: number): PairingRow[] => [
+  ...pairings(now),
+  ...Array.from({ length: 15 }, (_, n) => ({
+    grant: `grant_flood_${n}`,
+    client: `client_flood_${n}`,
+    client_name: 'Claude',
+    verified_host: null,
+    here: false,
+    from: '198.51.100.77',
+    destination: 'evil.example',
+    code: String(100_000 + n * 7_919),
+    expires_at: now + 200_000 + n * 1_000,
+  })),
 ];

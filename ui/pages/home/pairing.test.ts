@@ -25,6 +25,25 @@ describe('new clients that wait for a code', () => {
     await waitFor(() => expect(screen.queryByRole('region', { name: /asks? for access/ })).toBeNull());
   });
 
+  it('are all in reach, those on this computer first, however many a stranger begins', async () => {
+    const { user } = mountApp('pairing_flood');
+    const section = within(await screen.findByRole('region', { name: 'New clients ask for access' }));
+    expect(section.getAllByRole('listitem')).toHaveLength(5);
+    expect(section.getAllByRole('listitem')[0]!.textContent).toContain('in a browser on this computer');
+    expect(section.getByText(/And 12 more/)).toBeTruthy();
+    await user.click(section.getByRole('button', { name: 'Show all 17' }));
+    expect(section.getAllByRole('listitem')).toHaveLength(17);
+    expect(section.getAllByText('Asks from 198.51.100.77').length).toBe(15);
+  });
+
+  it('are turned away after too many wrong codes, until the owner lets them in again', async () => {
+    const { host, user } = mountApp('pairing_flood');
+    await screen.findByText('Too many wrong codes were typed from outside');
+    await user.click(screen.getByRole('button', { name: 'Let new clients in again' }));
+    await waitFor(() => expect(screen.queryByText('Too many wrong codes were typed from outside')).toBeNull());
+    expect(host.calls.some(({ command }) => command === 'allow_pairings')).toBe(true);
+  });
+
   it('are told of on other pages, once', async () => {
     const { host } = mountApp('entra', '#/sessions');
     await screen.findByRole('heading', { name: 'Sessions' });

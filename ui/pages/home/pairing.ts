@@ -9,3 +9,7 @@ export const MOST_SHOWN = 5;
 export const inGroups = (code: string): string => `${code.slice(0, 3)} ${code.slice(3)}`;
 
 export const nameOf = ({ client, client_name }: Pick<PairingRow, 'client' | 'client_name'>): string => client_name ?? client;
+
+/** Where the browser is that shows the page; completes "Asks ..". */
+export const whereOf = ({ here, from }: Pick<PairingRow, 'here' | 'from'>): string =>
+  here ? 'in a browser on this computer' : from === null ? 'from the internet' : `from ${from}`;

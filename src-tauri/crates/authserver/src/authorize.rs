@@ -139,6 +139,7 @@ async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Clien
         scope: flow.granted_scope(params.get("scope")),
         // Who it will be is not known yet, and a challenge is one person's: the callback asks for what is wanted.
         claims: None,
+        challenged_by: None,
         state,
         challenge,
         resource,

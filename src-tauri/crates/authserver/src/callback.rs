@@ -97,10 +97,15 @@ async fn receive(
         return Err(CallbackError::Upstream(grant, UpstreamError::Refused(Box::new(refusal))));
     }
     let code = params.get("code").map(Secret::from).ok_or(CallbackError::Empty)?;
+    let came_with = TokenHash::of(code.expose_secret());
+    if grant.challenged_by == Some(came_with) {
+        // The same callback once more: its code was spent on the question that the browser is sent on with.
+        return send_on(flow, *grant).await;
+    }
     let signed_in = match flow.upstream.redeem(code, &flow.leg(&grant)).await {
         Ok(signed_in) => signed_in,
         Err(UpstreamError::Refused(refusal)) if refusal.claims.is_some() && grant.claims.is_none() => {
-            return step_up(flow, *grant, *refusal).await;
+            return step_up(flow, *grant, came_with, *refusal).await;
         }
         Err(error) => return Err(CallbackError::Upstream(grant, error)),
     };
@@ -110,11 +115,16 @@ async fn receive(
 
 /// Sends the browser back to the provider with what it asked for on top, such as a second factor. Once: whoever comes
 /// back without it is refused.
-async fn step_up(flow: &Flow, mut grant: Grant, refusal: UpstreamRefusal) -> Result<Response, CallbackError> {
+async fn step_up(
+    flow: &Flow,
+    mut grant: Grant,
+    came_with: TokenHash,
+    refusal: UpstreamRefusal,
+) -> Result<Response, CallbackError> {
     let claims = refusal.claims.clone().unwrap_or_default();
     flow.event(about_grant(&grant), EventKind::UpstreamRefused { refusal });
     loop {
-        let next = grant.challenged(&claims).map_err(|_| CallbackError::Finished)?;
+        let next = grant.challenged(&claims, came_with).map_err(|_| CallbackError::Finished)?;
         if flow.store.advance_grant(&next).await? == Swap::Done {
             grant = next;
             break;
@@ -122,6 +132,10 @@ async fn step_up(flow: &Flow, mut grant: Grant, refusal: UpstreamRefusal) -> Res
         // A consent page was rendered meanwhile.
         grant = flow.store.lookup_grant(&next.id).await?.ok_or(CallbackError::Finished)?;
     }
+    send_on(flow, grant).await
+}
+
+async fn send_on(flow: &Flow, grant: Grant) -> Result<Response, CallbackError> {
     match flow.upstream.authorize_url(&flow.leg(&grant)).await {
         Ok(url) => {
             flow.event(about_grant(&grant), EventKind::SentToUpstream);

@@ -4,8 +4,10 @@
 //! Each rendering has a CSRF token in the form and a cookie of its own, so pages shown twice, side by side or by a
 //! prefetch do not spoil each other. The same cookie ties the callback to the browser that approved.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -14,8 +16,9 @@ use model::consent::Consent;
 use model::event::{About, EventKind};
 use model::grant::{Closed, Grant, Render, Stage};
 use model::ids::{CredentialKind, GrantId, TokenHash, random_text};
-use model::origin::Site;
+use model::origin::{Origin, Site, Visitor};
 use model::ports::{StoreError, Swap};
+use model::time::Timestamp;
 use model::upstream::UpstreamError;
 use model::{ExposeSecret as _, Secret};
 
@@ -46,6 +49,10 @@ enum ConsentError {
     CodeExpired,
     #[error("the code was typed wrong too often")]
     CodeRefused,
+    #[error(
+        "too many wrong codes were typed at this address within an hour, so no new client is let in for now"
+    )]
+    CodesRefused(Timestamp),
     #[error("the owner of this server has blocked this client")]
     Blocked,
     #[error("the client of this sign-in is no longer known")]
@@ -59,20 +66,28 @@ enum ConsentError {
 pub(crate) async fn get(
     State(flow): State<Flow>,
     Here(site): Here,
+    visitor: Option<Extension<Visitor>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    show(&flow, &site, &headers, query.unwrap_or_default().as_bytes())
+    let from = visitor.map(|Extension(Visitor(from))| from);
+    show(&flow, &site, from, &headers, query.unwrap_or_default().as_bytes())
         .await
         .unwrap_or_else(|refused| refuse(&flow, &refused, None))
 }
 
-async fn show(flow: &Flow, site: &Site, headers: &HeaderMap, query: &[u8]) -> Result<Response, ConsentError> {
+async fn show(
+    flow: &Flow,
+    site: &Site,
+    from: Option<IpAddr>,
+    headers: &HeaderMap,
+    query: &[u8],
+) -> Result<Response, ConsentError> {
     let params = Params::parse(query)?;
     let grant = open_grant(flow, site, &params).await?;
     let client = client_of(flow, &grant).await?;
     if flow.needs_code(&grant, &client) {
-        return ask(flow, site, headers, grant, &client, None).await;
+        return ask(flow, site, from, headers, grant, &client).await;
     }
     let remembered = remembered(flow, site, headers, &grant).await?;
     let (grant, render, form, set) = rendered(flow, site, headers, grant, Grant::not_asking_for_code).await?;
@@ -98,16 +113,19 @@ async fn client_of(flow: &Flow, grant: &Grant) -> Result<Client, ConsentError> {
 }
 
 /// The page with a field for the owner's code. A browser that is asked again is asked for the same one, and nobody gets
-/// more time or tries by asking again. `left` is how many tries there are after a wrong one.
+/// more time or tries by asking again.
 async fn ask(
     flow: &Flow,
     site: &Site,
+    from: Option<IpAddr>,
     headers: &HeaderMap,
     grant: Grant,
     client: &Client,
-    left: Option<u8>,
 ) -> Result<Response, ConsentError> {
     let now = flow.now();
+    if let Some(until) = flow.codes_refused_until(site) {
+        return Err(ConsentError::CodesRefused(until));
+    }
     if grant.pairing.as_ref().is_some_and(|pairing| !pairing.given && pairing.is_over(now)) {
         return Err(ConsentError::CodeExpired);
     }
@@ -116,24 +134,25 @@ async fn ask(
     let (grant, _, form, set) = rendered(flow, site, headers, grant, |grant| match grant.renders.last() {
         Some(render) if !is_same => {
             let browser = render.browser;
-            grant.asking_for_code(browser, now)
+            grant.asking_for_code(browser, from, now)
         }
         _ => grant,
     })
     .await?;
     let about = About { client_name: client.name.clone(), ..about_grant(&grant) };
     let given = grant.pairing.as_ref().is_some_and(|pairing| pairing.given);
-    let (status, code) = match (given, left) {
-        (true, _) => (StatusCode::OK, None),
-        (false, None) => (StatusCode::OK, Some(CodeField::Asked { left: None })),
-        (false, Some(_)) => (StatusCode::FORBIDDEN, Some(CodeField::Asked { left })),
+    // Only this browser is told that it was wrong: another one has another code.
+    let tried = grant.pairing.as_ref().filter(|pairing| is_same && pairing.wrong.is_some());
+    let left = tried.map(|pairing| Grant::PAIRING_TRIES.saturating_sub(pairing.tries));
+    let code = match (given, flow.policy.pairing) {
+        (true, _) => None,
+        (false, Pairing::NotShown) => Some(CodeField::NotShown),
+        (false, _) => Some(CodeField::Asked { left }),
     };
-    let code =
-        code.map(|asked| if flow.policy.pairing == Pairing::NotShown { CodeField::NotShown } else { asked });
     if left.is_none() {
         flow.event(about, if given { EventKind::ConsentShown } else { EventKind::PairingAsked });
     }
-    let mut response = page(flow, status, &grant, client, &form, code);
+    let mut response = page(flow, StatusCode::OK, &grant, client, &form, code);
     cookies::attach(&mut response, set);
     Ok(response)
 }
@@ -231,6 +250,9 @@ async fn decide(
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, ConsentError> {
+    // Somebody who presses twice gets the same answer twice, and neither is looked at while the other still is.
+    let id = params.get("grant").and_then(GrantId::parse).ok_or(ConsentError::Gone)?;
+    let _turn = flow.sessions.turn(id.as_str()).await;
     let grant = open_grant(flow, site, params).await?;
     let form = params.get("form").unwrap_or_default();
     let shown = grant.renders.iter().find(|render| render.form.matches(form)).cloned();
@@ -243,54 +265,80 @@ async fn decide(
     match params.get("decision") {
         Some("approve") => {
             let typed = params.get("code").unwrap_or_default();
-            let (grant, left) = try_code(flow, site, headers, grant, typed).await?;
-            if left.is_some() {
-                let client = client_of(flow, &grant).await?;
-                return ask(flow, site, headers, grant, &client, left).await;
-            }
+            let Some(grant) = try_code(flow, site, headers, grant, form, typed).await? else {
+                // Shown by a page of its own, so that reloading it sends nothing again.
+                return Ok(see_page(&id));
+            };
             approve(flow, site, headers, grant, &render, params.get("remember").is_some()).await
         }
         _ => decline(flow, site, headers, grant, &render).await,
     }
 }
 
-/// Answers how many tries are left if the code is wrong. The try is counted in the store before the code is looked at.
+/// `None` if the code is wrong. The try is counted, in the store and in the budget of all sign-ins, before it is looked at.
 async fn try_code(
     flow: &Flow,
     site: &Site,
     headers: &HeaderMap,
-    grant: Grant,
+    mut grant: Grant,
+    form: &str,
     typed: &str,
-) -> Result<(Grant, Option<u8>), ConsentError> {
-    let Some(pairing) = grant.pairing.clone() else { return Ok((grant, None)) };
-    let browser = pairing.browser;
-    if cookies::render_named(headers, site, &browser).is_none() {
+) -> Result<Option<Grant>, ConsentError> {
+    let Some(browser) = grant.pairing.as_ref().map(|pairing| pairing.browser) else {
+        return Ok(Some(grant));
+    };
+    let attempt = TokenHash::of(format!("{form} {typed}"));
+    let (grant, tries, guess) = loop {
+        let pairing = grant.pairing.clone().filter(|pairing| {
+            pairing.browser == browser && cookies::render_named(headers, site, &pairing.browser).is_some()
+        });
         // Another browser was asked since.
-        return Err(ConsentError::NotThisBrowser);
-    }
-    if pairing.given {
-        return Ok((grant, None));
-    }
-    if pairing.is_over(flow.now()) {
-        return Err(ConsentError::CodeExpired);
-    }
-    let of_this_page =
-        |grant: &Grant| grant.pairing.as_ref().is_some_and(|pairing| pairing.browser == browser);
-    let grant =
-        advance(flow, grant, |grant| if of_this_page(&grant) { grant.code_tried().ok() } else { None })
-            .await?;
-    let tries = grant.pairing.as_ref().map_or(u8::MAX, |pairing| pairing.tries);
+        let pairing = pairing.ok_or(ConsentError::NotThisBrowser)?;
+        if pairing.given {
+            return Ok(Some(grant));
+        }
+        if pairing.wrong == Some(attempt) {
+            return Ok(None);
+        }
+        if pairing.is_over(flow.now()) {
+            return Err(ConsentError::CodeExpired);
+        }
+        let guess = match site.origin {
+            Origin::Public => Some(flow.guesses.count(flow.now()).map_err(ConsentError::CodesRefused)?),
+            Origin::Local => None,
+        };
+        let next = grant.code_tried(attempt).map_err(|_| ConsentError::Gone)?;
+        if flow.store.advance_grant(&next).await? == Swap::Done {
+            break (next, pairing.tries + 1, guess);
+        }
+        // Nothing was looked at.
+        if let Some(guess) = guess {
+            guess.was_right();
+        }
+        grant = flow.store.lookup_grant(&next.id).await?.ok_or(ConsentError::Gone)?;
+    };
     if flow.is_pairing_code(&grant.id, &browser, typed) {
-        return Ok((advance(flow, grant, |grant| grant.code_given(browser).ok()).await?, None));
+        if let Some(guess) = guess {
+            guess.was_right();
+        }
+        return Ok(Some(advance(flow, grant, |grant| grant.code_given(browser).ok()).await?));
     }
     let left = Grant::PAIRING_TRIES.saturating_sub(tries);
     flow.event(about_grant(&grant), EventKind::PairingFailed { left });
     if left > 0 {
-        return Ok((grant, Some(left)));
+        return Ok(None);
     }
     let now = flow.now();
     advance(flow, grant, |grant| grant.closed(Closed::NotPaired, now).ok()).await?;
     Err(ConsentError::CodeRefused)
+}
+
+/// Back to the page (RFC 9110 section 15.4.4).
+fn see_page(grant: &GrantId) -> Response {
+    let mut response = Redirect::to(&format!("/consent?grant={grant}")).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 async fn approve(
@@ -458,6 +506,16 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
             "That did not come from this page",
             "Go back, reload the page and decide again; cookies must be allowed for this address.",
         ),
+        ConsentError::CodesRefused(until) => {
+            log();
+            let hint = "The owner of this server is told. They can let new clients in again in their window, under Home; \
+                        then start again from your client. Clients that were let in before are not touched.";
+            let title = "New clients are not let in for now";
+            let page = Refusal { title, what: &what, hint, ..Refusal::default() };
+            let wait =
+                Duration::from_millis(u64::try_from(until.millis() - flow.now().millis()).unwrap_or(0));
+            return pages::busy(pages::refusal(flow, StatusCode::TOO_MANY_REQUESTS, &page), Some(wait));
+        }
         ConsentError::CodeExpired | ConsentError::CodeRefused => (
             StatusCode::FORBIDDEN,
             "This code is no longer good",

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::access_token::{Claims, Mint};
 use crate::attempts::Attempts;
 use crate::documents::Documents;
-use crate::pairing::Pairing;
+use crate::pairing::{Guesses, Pairing};
 use crate::profiles::Known;
 use crate::sessions::Sessions;
 use crate::test_sign_in::Tests;
@@ -40,6 +40,8 @@ pub struct Parts {
     pub upstream: Arc<dyn Upstream>,
     pub events: Arc<dyn EventSink>,
     pub documents: Documents,
+    /// Wrong pairing codes so far.
+    pub guesses: Guesses,
     pub master: Arc<MasterKey>,
 }
 
@@ -72,6 +74,7 @@ pub struct Shared {
     pub(crate) upstream: Arc<dyn Upstream>,
     events: Arc<dyn EventSink>,
     pub(crate) documents: Documents,
+    pub(crate) guesses: Guesses,
     pub(crate) master: Arc<MasterKey>,
     sealer: Sealer,
     pub(crate) mint: Mint,
@@ -86,7 +89,7 @@ pub struct Shared {
 
 impl Flow {
     pub fn new(parts: Parts, policy: Policy) -> Self {
-        let Parts { clock, entropy, store, upstream, events, documents, master } = parts;
+        let Parts { clock, entropy, store, upstream, events, documents, guesses, master } = parts;
         Self(Arc::new(Shared {
             sessions: Sessions::default(),
             tests: Tests::default(),
@@ -101,6 +104,7 @@ impl Flow {
             upstream,
             events,
             documents,
+            guesses,
             master,
             policy,
         }))

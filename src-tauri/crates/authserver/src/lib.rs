@@ -39,7 +39,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 
 pub use flow::{Flow, Parts, Policy};
-pub use pairing::{Pairing, Waiting};
+pub use pairing::{Guesses, MOST_WRONG as MOST_WRONG_CODES, Pairing, Waiting};
 pub use routes::{private_paths, public_paths};
 pub use test_sign_in::{LIFETIME as TEST_SIGN_IN_LIFETIME, TestSignIn};
 

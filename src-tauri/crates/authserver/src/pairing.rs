@@ -3,17 +3,21 @@
 //!
 //! They are computed from the grant and the browser that is asked, so any replica knows them and none stores them.
 
+mod guesses;
+
 use model::client::{Client, ClientKind};
 use model::event::EventKind;
 use model::grant::{Closed, Grant};
 use model::ids::{GrantId, TokenHash};
 use model::keys::Purpose;
-use model::origin::Origin;
+use model::origin::{Origin, Site};
 use model::ports::{StoreError, Swap};
 use model::time::Timestamp;
 use model::{ExposeSecret as _, Secret};
 
 use crate::flow::{Flow, Shared, about_grant};
+
+pub use guesses::{Guesses, MOST_WRONG};
 
 /// Whether new clients from outside need a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Waiting {
     /// Six digits.
     pub code: Secret,
     pub until: Timestamp,
+    /// The browser that is asked is on this computer.
+    pub here: bool,
 }
 
 impl Shared {
@@ -48,6 +54,11 @@ impl Shared {
             && from_outside
             && client.kind != ClientKind::Static
             && client.approved_at.is_none()
+    }
+
+    /// Until when nobody may type a code on a page of this site. On this computer nobody guesses.
+    pub(crate) fn codes_refused_until(&self, site: &Site) -> Option<Timestamp> {
+        self.guesses.used_up_until(self.now()).filter(|_| site.origin == Origin::Public)
     }
 
     fn pairing_code(&self, grant: &GrantId, browser: &TokenHash) -> Secret {
@@ -74,7 +85,8 @@ impl Flow {
             let (Some(pairing), Some(until)) = (&grant.pairing, grant.code_awaited_until()) else { continue };
             let code = self.pairing_code(&grant.id, &pairing.browser);
             let client = self.client(&grant.client).await.ok();
-            waiting.push(Waiting { grant, client, code, until });
+            let here = self.sign_in_site(&grant.site).origin == Origin::Local;
+            waiting.push(Waiting { grant, client, code, until, here });
         }
         Ok(waiting)
     }

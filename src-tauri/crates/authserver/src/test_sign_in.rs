@@ -64,6 +64,8 @@ struct Test {
     begun_at: Timestamp,
     /// Claims challenge of the provider, answered once.
     claims: Option<String>,
+    /// The provider's code that was answered with it. Whoever brings the same once more is sent on once more.
+    challenged_by: Option<TokenHash>,
     /// Cookie of the browser that opened the link last.
     browser: Option<TokenHash>,
     ended: Option<End>,
@@ -140,6 +142,7 @@ impl Shared {
             key: CredentialKind::Browser.mint(self.entropy.as_ref()),
             begun_at: self.now(),
             claims: None,
+            challenged_by: None,
             browser: None,
             ended: None,
         };
@@ -286,12 +289,19 @@ async fn back(
         return judged(flow, &test, of_error(flow, UpstreamError::Refused(Box::new(refusal))));
     }
     let code = params.get("code").map(Secret::from).ok_or(NotServed::Empty)?;
+    let came_with = TokenHash::of(code.expose_secret());
+    if test.challenged_by == Some(came_with) {
+        return send_upstream(flow, &test).await;
+    }
     let trial = flow.upstream.try_out(code, &flow.test_leg(&test)).await;
     if let Err(UpstreamError::Refused(refusal)) = &trial.verdict
         && let (Some(claims), None) = (&refusal.claims, &test.claims)
     {
         let claims = claims.to_string();
-        let test = flow.tests.change(id, |test| test.claims = Some(claims)).ok_or(NotServed::Over)?;
+        let stepped_up = flow.tests.change(id, |test| {
+            (test.claims, test.challenged_by) = (Some(claims), Some(came_with));
+        });
+        let test = stepped_up.ok_or(NotServed::Over)?;
         return send_upstream(flow, &test).await;
     }
     judged(flow, &test, trial)

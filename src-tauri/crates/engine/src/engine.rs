@@ -276,7 +276,15 @@ impl Engine {
         let _ = self.0.events.send(ApiEvent::StatusChanged(Box::new(status)));
     }
 
+    /// How many wrong pairing codes were typed.
+    pub(crate) fn guesses(&self) -> &authserver::Guesses {
+        &self.0.lasting.guesses
+    }
+
     async fn tell_pairings(&self) {
+        if self.guesses().used_up_until(self.now()).is_some() {
+            self.tell_status().await;
+        }
         match self.api().pairings_now().await {
             Ok(rows) => {
                 // Nobody following is fine.

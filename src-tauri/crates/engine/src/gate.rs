@@ -18,7 +18,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use model::origin::{BaseUrl, Ingress};
+use model::origin::{BaseUrl, Ingress, Visitor};
 use model::settings::{Settings, SshSettings, TunnelSettings};
 use model::time::Timestamp;
 use serde_json::Value;
@@ -150,6 +150,9 @@ impl Door {
                     return Ok(limits::too_many(wait));
                 }
                 request.extensions_mut().insert(Ingress::Tunnel);
+                if let Some(source) = source {
+                    request.extensions_mut().insert(Visitor(source));
+                }
                 match app {
                     Some(app) => app.oneshot(request).await,
                     None => Ok::<_, Infallible>(between_runs()),

@@ -63,6 +63,8 @@ pub(crate) struct Lasting {
     pub(crate) paused: Arc<AtomicBool>,
     /// Where whoever comes from the internet finds what runs.
     pub(crate) door: Door,
+    /// Wrong pairing codes so far.
+    pub(crate) guesses: authserver::Guesses,
     /// A window of this computer is what its owner sees.
     pub(crate) window: bool,
 }
@@ -153,6 +155,7 @@ impl Default for Lasting {
             live: broadcast::channel(LIVE).0,
             paused: Arc::default(),
             door: Door::default(),
+            guesses: authserver::Guesses::default(),
             window: false,
         }
     }
@@ -192,6 +195,7 @@ impl Running {
         let entra = Arc::new(upstream.entra.admitting(access));
         let parts = Parts {
             documents: Documents::new(Arc::new(fetch), world.clock.clone()),
+            guesses: lasting.guesses.clone(),
             clock: world.clock,
             entropy: world.entropy,
             store: store.port(),

@@ -2,6 +2,7 @@
 //!
 //! This file knows no clock and no storage; callers pass `now` and persist what they get back.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct Grant {
     /// Claims challenge of the identity provider that its sign-in has to answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<String>,
+    /// The provider's code that was answered with it. Whoever brings the same once more is told the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenged_by: Option<TokenHash>,
     /// The client's `state`, returned byte for byte.
     pub state: Option<String>,
     pub challenge: PkceChallenge,
@@ -57,6 +61,12 @@ pub struct Pairing {
     pub browser: TokenHash,
     /// The right code came from this browser.
     pub given: bool,
+    /// The form and the wrong code that were counted last: whoever sends the same again is not counted again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<TokenHash>,
+    /// Where on the internet it was asked for, as our tunnel's provider says; so that the owner can tell people apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<IpAddr>,
 }
 
 /// One rendering of the consent page: the form and the browser it was shown in.
@@ -184,9 +194,9 @@ impl Grant {
 
     /// Part of the same step as [`Self::shown`]: the page that sets this cookie asks for the owner's code.
     #[must_use]
-    pub fn asking_for_code(mut self, browser: TokenHash, now: Timestamp) -> Self {
+    pub fn asking_for_code(mut self, browser: TokenHash, from: Option<IpAddr>, now: Timestamp) -> Self {
         let (asked_at, tries) = self.pairing.map_or((now, 0), |pairing| (pairing.asked_at, pairing.tries));
-        self.pairing = Some(Pairing { asked_at, tries, browser, given: false });
+        self.pairing = Some(Pairing { asked_at, tries, browser, given: false, wrong: None, from });
         self
     }
 
@@ -198,12 +208,13 @@ impl Grant {
 
     /// Counts a code before it is looked at, so that however many come at once no more than
     /// [`Self::PAIRING_TRIES`] are.
-    pub fn code_tried(mut self) -> Result<Self, InvalidTransition> {
+    pub fn code_tried(mut self, attempt: TokenHash) -> Result<Self, InvalidTransition> {
         let pairing = self.pairing.as_mut().ok_or(InvalidTransition)?;
         if pairing.given || pairing.tries >= Self::PAIRING_TRIES {
             return Err(InvalidTransition);
         }
         pairing.tries += 1;
+        pairing.wrong = Some(attempt);
         Ok(self.bumped())
     }
 
@@ -240,11 +251,12 @@ impl Grant {
     }
 
     /// The identity provider asks for more than it did at first, once.
-    pub fn challenged(mut self, claims: &str) -> Result<Self, InvalidTransition> {
+    pub fn challenged(mut self, claims: &str, code: TokenHash) -> Result<Self, InvalidTransition> {
         let (Stage::AtUpstream { .. }, None) = (&self.stage, &self.claims) else {
             return Err(InvalidTransition);
         };
         self.claims = Some(claims.to_owned());
+        self.challenged_by = Some(code);
         Ok(self.bumped())
     }
 

@@ -3,6 +3,7 @@
 //! Issuer, resource and endpoints all use the origin the client typed, taken from an allow-list.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,10 @@ pub enum Ingress {
     /// The listener that only our own tunnel reaches. Some tunnels write a `Host` of their own, so it says nothing there.
     Tunnel,
 }
+
+/// Where on the internet a request came from, as the provider of our own tunnel says: an address, or of IPv6 the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visitor(pub IpAddr);
 
 /// The allow-list of our own addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]

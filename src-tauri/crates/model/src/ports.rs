@@ -187,7 +187,7 @@ pub trait Store: Send + Sync + 'static {
     /// Replaces the stored grant if its revision is `grant.revision - 1`.
     async fn advance_grant(&self, grant: &Grant) -> Result<Swap, StoreError>;
 
-    /// Those whose code ([`Grant::code_awaited_until`]) can still be typed at `now`, the one asked for last first; at most 20.
+    /// Those whose code ([`Grant::code_awaited_until`]) can still be typed at `now`, the one asked for last first; at most 200.
     async fn list_pairings(&self, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
 
     // --- sessions and their refresh tokens ---

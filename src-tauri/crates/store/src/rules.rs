@@ -68,7 +68,7 @@ pub(crate) fn in_listing_order(a: &Client, b: &Client) -> Ordering {
 // === grants ===
 
 /// Rows of [`model::ports::Store::list_pairings`].
-pub(crate) const MOST_PAIRINGS: usize = 20;
+pub(crate) const MOST_PAIRINGS: usize = 200;
 
 pub(crate) const fn stage_name(stage: &Stage) -> &'static str {
     match stage {

@@ -156,6 +156,10 @@ impl Api {
             tunnel: engine.gate().state().into(),
             tunnel_closes_at: engine.gate().closes_at().map(model::time::Timestamp::millis),
             tunnel_closed_because: engine.gate().closed_because(),
+            pairings_refused_until: engine
+                .guesses()
+                .used_up_until(engine.now())
+                .map(model::time::Timestamp::millis),
             turned_away: engine.gate().turned_away(),
             practice_url: live.as_ref().and_then(|live| live.practice_url.clone()),
             identity: if entra.is_some() { IdentityKind::Entra } else { IdentityKind::Practice },

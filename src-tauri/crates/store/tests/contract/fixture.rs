@@ -122,6 +122,7 @@ impl Maker {
             redirect_uri_given: true,
             scope: ScopeSet::parse_lenient("read"),
             claims: None,
+            challenged_by: None,
             state: Some("st%20ate=&\u{e9}".into()),
             challenge: PkceChallenge::of_verifier("v"),
             resource: site().mcp_url(),

@@ -222,7 +222,7 @@ pub(crate) async fn who_waits_for_a_code_is_listed_until_it_is_given_or_over(bac
         let grant = make.grant(&make.client_id(), at(n));
         bench.store.add_grant(&grant).await.unwrap();
         let render = Render { form: make.hash(), browser: make.hash() };
-        let shown = grant.shown(render.clone()).unwrap().asking_for_code(render.browser, at(n));
+        let shown = grant.shown(render.clone()).unwrap().asking_for_code(render.browser, None, at(n));
         done(bench.store.advance_grant(&shown).await);
         asked.push(shown);
     }
@@ -234,16 +234,16 @@ pub(crate) async fn who_waits_for_a_code_is_listed_until_it_is_given_or_over(bac
     assert_eq!(list(at(301)).await, std::slice::from_ref(third), "the others are over");
 
     let browser = third.renders[0].browser;
-    let tried = third.clone().code_tried().unwrap();
+    let tried = third.clone().code_tried(make.hash()).unwrap();
     done(bench.store.advance_grant(&tried).await);
     assert_eq!(list(at(4)).await[0], tried, "with its tries");
     done(bench.store.advance_grant(&tried.code_given(browser).unwrap()).await);
     done(bench.store.advance_grant(&second.clone().closed(Closed::Declined, at(4)).unwrap()).await);
     assert_eq!(list(at(4)).await, std::slice::from_ref(first));
 
-    for n in 0..30 {
-        let grant = make.grant(&make.client_id(), at(5)).asking_for_code(make.hash(), at(5 + n));
+    for n in 0..230 {
+        let grant = make.grant(&make.client_id(), at(5)).asking_for_code(make.hash(), None, at(5 + n));
         bench.store.add_grant(&grant).await.unwrap();
     }
-    assert_eq!(list(at(6)).await.len(), 20, "strangers do not make it longer");
+    assert_eq!(list(at(6)).await.len(), 200, "strangers do not make it longer");
 }

@@ -93,6 +93,35 @@ async fn what_entra_wants_on_top_at_a_sign_in_is_asked_of_the_person_at_once() {
     assert_eq!(names[from + 1..from + 3], ["sent_to_upstream", "signed_in"]);
 }
 
+/// Browsers ask twice (a reload, a second press), and the provider's code is spent on the first question.
+#[tokio::test]
+async fn whoever_comes_back_twice_with_what_was_not_enough_is_asked_for_more_twice() {
+    let rig = Rig::start().await;
+    rig.practice().set_fault(Fault::MfaRequired, true);
+    let client = rig.client("c").registers().await;
+    let callback = format!("{}/auth/callback", rig.base());
+    let test = command(&rig, "begin_test_sign_in").await["link"].as_str().unwrap().to_owned();
+    for (start, is_test) in [(client.authorize_url(&[]), false), (test, true)] {
+        let mut browser = rig.browser();
+        let mut provider = browser.open(&start, "").await;
+        if !is_test {
+            provider = browser.press(&provider, "decision", "approve", "").await;
+        }
+        let back = browser.pick(&provider, "ada", &callback).await;
+        for _ in 0..3 {
+            provider = browser.open(back.url.as_str(), "").await;
+            assert!(
+                provider.param("claims").is_some_and(|claims| claims.contains("capolids")),
+                "{}",
+                provider.url
+            );
+        }
+        let landed = browser.pick(&provider, "ada", &client.redirect_uri).await;
+        assert_eq!(landed.url.as_str().starts_with(&client.redirect_uri), !is_test, "{}", landed.url);
+        assert_eq!(landed.body.contains("The test sign-in passed"), is_test, "{}", landed.body);
+    }
+}
+
 #[tokio::test]
 async fn what_is_wanted_of_one_person_is_not_asked_of_the_next_of_the_same_client() {
     let rig = Rig::start().await;

@@ -87,6 +87,7 @@ impl Rig {
             upstream: self.provider.clone(),
             events: events.clone(),
             documents: Documents::new(Arc::new(NoDocuments), self.clock.clone()),
+            guesses: authserver::Guesses::default(),
             master: self.master.clone(),
         };
         let policy = Policy {

@@ -87,6 +87,7 @@ impl Bench {
             upstream: Arc::new(Nobody),
             events: Arc::new(bus.clone()),
             documents: Documents::new(Arc::new(Nobody), clock.clone()),
+            guesses: authserver::Guesses::default(),
             master: master.clone(),
         };
         let flow = Flow::new(parts, policy(&origins));
@@ -192,6 +193,7 @@ impl Bench {
             created_at: self.clock.now(),
             stage: Stage::AwaitingConsent,
             claims: None,
+            challenged_by: None,
             renders: Vec::new(),
             pairing: None,
         };
