@@ -7,7 +7,7 @@ export type Claims = { [claim: string]: Json };
 /**
  * What whoever follows is told.
  */
-export type ApiEvent = { "event": "status_changed", "payload": Status } | { "event": "creation_changed", "payload": Creation } | { "event": "pairings_changed", "payload": Array<PairingRow> } | { "event": "events_recorded", "payload": Array<EventRow> } | { "event": "events_missed", "payload": { missed: number, } };
+export type ApiEvent = { "event": "status_changed", "payload": Status } | { "event": "creation_changed", "payload": Creation } | { "event": "pairings_changed", "payload": Array<PairingRow> } | { "event": "visits_changed", "payload": Array<VisitRow> } | { "event": "events_recorded", "payload": Array<EventRow> } | { "event": "events_missed", "payload": { missed: number, } };
 
 /**
  * Everything in the log that belongs to one try to connect, told in ten steps and one sentence.
@@ -901,6 +901,44 @@ export type ViewAs = {
  */
 session?: string, };
 
+/**
+ * Requests that came through the tunnel and are alike. Without `Debug`: addresses are for the owner's window, not for a log.
+ */
+export type VisitRow = { 
+/**
+ * Stays with the row when its count goes up.
+ */
+id: number, 
+/**
+ * Where on the internet, if the tunnel's provider says so: an address, or of IPv6 the network.
+ */
+from: string | null, 
+/**
+ * The name or id of the client.
+ */
+client: string | null, 
+/**
+ * It showed a token of this server. Otherwise the name is what the request says.
+ */
+proven: boolean, 
+/**
+ * Of the last of them. A stranger may have written the path; it is cut, and has no query.
+ */
+method: string, path: string, 
+/**
+ * Whether the others asked for something else.
+ */
+various: boolean, status: number, verdict: VisitVerdict, 
+/**
+ * What came of it: one sentence.
+ */
+told: string, count: number, first_at: number, last_at: number, };
+
+/**
+ * What came of a request, in short.
+ */
+export type VisitVerdict = "served" | "asked_to_sign_in" | "refused" | "limited" | "unavailable";
+
 export interface EngineCommands {
   /** Whether this server runs, where it is reached, its version, and how many events of the auth log were lost. */
   status: [Empty, Status];
@@ -914,6 +952,8 @@ export interface EngineCommands {
   set_tunnel: [TunnelSwitch, Status];
   /** Forgets the pinned key of the tunnel's SSH server, so that the one it shows next is trusted and pinned instead. */
   forget_server_key: [Empty, Status];
+  /** What came in through the tunnel and what came of it, also what was refused, the latest first. Kept in memory only. */
+  visits: [Empty, Array<VisitRow>];
   /** Every client connected as a person, and those that no longer are. */
   list_sessions: [Empty, Array<SessionRow>];
   /** Ends sessions; their clients must sign in again. */
@@ -930,6 +970,8 @@ export interface EngineCommands {
   block_client: [BlockSwitch, SessionsEnded];
   /** New clients that wait for a code of this server, with the code: whoever signs in types it into the page that asks. */
   pairings: [Empty, Array<PairingRow>];
+  /** Lets new clients from outside type their codes again, after too many wrong ones. */
+  allow_pairings: [Empty, Status];
   /** Ends the sign-in of a client that waits for a code. */
   refuse_pairing: [PairingRef, Done];
   /** Tries to connect, the one last heard of first; `before` takes the `last_seq` of the last row for the next page. */
@@ -970,8 +1012,6 @@ export interface EngineCommands {
   check_settings: [SettingsChange, Checked];
   /** Changes settings and starts again with them, unless something is wrong with them. */
   save_settings: [SettingsChange, Saved];
-  /** Lets new clients from outside type their codes again, after too many wrong ones. */
-  allow_pairings: [Empty, Status];
   /** What a `.env` file or a manifest would set; the names of the FastMCP example are understood. */
   read_env: [EnvText, EnvPreview];
   /** Takes the settings of a `.env` file or a manifest over, as `save_settings` does. */

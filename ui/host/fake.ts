@@ -2,7 +2,7 @@
 // states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
 // never answer, `emit` sends an event.
 
-import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PairingRow, PracticeState, ServerKey, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState } from './api';
+import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PairingRow, PracticeState, ServerKey, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState, VisitRow } from './api';
 import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, endedTest, entraProblems, practiceInForce, registration, testCommands, waitingTest, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
@@ -69,6 +69,8 @@ export interface FakeWorld {
   creating: Creating;
   /** New clients that wait for a code. */
   pairings: PairingRow[];
+  /** What came in from outside. */
+  visits: VisitRow[];
   /** What could open a tunnel. */
   programs: TunnelProgram[];
   /** Of the server that the tunnel goes to by SSH. */
@@ -186,6 +188,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     testing: state === 'entra_testing' ? waitingTest(now) : { is: 'idle' },
     creating: { state: { is: 'idle' }, practice: false },
     pairings: [],
+    visits: [],
     programs: programs(),
     server_key: null,
     certificates: [],
@@ -193,7 +196,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
   };
   if (state === 'tunnel_busy') {
     const open = worldOf('tunnel_reachable', now);
-    return { ...open, status: { ...open.status, tunnel_closes_at: now + 2_500_000, turned_away: 12 } };
+    return { ...open, status: { ...open.status, tunnel_closes_at: now + 2_500_000, turned_away: 12 }, visits: fixtures.visits(now) };
   }
   if (state === 'tunnel_by_ssh') {
     const open = worldOf('tunnel_reachable', now);
@@ -457,6 +460,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       return world.status.tunnel.is === 'refused' ? tunnelTo({ is: 'off' }) : world.status;
     },
     pairings: () => world.pairings,
+    visits: () => world.visits,
     allow_pairings: () => {
       world.status = { ...world.status, pairings_refused_until: null };
       host.emit('status_changed', world.status);

@@ -21,6 +21,7 @@ import type {
   StepState,
   ToolRow,
   Verdict,
+  VisitRow,
 } from './api';
 import { TUNNEL_URL } from './fakeTunnel';
 
@@ -751,3 +752,62 @@ export const manyPairings = (now: number): PairingRow[] => [
     expires_at: now + 200_000 + n * 1_000,
   })),
 ];
+
+/** A client at work, one that begins, and strangers. */
+export function visits(now: number): VisitRow[] {
+  const row = (id: number, ago: number, more: Partial<VisitRow>): VisitRow => ({
+    id,
+    from: null,
+    client: null,
+    proven: false,
+    method: 'GET',
+    path: '/mcp',
+    various: false,
+    status: 200,
+    verdict: 'served',
+    told: 'Answered.',
+    count: 1,
+    first_at: now - ago - 60_000,
+    last_at: now - ago,
+    ...more,
+  });
+  return [
+    row(9, 2_000, { client: 'Claude', proven: true, from: '203.0.113.24', method: 'POST', count: 214 }),
+    row(8, 4_000, {
+      from: '198.51.100.77',
+      path: '/wp-admin/setup-config.php',
+      various: true,
+      status: 404,
+      verdict: 'refused',
+      told: 'Nothing is served there.',
+      count: 1_482,
+    }),
+    row(7, 4_500, {
+      from: '198.51.100.77',
+      path: '/.git/config',
+      various: true,
+      status: 429,
+      verdict: 'limited',
+      told: 'Too many requests from there: 600 at once, then 20 a second, so that nobody alone keeps this computer busy.',
+      count: 3_120,
+    }),
+    row(6, 41_000, { client: 'ChatGPT', path: '/authorize', status: 303, from: '192.0.2.10' }),
+    row(5, 44_000, {
+      method: 'POST',
+      status: 401,
+      verdict: 'asked_to_sign_in',
+      told: 'It showed no token and was asked to sign in.',
+      from: '192.0.2.10',
+      count: 3,
+    }),
+    row(4, 300_000, {
+      method: 'POST',
+      status: 403,
+      verdict: 'refused',
+      told: 'A web page that may not call this server; server.cors_origins says which may.',
+      from: '2001:db8:4:1::/64',
+    }),
+    row(3, 301_000, { path: '/jwks', count: 12 }),
+    row(2, 900_000, { path: '/.well-known/oauth-authorization-server', from: '192.0.2.10', count: 4 }),
+  ];
+}

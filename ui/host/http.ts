@@ -4,7 +4,14 @@ import type { Events } from './api';
 import type { Command, Connection, Host } from './host';
 import { EventListeners, HostError, NO_CLIPBOARD, NOT_A_LINK, Signal, isWebLink } from './host';
 
-const EVENT_NAMES: Record<keyof Events, true> = { status_changed: true, creation_changed: true, pairings_changed: true, events_recorded: true, events_missed: true };
+const EVENT_NAMES: Record<keyof Events, true> = {
+  status_changed: true,
+  creation_changed: true,
+  pairings_changed: true,
+  visits_changed: true,
+  events_recorded: true,
+  events_missed: true,
+};
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
 

@@ -6,6 +6,7 @@
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use model::caller::Recognised;
 use model::client::{Client, ClientKind};
 use model::event::{About, EventKind};
 use model::grant::{Grant, Stage};
@@ -97,7 +98,14 @@ async fn authorize(
             }
             flow.event(about, EventKind::AuthorizeStarted { scope: grant.scope.to_string() });
             let consent = flow.sign_in_site(&site).base.join(&format!("/consent?grant={}", grant.id));
-            Redirect::to(&consent).into_response()
+            let mut response = Redirect::to(&consent).into_response();
+            response.extensions_mut().insert(Recognised {
+                approved: client.kind == ClientKind::Static || client.approved_at.is_some(),
+                client: client.id,
+                name: client.name,
+                by_token: false,
+            });
+            response
         }
         Err(refused) => refuse(&flow, &site, headers, encoded, &refused),
     }

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use model::caller::{Caller, CallerFacts};
+use model::caller::{Caller, CallerFacts, Recognised};
 use model::event::EventKind;
 use model::ids::TokenHash;
 use model::origin::Site;
@@ -51,7 +51,13 @@ pub(crate) async fn gate(State(flow): State<Flow>, mut request: Request, next: N
         Ok(checked) => {
             checked.activity.call(flow.now());
             request.extensions_mut().insert(checked.caller.clone());
-            let response = next.run(request).await;
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(Recognised {
+                client: checked.caller.client.clone(),
+                name: checked.caller.client_name.clone(),
+                approved: true,
+                by_token: true,
+            });
             // The only reason the endpoint has for it (RFC 6750 section 3.1).
             if response.status() == StatusCode::FORBIDDEN {
                 let reason = "the token lacks a scope that the tool requires".to_owned();

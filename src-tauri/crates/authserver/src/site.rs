@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use model::caller::ForeignPage;
 use model::origin::{BaseUrl, Ingress, Origin, Origins, Site};
 use url::{Host, Url};
 
@@ -67,11 +68,13 @@ fn ingress(request: &Request) -> Ingress {
 
 /// A browser page of an origin we do not know does not get to talk to `/mcp` (403), token or not.
 pub(crate) fn foreign_origin() -> Response {
-    error::json(
+    let mut response = error::json(
         StatusCode::FORBIDDEN,
         "forbidden_origin",
         "pages of this origin may not call this server; add it to server.cors_origins if it should",
-    )
+    );
+    response.extensions_mut().insert(ForeignPage);
+    response
 }
 
 pub(crate) fn may_call_mcp(policy: &Policy, origin: &HeaderValue) -> bool {

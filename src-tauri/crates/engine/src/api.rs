@@ -18,6 +18,7 @@ mod requests;
 mod test_sign_in;
 mod tools;
 mod tunnel;
+mod visits;
 mod wording;
 
 use std::sync::Arc;
@@ -60,6 +61,7 @@ pub use requests::{
 };
 pub use test_sign_in::TestSignIn;
 pub use tools::{ToolRow, ToolView, ViewAs};
+pub use visits::{VisitRow, VisitVerdict};
 pub use wording::Level;
 
 /// Answers commands. Cheap to clone.
@@ -134,6 +136,8 @@ commands! {
     set_tunnel(TunnelSwitch) -> Status;
     /// Forgets the pinned key of the tunnel's SSH server, so that the one it shows next is trusted and pinned instead.
     forget_server_key(Empty) -> Status;
+    /// What came in through the tunnel and what came of it, also what was refused, the latest first. Kept in memory only.
+    visits(Empty) -> Vec<VisitRow>;
     /// Every client connected as a person, and those that no longer are.
     list_sessions(Empty) -> Vec<SessionRow>;
     /// Ends sessions; their clients must sign in again.

@@ -20,9 +20,9 @@ use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Api, ApiEvent, ApiParts, Creation, EventRow, Offer, State};
+use crate::api::{Api, ApiEvent, ApiParts, Creation, EventRow, Offer, State, VisitRow};
 use crate::creating::Creating;
-use crate::gate::Gate;
+use crate::gate::{Gate, Visit};
 use crate::holder::{self, Holder};
 use crate::listen::Listeners;
 use crate::running::{Lasting, Running, StartError, World};
@@ -165,6 +165,7 @@ impl Engine {
             Ok(run) => {
                 *write(&self.0.started_at) = Some(run.flow.now());
                 self.set_live(Some(run.parts()));
+                self.introduce(&run).await;
                 self.watch_over(&run);
                 *running = Some(run);
                 self.set_state(State::Running).await;
@@ -207,6 +208,18 @@ impl Engine {
         }
         if let Err(reason) = self.start().await {
             tracing::error!(%reason, "the server did not start");
+        }
+    }
+
+    /// Whoever looks after the way in learns whom people signed in for.
+    async fn introduce(&self, run: &Running) {
+        let parts = run.parts();
+        for client in &parts.configured {
+            self.0.gate.know(&client.id);
+        }
+        // Without them known clients are strangers until they call.
+        for session in run.store().list_sessions().await.unwrap_or_default() {
+            self.0.gate.know(&session.client);
         }
     }
 
@@ -292,6 +305,11 @@ impl Engine {
             }
             Err(error) => tracing::warn!(%error, "the clients that wait for a code could not be read"),
         }
+    }
+
+    pub(crate) fn tell_visits(&self, visits: Vec<Visit>) {
+        // Nobody following is fine.
+        let _ = self.0.events.send(ApiEvent::VisitsChanged(visits.into_iter().map(VisitRow::from).collect()));
     }
 
     /// Notes how far the making of a registration is, and tells whoever follows.

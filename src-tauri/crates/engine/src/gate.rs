@@ -4,9 +4,10 @@
 //! headers say. It outlives runs of the engine; a run that knows another public address is another run.
 
 mod auto_off;
+mod ingress;
 mod limits;
+mod visits;
 
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +16,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use model::origin::{BaseUrl, Ingress, Visitor};
+use axum::http::header;
+use model::ids::{ClientId, TokenHash};
+use model::origin::BaseUrl;
 use model::settings::{Settings, SshSettings, TunnelSettings};
 use model::time::Timestamp;
 use serde_json::Value;
@@ -26,19 +26,24 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::{ServiceExt as _, service_fn};
+use tower::service_fn;
 use tunnel::{Doubt, KnownHosts, Outside, Program, Shape, Ssh, SshListen, SshServer, State, Tunnel, Wishes};
 use url::Url;
 
 use crate::engine::Engine;
 use crate::running::{StartError, bind};
 use auto_off::{Moment, Watch};
+use ingress::Entrance;
 use limits::Limits;
+use visits::Visits;
 
 /// Between two looks whether it is time to close.
 const TICK: Duration = Duration::from_secs(1);
 /// How often it is told that another number was turned away.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+pub(crate) use limits::Limit;
+pub(crate) use visits::{Outcome, Visit};
 
 /// What the switch of one engine turns. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +54,7 @@ struct Inner {
     on: Mutex<Option<On>>,
     door: Door,
     limits: Arc<Limits>,
+    visits: Arc<Visits>,
     /// When it closes by itself, and why it did.
     ends: Mutexed<Ends>,
 }
@@ -137,36 +143,6 @@ impl Door {
         *known = url;
         renamed
     }
-
-    /// Everything that comes in here comes from outside; `visitor` is the header that names from where.
-    fn router(&self, limits: &Arc<Limits>, visitor: Option<&'static str>) -> Router {
-        let (door, limits) = (self.clone(), limits.clone());
-        Router::new().fallback_service(service_fn(move |mut request: Request| {
-            let app = read(&door.0.app).clone();
-            let source = visitor.and_then(|name| limits::source(request.headers(), name));
-            let admitted = limits.admit(request.uri().path(), source);
-            async move {
-                if let Err(wait) = admitted {
-                    return Ok(limits::too_many(wait));
-                }
-                request.extensions_mut().insert(Ingress::Tunnel);
-                if let Some(source) = source {
-                    request.extensions_mut().insert(Visitor(source));
-                }
-                match app {
-                    Some(app) => app.oneshot(request).await,
-                    None => Ok::<_, Infallible>(between_runs()),
-                }
-            }
-        }))
-    }
-}
-
-/// Clients keep their tokens on a 503.
-fn between_runs() -> Response {
-    let headers = [(header::RETRY_AFTER, "2"), (header::CACHE_CONTROL, "no-store")];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, "the server is starting; try again in a moment")
-        .into_response()
 }
 
 // === impl Gate ===
@@ -178,6 +154,7 @@ impl Gate {
             on: Mutex::default(),
             door,
             limits: Arc::default(),
+            visits: Arc::default(),
             ends: Mutexed::default(),
         }))
     }
@@ -200,6 +177,20 @@ impl Gate {
     /// Requests in the last minute.
     pub(crate) fn turned_away(&self) -> u32 {
         self.0.limits.turned_away()
+    }
+
+    /// What came in from outside, the latest first.
+    pub(crate) fn visits(&self) -> Vec<Visit> {
+        self.0.visits.all()
+    }
+
+    pub(crate) fn forget_visits(&self) {
+        self.0.visits.forget();
+    }
+
+    /// People signed in for this client: strangers do not use up what it may ask.
+    pub(crate) fn know(&self, client: &ClientId) {
+        self.0.limits.know(TokenHash::of(client.as_str()));
     }
 
     fn ends(&self) -> MutexGuard<'_, Ends> {
@@ -225,7 +216,15 @@ impl Gate {
         let http = entra::http_client()?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let visitor = Program::find(&settings.provider).and_then(|program| program.visitor);
-        engine.serve_outside(listeners, &self.0.door.router(&self.0.limits, visitor), &tasks, &stop);
+        let entrance = Entrance {
+            engine: engine.clone(),
+            door: self.0.door.clone(),
+            limits: self.0.limits.clone(),
+            visits: self.0.visits.clone(),
+            visitor,
+        };
+        let app = Router::new().fallback_service(service_fn(move |request| entrance.clone().answer(request)));
+        engine.serve_outside(listeners, &app, &tasks, &stop);
         // Whoever follows learns of each change.
         tokio::spawn(tell(engine.clone(), self.0.state.subscribe(), stop.clone()));
         let begun = Instant::now();
@@ -276,6 +275,10 @@ async fn look_after(engine: Engine, mut watch: Watch, begun: Instant, stop: Canc
             engine.gate().close_by_itself(&stop, why.to_string()).await;
             engine.tell_status().await;
             return;
+        }
+        let news = engine.gate().0.visits.news();
+        if !news.is_empty() {
+            engine.tell_visits(news);
         }
         let now = engine.gate().turned_away();
         if now != told && told_at.elapsed() >= TOLD_EVERY {
@@ -429,7 +432,7 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use axum::Router;
-    use axum::http::HeaderMap;
+    use axum::http::{HeaderMap, StatusCode};
     use axum::routing::get;
 
     use super::*;

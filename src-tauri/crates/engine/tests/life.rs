@@ -485,6 +485,66 @@ mod tunnel {
         assert_eq!(desk.status_of("/").await, 200, "the local origin goes on");
         let status = desk.call("status", json!({})).await;
         assert!(status["turned_away"].as_u64().unwrap() >= 16, "{status}");
+        let visits = desk.call("visits", json!({})).await;
+        let limited: Vec<_> =
+            visits.as_array().unwrap().iter().filter(|row| row["verdict"] == "limited").collect();
+        let [one] = limited.as_slice() else { panic!("a flood is one line: {visits}") };
+        assert_eq!((&one["path"], &one["status"], &one["from"]), (&json!("/"), &json!(429), &Value::Null));
+        assert!(
+            one["count"].as_u64().unwrap() >= 16 && one["told"].as_str().unwrap().contains("80 a second")
+        );
+        desk.engine.stop().await;
+    }
+
+    #[tokio::test]
+    async fn whatever_came_in_is_told_with_what_came_of_it_and_without_its_query() {
+        let desk = with_program().await;
+        let mut events = desk.engine.api().subscribe();
+        desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        desk.until_public(true).await;
+        let at = desk.ingress();
+        for target in
+            ["/mcp?token=secret", "/wp-login.php?a=secret", "/.env", "/rpc/status", "/jwks", "/token"]
+        {
+            get(&format!("{at}{target}"), "x").await;
+        }
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        http.post(format!("{at}/mcp")).header("origin", "https://evil.example").send().await.unwrap();
+        let rows = desk.call("visits", json!({})).await;
+        assert!(!rows.to_string().contains("secret"), "{rows}");
+        let told: Vec<_> = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| {
+                (
+                    row["path"].as_str().unwrap(),
+                    row["status"].as_u64().unwrap(),
+                    row["count"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        // The latest first; what is nowhere is one line, and so is what is for this computer only.
+        let expected = [
+            ("/mcp", 403, 1),
+            ("/token", 405, 1),
+            ("/jwks", 200, 1),
+            ("/rpc/status", 404, 3),
+            ("/mcp", 401, 1),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(rows[0]["verdict"], "refused");
+        assert!(rows[0]["told"].as_str().unwrap().contains("web page"), "{rows}");
+        assert_eq!(rows[4]["verdict"], "asked_to_sign_in");
+        loop {
+            let event = serde_json::to_value(events.recv().await.unwrap()).unwrap();
+            if event["event"] == "visits_changed" {
+                assert!(event["payload"].as_array().is_some_and(|rows| !rows.is_empty()), "{event}");
+                break;
+            }
+        }
+        desk.call("forget", json!({ "what": "events" })).await;
+        assert_eq!(desk.call("visits", json!({})).await, json!([]));
         desk.engine.stop().await;
     }
 

@@ -34,3 +34,19 @@ impl std::ops::Deref for Caller {
         &self.0
     }
 }
+
+/// A client that a request was found to come from. Travels as an extension of the answer, for whoever tells the owner of this
+/// server what came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    pub client: ClientId,
+    pub name: Option<String>,
+    /// Somebody signed in for it before, or it is configured.
+    pub approved: bool,
+    /// It showed an access token of ours. Otherwise it is what the request says, which anybody can.
+    pub by_token: bool,
+}
+
+/// Extension of the answer to a page that may not call.
+#[derive(Debug, Clone, Copy)]
+pub struct ForeignPage;

@@ -20,6 +20,7 @@ use super::certificate::CredentialState;
 use super::claims::{Finding, Note, Notes};
 use super::pairing::PairingRow;
 use super::registration::Creation;
+use super::visits::VisitRow;
 use super::wording::{Level, summary};
 use crate::settings::{Problem, Row};
 
@@ -191,6 +192,8 @@ pub enum ApiEvent {
     CreationChanged(Box<Creation>),
     /// The new clients that wait for a code, all of them, whenever one more does or one no longer does.
     PairingsChanged(Vec<PairingRow>),
+    /// What came in from outside since the last of these, or came again.
+    VisitsChanged(Vec<VisitRow>),
     /// New rows of the auth log, oldest first.
     EventsRecorded(Vec<EventRow>),
     /// A follower or this relay was too slow for some; `list_events` has them.

@@ -120,6 +120,9 @@ impl Api {
 
     pub(super) async fn forget(&self, ForgetWhat { what }: ForgetWhat) -> Answer<Done> {
         let live = self.live()?;
+        if matches!(what, Forgotten::Events | Forgotten::Everything) {
+            self.0.gate().forget_visits();
+        }
         let what = match what {
             Forgotten::Events => Forget::Events,
             Forgotten::Sessions => Forget::Sessions,
