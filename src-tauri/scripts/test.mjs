@@ -86,6 +86,8 @@ const stages = {
       () => cargo(['clippy', '--locked', '-p', 'desktop', '--all-targets', '--', '-D', 'warnings'], 45),
       () => cargo(['test', '--locked', '-p', 'desktop'], 45),
       () => cargo(['build', '--locked', '-p', 'desktop'], 45),
+      // The one without a window, to stand beside it.
+      () => cargo(['build', '--locked', '-p', 'headless'], 45),
       () => nodeTests('desktop', 20),
     );
   },

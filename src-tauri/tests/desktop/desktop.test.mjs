@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { killGroup } from '../../scripts/process.mjs';
+import { Engine } from '../clients/harness.mjs';
 import { Desk, processes, until } from './desk.mjs';
 
 const labels = async (desk) => (await desk.menu()).map(({ label }) => label);
@@ -119,6 +120,14 @@ test('a port that is taken is said in the menu, and the app stays', async (t) =>
   second.screenshot('tray-attention');
   await second.choose('Needs attention (1)');
   await until('the window', () => second.windows() === 1);
+});
+
+test('beside a server without a window on the same data folder the app says so', async (t) => {
+  const server = await Engine.forTest(t);
+  const desk = await Desk.forTest(t);
+  await desk.app({ args: ['--hidden', '--data-dir', join(server.folder, 'data')], wait: false });
+  await until('the menu says so', async () => /^Not running: another server runs on the data folder/.test((await labels(desk))[0]));
+  assert.equal((await fetch(`${server.base}/healthz`)).status, 200, 'the first was not disturbed');
 });
 
 test('a secret that ends soon is told of once, also after a restart', async (t) => {
