@@ -2,6 +2,7 @@
 //! trying again will not help.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
@@ -280,7 +281,12 @@ impl Program {
 
     /// Where it is on the PATH.
     pub fn located(&self) -> Option<PathBuf> {
-        on_path(self.binary)
+        self.located_in(&env::var_os("PATH")?)
+    }
+
+    /// Where it is in the folders of `paths`, which are written as in PATH.
+    pub fn located_in(&self, paths: &OsStr) -> Option<PathBuf> {
+        in_paths(paths, self.binary)
     }
 
     /// Whether a name of one's own can be asked for.
@@ -413,9 +419,12 @@ fn is_not_theirs(host: &str, part: &str) -> bool {
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
+    in_paths(&env::var_os("PATH")?, name)
+}
+
+fn in_paths(paths: &OsStr, name: &str) -> Option<PathBuf> {
     let endings = if cfg!(windows) { [".exe", ".cmd", ""].as_slice() } else { &[""] };
-    let paths = env::var_os("PATH")?;
-    env::split_paths(&paths)
+    env::split_paths(paths)
         .flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{name}{ending}"))))
         .find(|path| is_program(path))
 }
