@@ -7,6 +7,7 @@ mod auto_off;
 mod ingress;
 mod limits;
 mod visits;
+mod whereabouts;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -36,6 +37,7 @@ use auto_off::{Moment, Watch};
 use ingress::Entrance;
 use limits::Limits;
 use visits::Visits;
+use whereabouts::{Whereabouts, local_address};
 
 /// Between two looks whether it is time to close.
 const TICK: Duration = Duration::from_secs(1);
@@ -237,6 +239,13 @@ impl Gate {
         Ok(())
     }
 
+    /// This computer woke, or is somewhere else in the network.
+    async fn look_now(&self) {
+        if let Some(on) = self.0.on.lock().await.as_ref() {
+            on.tunnel.look_now();
+        }
+    }
+
     /// Like [`Self::close`], unless it was switched meanwhile.
     async fn close_by_itself(&self, stop: &CancellationToken, because: String) {
         let mut on = self.0.on.lock().await;
@@ -261,16 +270,18 @@ impl Gate {
     }
 }
 
-/// Closes the tunnel when its time has come, and tells how many are turned away.
+/// Closes the tunnel when its time has come, has it looked at when this computer moved, and tells how many are turned away.
 async fn look_after(engine: Engine, mut watch: Watch, begun: Instant, stop: CancellationToken) {
     let (mut told, mut told_at) = (0, begun);
+    let now = || Moment { wall: engine.now(), run: begun.elapsed() };
+    let mut place = Whereabouts::new(now(), local_address());
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(TICK) => {}
         }
-        if let Some(why) = watch.look(Moment { wall: engine.now(), run: begun.elapsed() }) {
+        if let Some(why) = watch.look(now()) {
             tracing::warn!(%why, "the tunnel closes by itself");
             engine.gate().close_by_itself(&stop, why.to_string()).await;
             engine.tell_status().await;
@@ -280,9 +291,13 @@ async fn look_after(engine: Engine, mut watch: Watch, begun: Instant, stop: Canc
         if !news.is_empty() {
             engine.tell_visits(news);
         }
-        let now = engine.gate().turned_away();
-        if now != told && told_at.elapsed() >= TOLD_EVERY {
-            (told, told_at) = (now, Instant::now());
+        if let Some(change) = place.look(now(), local_address()) {
+            tracing::info!(?change, "the tunnel is looked at anew");
+            engine.gate().look_now().await;
+        }
+        let away = engine.gate().turned_away();
+        if away != told && told_at.elapsed() >= TOLD_EVERY {
+            (told, told_at) = (away, Instant::now());
             engine.tell_status().await;
         }
     }

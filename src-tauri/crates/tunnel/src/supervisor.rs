@@ -1,12 +1,11 @@
 //! The one tunnel: opened, looked at from outside, opened again when it was lost, and ended. What opens it, a program or a
 //! session with a provider, is handed in.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -21,6 +20,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const LOOKS: u32 = 10;
 /// Once it does, whether it still does.
 const LOOK_LATER: Duration = Duration::from_secs(60);
+/// Looks in a row, after this computer woke or changed its network, before what was seen from outside is opened anew.
+const LOOKS_AFTER_CHANGE: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -112,6 +113,7 @@ pub enum End {
 /// A tunnel that is on. Dropping it leaves it on; [`Tunnel::stop`] ends it.
 pub struct Tunnel {
     stop: CancellationToken,
+    changed: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -120,6 +122,8 @@ struct Supervisor {
     outside: Arc<dyn Outside>,
     state: watch::Sender<State>,
     stop: CancellationToken,
+    /// This computer woke, or is somewhere else in the network.
+    changed: Arc<Notify>,
 }
 
 // === impl Tunnel ===
@@ -127,9 +131,15 @@ struct Supervisor {
 impl Tunnel {
     /// Starts it; how it stands is told through `state`.
     pub fn start(opener: impl Opener, outside: Arc<dyn Outside>, state: watch::Sender<State>) -> Self {
-        let (opener, stop) = (Arc::new(opener), CancellationToken::new());
-        let supervisor = Supervisor { opener, outside, state, stop: stop.clone() };
-        Self { stop, task: tokio::spawn(supervisor.run()) }
+        let (opener, stop, changed) = (Arc::new(opener), CancellationToken::new(), Arc::new(Notify::new()));
+        let supervisor = Supervisor { opener, outside, state, stop: stop.clone(), changed: changed.clone() };
+        Self { stop, changed, task: tokio::spawn(supervisor.run()) }
+    }
+
+    /// This computer woke, or is somewhere else in the network: looks at once whether the address still leads here, and opens it
+    /// anew if that stays in doubt. What waits to be tried again is tried at once.
+    pub fn look_now(&self) {
+        self.changed.notify_one();
     }
 
     /// Gives up the address, and ends what opened it.
@@ -173,10 +183,10 @@ impl Supervisor {
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),
+                () = self.changed.notified() => pause = FIRST_PAUSE,
                 () = self.stop.cancelled() => break,
             }
-            pause = LONGEST_PAUSE.min(pause * 2);
         }
         self.outside.closed().await;
         tracing::info!("the tunnel is closed");
@@ -223,28 +233,51 @@ impl Supervisor {
             biased;
             () = self.stop.cancelled() => None,
             end = ends(attempt, &url, known) => Some(end),
-            never = self.keep_looking(&url) => match never {},
+            end = self.keep_looking(&url) => Some(end),
         }
     }
 
-    async fn keep_looking(&self, url: &Url) -> Infallible {
-        let mut failed = 0;
+    /// Until it has to be opened anew.
+    async fn keep_looking(&self, url: &Url) -> End {
+        let (mut failed, mut seen, mut changed) = (0, false, false);
         loop {
-            let pause = match self.outside.look(url).await {
+            let look = tokio::select! {
+                biased;
+                () = self.changed.notified() => {
+                    // What was on its way may never be answered.
+                    (failed, changed) = (0, true);
+                    continue;
+                }
+                look = self.outside.look(url) => look,
+            };
+            let pause = match look {
                 Ok(()) => {
-                    failed = 0;
+                    (failed, seen, changed) = (0, true, false);
                     self.tell(State::Reachable { url: url.clone() });
                     LOOK_LATER
                 }
                 Err(doubt) => {
                     failed += 1;
+                    // What was never seen says nothing by not being seen now.
+                    if changed && seen && failed >= LOOKS_AFTER_CHANGE {
+                        return End::Lost {
+                            reason: format!(
+                                "it was left behind when this computer woke or changed its network: {}",
+                                doubt.reason
+                            ),
+                            hint: "it is opened again by itself".to_owned(),
+                        };
+                    }
                     if failed >= LOOKS {
                         self.tell(State::Up { url: url.clone(), doubt: Some(doubt) });
                     }
                     LOOK_AGAIN
                 }
             };
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.changed.notified() => (failed, changed) = (0, true),
+            }
         }
     }
 

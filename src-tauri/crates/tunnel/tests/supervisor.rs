@@ -5,6 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const QUICK: &str = "https://calm-harbour-31.trycloudflare.com/";
 struct World {
     told: Mutex<Vec<String>>,
     doubt: Mutex<Option<Doubt>>,
+    looks: AtomicU32,
 }
 
 #[async_trait]
@@ -34,6 +36,7 @@ impl Outside for World {
     }
 
     async fn look(&self, _: &Url) -> Result<(), Doubt> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
         self.doubt.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 }
@@ -217,4 +220,84 @@ async fn an_address_that_does_not_lead_here_is_doubted_until_it_does() {
     assert_eq!(bench.reachable().await, QUICK);
     tokio::time::resume();
     bench.tunnel.stop().await;
+}
+
+/// Time stands still unless it is moved, so nothing but the nudge makes it look.
+#[tokio::test]
+async fn after_a_change_it_is_looked_at_at_once_and_opened_anew_if_it_was_left_behind() {
+    let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
+    bench.reachable().await;
+    let doubt = Doubt { reason: "that address does not answer".into(), hint: "wait".into() };
+    *bench.world.doubt.lock().unwrap() = Some(doubt);
+    bench.tunnel.look_now();
+    let lost = async {
+        let state = bench.state.wait_for(|state| matches!(state, State::Lost { .. })).await.unwrap().clone();
+        let State::Lost { reason, .. } = state else { unreachable!() };
+        reason
+    };
+    let reason = moving_time(lost).await;
+    assert!(reason.contains("woke or changed its network: that address does not answer"), "{reason}");
+    *bench.world.doubt.lock().unwrap() = None;
+    assert_eq!(bench.reachable().await, QUICK);
+    assert_eq!(bench.file("runs").lines().count(), 2);
+    assert_eq!(bench.told(), [QUICK], "the same address: nothing changed for anybody");
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_that_it_survives_changes_nothing() {
+    let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
+    bench.reachable().await;
+    let looks = bench.world.looks.load(Ordering::SeqCst);
+    bench.tunnel.look_now();
+    let looked = async {
+        while bench.world.looks.load(Ordering::SeqCst) == looks {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), looked).await.unwrap();
+    assert_eq!(bench.reachable().await, QUICK);
+    assert_eq!(bench.file("runs").lines().count(), 1);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_never_seen_from_here_is_not_opened_anew_for_not_being_seen() {
+    let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
+    let doubt = Doubt { reason: "that address does not answer".into(), hint: "wait".into() };
+    *bench.world.doubt.lock().unwrap() = Some(doubt);
+    bench.until(|state| matches!(state, State::Up { .. })).await;
+    bench.tunnel.look_now();
+    let doubted = async {
+        bench.state.wait_for(|state| matches!(state, State::Up { doubt: Some(_), .. })).await.unwrap();
+    };
+    moving_time(doubted).await;
+    assert_eq!(bench.file("runs").lines().count(), 1);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn what_waits_to_be_tried_again_is_tried_at_once() {
+    // Tried four times, it would wait for eight seconds, and then for sixteen.
+    let mut bench = Bench::start("echo x >> runs; exit 1");
+    let tried = async {
+        while fs::read_to_string(bench.folder.path().join("runs")).unwrap_or_default().lines().count() < 4 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    moving_time(tried).await;
+    bench.until(|state| matches!(state, State::Lost { .. })).await;
+    let began = std::time::Instant::now();
+    bench.tunnel.look_now();
+    bench.until(|state| *state == State::Starting).await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    bench.tunnel.stop().await;
+}
+
+/// Looks and pauses are seconds apart: time is moved instead of waited for.
+async fn moving_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::pause();
+    let found = what.await;
+    tokio::time::resume();
+    found
 }

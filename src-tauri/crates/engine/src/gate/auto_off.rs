@@ -18,6 +18,14 @@ pub(super) struct Moment {
     pub(super) run: Duration,
 }
 
+impl Moment {
+    /// Whether this computer slept between an earlier one and this.
+    pub(super) fn slept_since(self, earlier: Self) -> bool {
+        let (wall, run) = (self.wall.since(earlier.wall), self.run.saturating_sub(earlier.run));
+        wall.saturating_sub(run) >= SLEPT || run >= NOT_ASKED
+    }
+}
+
 /// From the moment the tunnel was switched on.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -47,7 +55,7 @@ impl Watch {
 
     /// To be asked about every second. A clock that is set back does not keep the tunnel open.
     pub(super) fn look(&mut self, now: Moment) -> Option<Why> {
-        let (wall, run) = (now.wall.since(self.last.wall), now.run.saturating_sub(self.last.run));
+        let slept = now.slept_since(self.last);
         self.last = now;
         match self.rule {
             AutoOff::Never => None,
@@ -55,7 +63,7 @@ impl Watch {
                 let open = now.wall.since(self.opened.wall).max(now.run.saturating_sub(self.opened.run));
                 (open >= span).then_some(Why::After(span))
             }
-            AutoOff::Sleep => (wall.saturating_sub(run) >= SLEPT || run >= NOT_ASKED).then_some(Why::Slept),
+            AutoOff::Sleep => slept.then_some(Why::Slept),
         }
     }
 }
