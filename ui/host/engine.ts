@@ -78,7 +78,8 @@ export type ChangedKey = { pinned: string, shown: string, };
 export type CheckStep = { 
 /**
  * `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`,
- * `sign_in`, `access`; `practice` where there is nothing to check.
+ * `sign_in`, `access`; `practice` where there is nothing to check; `public_url`, `public_port`, `public_metadata`,
+ * `public_challenge`, `public_stream`, `public_page` of [`OutsideCheck`](super::OutsideCheck).
  */
 about: string, outcome: StepOutcome, 
 /**
@@ -350,6 +351,15 @@ setting: string, text: string, };
 export type Origin = "local" | "public";
 
 export type Outcome = "running" | "connected" | "refused" | "silent" | "ended";
+
+/**
+ * What was found, in the order in which it was looked at.
+ */
+export type OutsideCheck = { address: string, steps: Array<CheckStep>, 
+/**
+ * Whether clients get through.
+ */
+passed: boolean, };
 
 export type PairingRef = { 
 /**
@@ -755,7 +765,7 @@ desktop: boolean, data_dir: string, settings_file: string, };
  */
 export type Step = "discovery" | "challenge" | "registration" | "authorize" | "consent" | "upstream" | "callback" | "token" | "first_call" | "refresh";
 
-export type StepOutcome = "passed" | "failed" | "unknown";
+export type StepOutcome = "passed" | "noted" | "failed" | "unknown";
 
 export type StepState = "pending" | "done" | "skipped" | "failed" | "waiting";
 
@@ -785,6 +795,20 @@ what: string,
  * The next step.
  */
 hint: string | null, };
+
+export type TiedSession = { session: string, 
+/**
+ * The public address it was issued at.
+ */
+address: string, 
+/**
+ * What the client calls itself; proves nothing.
+ */
+client: string | null, 
+/**
+ * Name or user name of the person.
+ */
+person: string | null, };
 
 /**
  * A decoded token, checked against the settings.
@@ -836,7 +860,16 @@ server_key: ServerKey | null,
 /**
  * An address of the settings' own stands in the way of the switch.
  */
-own_address: string | null, };
+own_address: string | null, 
+/**
+ * Sessions that go on only if their public address comes back.
+ */
+tied: Array<TiedSession>, };
+
+/**
+ * One sentence each.
+ */
+export type TunnelNote = { reason: string, hint: string, };
 
 export type TunnelProgram = { id: string, name: string, 
 /**
@@ -863,7 +896,11 @@ takes_domain: boolean, };
 /**
  * How the tunnel stands.
  */
-export type TunnelState = { "is": "off" } | { "is": "starting" } | { "is": "up", url: string, reason: string | null, hint: string | null, } | { "is": "reachable", url: string, } | { "is": "lost", reason: string, hint: string, } | { "is": "refused", reason: string, hint: string, 
+export type TunnelState = { "is": "off" } | { "is": "starting" } | { "is": "up", url: string, reason: string | null, hint: string | null, } | { "is": "reachable", url: string, 
+/**
+ * What to know although clients get through.
+ */
+notes: Array<TunnelNote>, } | { "is": "lost", reason: string, hint: string, } | { "is": "refused", reason: string, hint: string, 
 /**
  * The SSH server shows another key than the one that was pinned: it can be trusted by `forget_server_key`.
  */
@@ -954,6 +991,8 @@ export interface EngineCommands {
   forget_server_key: [Empty, Status];
   /** What came in through the tunnel and what came of it, also what was refused, the latest first. Kept in memory only. */
   visits: [Empty, Array<VisitRow>];
+  /** Looks at the public address from outside, as clients and browsers would; no person and no client is involved. */
+  look_outside: [Empty, OutsideCheck];
   /** Every client connected as a person, and those that no longer are. */
   list_sessions: [Empty, Array<SessionRow>];
   /** Ends sessions; their clients must sign in again. */

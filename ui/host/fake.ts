@@ -2,11 +2,11 @@
 // states below. Tests steer it: `host.world` is what the engine would hold, `fail` and `hold` make commands fail or
 // never answer, `emit` sends an event.
 
-import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PairingRow, PracticeState, ServerKey, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TunnelProgram, TunnelState, VisitRow } from './api';
+import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, Commands, DesktopPreferences, EventRow, Events, PairingRow, PracticeState, ServerKey, SessionRow, SettingRow, SettingsForm, Status, TestSignIn, TiedSession, TunnelProgram, TunnelState, VisitRow } from './api';
 import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, endedTest, entraProblems, practiceInForce, registration, testCommands, waitingTest, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
-import { isTunnelState, programs, publicly, refusalOf, SERVER_KEY, TUNNEL_URL, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
+import { isTunnelState, outsideCheck, programs, publicly, refusalOf, SERVER_KEY, tiedSessions, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
 import * as fixtures from './fixtures';
 import type { Answer, Command, Connection, Host, Request } from './host';
 import { EventListeners, HostError, NOT_A_LINK, Signal, isWebLink } from './host';
@@ -32,12 +32,15 @@ export const STATES = [
   'tunnel_up',
   'tunnel_doubt',
   'tunnel_reachable',
+  'tunnel_noted',
   'tunnel_lost',
   'tunnel_refused',
   'tunnel_other_key',
   'tunnel_by_ssh',
   'tunnel_busy',
   'tunnel_closed',
+  'tunnel_moved',
+  'tunnel_tied',
   'pairing',
   'pairing_flood',
   'paused',
@@ -75,6 +78,8 @@ export interface FakeWorld {
   programs: TunnelProgram[];
   /** Of the server that the tunnel goes to by SSH. */
   server_key: ServerKey | null;
+  /** Sessions of another public address. */
+  tied: TiedSession[];
   /** Whose private keys are kept. */
   certificates: CertificateRow[];
   preferences: DesktopPreferences;
@@ -191,6 +196,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     visits: [],
     programs: programs(),
     server_key: null,
+    tied: [],
     certificates: [],
     preferences: fixtures.preferences(),
   };
@@ -206,6 +212,8 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     const refused = worldOf('tunnel_refused', now);
     return { ...refused, status: withTunnel(refused.status, TUNNELS.tunnel_other_key), settings: bySsh(refused.settings), server_key: SERVER_KEY };
   }
+  if (state === 'tunnel_moved') return { ...worldOf('tunnel_reachable', now), tied: tiedSessions() };
+  if (state === 'tunnel_tied') return { ...worldOf('entra', now), tied: tiedSessions() };
   if (state === 'tunnel_closed') {
     const off = worldOf('entra', now);
     return { ...off, status: { ...off.status, tunnel_closed_because: 'this computer has slept' } };
@@ -388,7 +396,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     world.status = { ...world.status, state: { is: 'running' }, mcp_url: 'http://localhost:4242/mcp', started_at: Date.now() };
     return told();
   };
-  const form = () => tunnelForm(world.settings.rows, world.programs, world.status.tunnel, world.server_key);
+  const form = () => tunnelForm(world.settings.rows, world.programs, world.status.tunnel, world.server_key, world.tied);
   const tunnelTo = (tunnel: TunnelState) => {
     world.status = withTunnel(world.status, tunnel);
     return told();
@@ -398,7 +406,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     const next = (before: TunnelState['is'], tunnel: TunnelState, after: number) =>
       setTimeout(() => world.status.tunnel.is === before && tunnelTo(tunnel), after);
     next('starting', TUNNELS.tunnel_up, OPENS);
-    next('up', { is: 'reachable', url: TUNNEL_URL }, 2 * OPENS);
+    next('up', TUNNELS.tunnel_reachable, 2 * OPENS);
   };
   const keyTo = (is: DesktopPreferences['key']['is']): DesktopPreferences => {
     if (world.preferences.key.is === 'environment') throw KEY_GIVEN;
@@ -448,6 +456,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       return told();
     },
     tunnel: form,
+    look_outside: () => outsideCheck(world.status),
     set_tunnel: ({ on, practice_is_fine = false }: Request<'set_tunnel'>) => {
       if (!on) return tunnelTo({ is: 'off' });
       const refusal = refusalOf(form(), world.status.identity, practice_is_fine);
@@ -473,7 +482,11 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     },
     list_sessions: () => world.sessions,
     tools: ({ session }: Request<'tools'>) => fixtures.tools(session === undefined ? undefined : find(session)),
-    end_sessions: ({ sessions }: Request<'end_sessions'>) => ({ ended: end(sessions.map(find)) }),
+    end_sessions: ({ sessions }: Request<'end_sessions'>) => {
+      const tied = world.tied.map(({ session }) => session).filter((session) => sessions.includes(session));
+      world.tied = world.tied.filter(({ session }) => !tied.includes(session));
+      return { ended: tied.length + end(sessions.filter((session) => !tied.includes(session)).map(find)) };
+    },
     session_claims: ({ session }: Request<'session_claims'>) => {
       const row = find(session);
       if (row.state.is === 'ended') throw CLAIMS_GONE;

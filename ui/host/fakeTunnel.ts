@@ -1,6 +1,6 @@
 // The tunnel as far as the fixtures need it: which programs are there, the commonest mistakes, and how one opens.
 
-import type { Changes, Problem, ServerKey, SettingRow, Status, TunnelForm, TunnelProgram, TunnelState } from './api';
+import type { Changes, CheckStep, OutsideCheck, Problem, ServerKey, SettingRow, Status, TiedSession, TunnelForm, TunnelProgram, TunnelState } from './api';
 import { HostError } from './host';
 
 export const TUNNEL_URL = 'https://calm-harbour-31.trycloudflare.com';
@@ -75,7 +75,17 @@ export const TUNNELS = {
     reason: 'the provider shows a page of its own before ours',
     hint: 'clients cannot get past such a page: choose another provider, or an account of this one without it',
   },
-  tunnel_reachable: { is: 'reachable', url: TUNNEL_URL },
+  tunnel_reachable: { is: 'reachable', url: TUNNEL_URL, notes: [] },
+  tunnel_noted: {
+    is: 'reachable',
+    url: TUNNEL_URL,
+    notes: [
+      {
+        reason: 'people who sign in see a page of the provider before ours',
+        hint: 'clients are not stopped by it, and the sign-in goes on after a click there',
+      },
+    ],
+  },
   tunnel_lost: {
     is: 'lost',
     reason: 'the program ended (exit code 1); its last words: failed to dial edge: i/o timeout',
@@ -147,9 +157,10 @@ export function tunnelProblems(rows: readonly SettingRow[], changes: Changes): P
   return problems;
 }
 
-export function tunnelForm(rows: readonly SettingRow[], known: TunnelProgram[], state: TunnelState, pinned: ServerKey | null): TunnelForm {
+export function tunnelForm(rows: readonly SettingRow[], known: TunnelProgram[], state: TunnelState, pinned: ServerKey | null, tied: TiedSession[]): TunnelForm {
   const provider = text(rows, {}, 'tunnel.provider');
   return {
+    tied,
     state,
     provider,
     programs: known,
@@ -173,3 +184,35 @@ export function refusalOf(form: TunnelForm, identity: Status['identity'], meant:
   const chosen = form.programs.find(({ id }) => id === form.provider);
   return chosen && !chosen.found ? new HostError('not_opened', `\`${chosen.id}\` is not installed on this computer`, chosen.install) : null;
 }
+
+const seen = (about: string, outcome: CheckStep['outcome'], what: string, hint: string | null = null): CheckStep => ({ about, outcome, what, hint, code: null, remedies: [] });
+
+/** What is seen of the address from outside; `tunnel_doubt` and `tunnel_noted` have something in the way. */
+export function outsideCheck({ tunnel, public_url: address }: Status): OutsideCheck {
+  if (address === null) {
+    throw new HostError('not_checked', 'this server has no public address', 'switch the tunnel on, or set `server.public_url` to the address of your own proxy');
+  }
+  const port = seen('public_port', 'passed', 'the address is on port 443');
+  if (tunnel.is === 'up' && tunnel.reason !== null) {
+    return { address, steps: [port, seen('public_url', 'failed', tunnel.reason, tunnel.hint)], passed: false };
+  }
+  const [note] = tunnel.is === 'reachable' ? tunnel.notes : [];
+  const page = note ? seen('public_page', 'noted', note.reason, note.hint) : seen('public_page', 'passed', 'people who sign in see our pages at once');
+  const steps = [
+    port,
+    seen('public_url', 'passed', 'the address leads to this server'),
+    seen('public_metadata', 'passed', 'the metadata names this address'),
+    seen('public_challenge', 'passed', 'a call without a token is told where to sign in'),
+    seen('public_stream', 'passed', 'a streamed answer comes as it is written'),
+    page,
+  ];
+  return { address, steps, passed: true };
+}
+
+/** Of an address that was before. */
+export const tiedSessions = (): TiedSession[] =>
+  [
+    { client: 'Claude', person: 'Ada Lovelace' },
+    { client: 'Claude', person: 'Ben Okafor' },
+    { client: 'ChatGPT', person: 'Ada Lovelace' },
+  ].map((one, nth) => ({ ...one, session: `session_tied${nth}`, address: 'https://quiet-meadow-12.trycloudflare.com' }));

@@ -27,6 +27,12 @@ const NAMES: Record<string, string> = {
   sign_in: 'Sign-in',
   access: 'Who may sign in',
   practice: 'Practice tenant',
+  public_url: 'Address',
+  public_port: 'Port',
+  public_metadata: 'Metadata',
+  public_challenge: 'Challenge',
+  public_stream: 'Streams',
+  public_page: 'Browsers',
 };
 
 /** In their order, while nothing is known of them yet. */
@@ -34,7 +40,7 @@ export const LOOKED_AT = ['authority', 'keys', 'clock', 'application', 'credenti
 
 export const stepName = (about: string): string => NAMES[about] ?? about;
 
-export const OUTCOMES: Record<StepOutcome, string> = { passed: 'good', failed: 'wrong', unknown: 'not known' };
+export const OUTCOMES: Record<StepOutcome, string> = { passed: 'good', noted: 'to know', failed: 'wrong', unknown: 'not known' };
 
 /** AADSTS numbers that the credential is refused with, although something else is to be mended. */
 const OF_CLIENT_ID = [700_016, 7_000_229];

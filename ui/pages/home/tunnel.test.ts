@@ -2,12 +2,12 @@ import { screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
 
 import { fakeHost, type FakeHost, type FakeState } from '../../host/fake';
-import { programs, SERVER_KEY, TUNNELS, withTunnel } from '../../host/fakeTunnel';
+import { outsideCheck, programs, SERVER_KEY, tiedSessions, TUNNELS, withTunnel } from '../../host/fakeTunnel';
 import { HostError } from '../../host/host';
 import { reachOf } from '../../state/reach';
 import { mountApp } from '../../test/render';
 import { FIELDS } from '../draft/fields';
-import { howLongItLasts, optionLabel, tunnelWords, whoGetsIn } from './tunnel';
+import { howLongItLasts, notesOf, optionLabel, outsideSummary, tiedWords, tunnelWords, whoGetsIn } from './tunnel';
 
 const section = async () => within(await screen.findByRole('region', { name: 'Public internet' }));
 const turner = async () => (await section()).getByRole<HTMLInputElement>('switch', { name: 'Public internet' });
@@ -344,7 +344,7 @@ describe('reach', () => {
     const url = 'https://a.example';
     expect(reachOf({ tunnel: { is: 'off' }, public_url: null })).toEqual({ is: 'here' });
     expect(reachOf({ tunnel: { is: 'off' }, public_url: url })).toEqual({ is: 'public', address: url, tunnel: false });
-    expect(reachOf({ tunnel: { is: 'reachable', url }, public_url: null })).toEqual({ is: 'public', address: url, tunnel: true });
+    expect(reachOf({ tunnel: { is: 'reachable', url, notes: [] }, public_url: null })).toEqual({ is: 'public', address: url, tunnel: true });
     expect(reachOf({ tunnel: { is: 'starting' }, public_url: null })).toEqual({ is: 'here' });
     expect(reachOf({ tunnel: { is: 'starting' }, public_url: url })).toEqual({ is: 'lost' });
   });
@@ -368,5 +368,98 @@ describe('what else is told of an open tunnel', () => {
   it('is why it closed', async () => {
     mountApp('tunnel_closed');
     expect(await (await section()).findByText('It switched off by itself: this computer has slept.')).toBeTruthy();
+  });
+});
+
+describe('the look from outside', () => {
+  const look = async () => (await section()).findByRole('button', { name: 'Look from outside' });
+
+  it('is told whole, and what is only to know is no failure', async () => {
+    const { user } = mountApp('tunnel_noted');
+    const internet = await section();
+    expect(await internet.findByText('People who sign in see a page of the provider before ours.', { exact: false })).toBeTruthy();
+    expect(internet.getByText('Reachable')).toBeTruthy();
+    await user.click(await look());
+    const found = within(await internet.findByRole('list', { name: 'What was found from outside' }));
+    expect(found.getAllByRole('listitem').map((item) => item.textContent)).toHaveLength(6);
+    expect(internet.getByText('Clients get through, and there is something to know.')).toBeTruthy();
+    expect(found.getByText('Browsers').closest('li')!.textContent).toContain('to know');
+    expect(internet.getByRole('button', { name: 'Look again' })).toBeTruthy();
+  });
+
+  it('says what stops clients', async () => {
+    const { user } = mountApp('tunnel_doubt');
+    await user.click(await look());
+    expect(await (await section()).findByText('Clients cannot connect by this address.')).toBeTruthy();
+  });
+
+  it('is there for an address of one\'s own, and says why it cannot be done', async () => {
+    const { host, user } = mountApp('public');
+    const button = await look();
+    host.fail('look_outside', new HostError('unreachable', 'the server does not answer', 'check that it is running'));
+    await user.click(button);
+    const again = await (await section()).findByRole('button', { name: 'Try again' });
+    host.fail('look_outside', null);
+    await user.click(again);
+    expect(await (await section()).findByText('Clients and browsers get through.')).toBeTruthy();
+  });
+
+  it('is of no use without an address', async () => {
+    mountApp('entra');
+    await provider();
+    expect((await section()).queryByRole('button', { name: 'Look from outside' })).toBeNull();
+  });
+
+  it('is forgotten once the address is another', async () => {
+    const { host, user } = mountApp('tunnel_reachable');
+    await user.click(await look());
+    await (await section()).findByText('Clients and browsers get through.');
+    const url = 'https://other-name-7.trycloudflare.com';
+    host.emit('status_changed', (host.world.status = withTunnel(host.world.status, { is: 'reachable', url, notes: [] })));
+    await waitFor(async () => expect((await section()).queryByText('Clients and browsers get through.')).toBeNull());
+  });
+
+  it('has a word for what is not known', () => {
+    const status = fakeHost('tunnel_reachable').world.status;
+    const check = outsideCheck(status);
+    expect(outsideSummary({ ...check, steps: check.steps.map((step) => ({ ...step, outcome: 'unknown' })) }).text).toBe('It could not be seen.');
+    expect(notesOf(TUNNELS.tunnel_up)).toEqual([]);
+  });
+});
+
+describe('sessions of another public address', () => {
+  it('are told when the address is another one, with their names, until they are ended', async () => {
+    const { host, user } = mountApp('tunnel_moved');
+    const internet = await section();
+    expect(await internet.findByText('The public address changed')).toBeTruthy();
+    expect(internet.getByText('3 sessions of ChatGPT and Claude have to connect again with the new URL.')).toBeTruthy();
+    await user.click(internet.getByText('Which sessions'));
+    expect(internet.getByText(/, Ben Okafor/).textContent).toContain('by https://quiet-meadow-12.trycloudflare.com');
+    await user.click(internet.getByRole('button', { name: 'End them' }));
+    await user.click(within(await screen.findByRole('alertdialog')).getByRole('button', { name: 'End' }));
+    await waitFor(async () => expect((await section()).queryByText('The public address changed')).toBeNull());
+    expect(host.calls.find(({ command }) => command === 'end_sessions')?.payload).toEqual({ sessions: tiedSessions().map(({ session }) => session) });
+  });
+
+  it('are told before the switch, and do not stand in its way', async () => {
+    const { host, user } = mountApp('tunnel_tied');
+    const internet = await section();
+    await internet.findByText(/3 sessions of ChatGPT and Claude came by https:\/\/quiet-meadow-12.*This provider gives another address/);
+    await user.selectOptions(await provider(), 'ngrok');
+    await internet.findByText(/They go on if this provider gives that address again\./);
+    await user.click(await turner());
+    await waitFor(() => expect(turned(host)).toEqual([{ on: true }]));
+  });
+
+  it('are counted in words', () => {
+    const [one, two, three] = tiedSessions();
+    expect(tiedWords([one!], 'https://a.example', false)).toEqual({
+      title: 'The public address changed',
+      text: 'One session of Claude has to connect again with the new URL.',
+    });
+    expect(tiedWords([{ ...one!, client: null }], null, true).text).toMatch(/^One session of a client without a name came by .*It goes on if/);
+    expect(tiedWords([one!, { ...two!, address: 'https://b.example' }], null, false).text).toContain('came by earlier public addresses.');
+    const many = ['a', 'b', 'c', 'd'].map((client) => ({ ...three!, client }));
+    expect(tiedWords(many, 'https://a.example', false).text).toContain('of a, b and 2 more clients have');
   });
 });

@@ -1,6 +1,6 @@
 // How the tunnel stands, and what being public means, as sentences.
 
-import type { Status, TunnelProgram, TunnelState } from '../../host/api';
+import type { OutsideCheck, Status, TiedSession, TunnelProgram, TunnelState } from '../../host/api';
 import { full } from '../../state/toasts.svelte';
 import type { Tone } from '../../state/words';
 import { readable } from '../draft/fields';
@@ -38,6 +38,39 @@ export function tunnelWords(state: TunnelState): TunnelWords {
       return { tone: 'bad', word: 'Refused', text: state.changed_key === null ? said(state.reason) : 'The server shows another key than the one that was pinned.', hint: said(state.hint) };
   }
 }
+
+/** What to know although clients get through. */
+export const notesOf = (state: TunnelState): { text: string; hint: string }[] =>
+  state.is === 'reachable' ? state.notes.map(({ reason, hint }) => ({ text: said(reason), hint: said(hint) })) : [];
+
+/** What a look from outside came to. */
+export function outsideSummary({ steps, passed }: OutsideCheck): { tone: Tone; text: string } {
+  if (!passed) return { tone: 'bad', text: 'Clients cannot connect by this address.' };
+  if (steps.some(({ outcome }) => outcome === 'unknown')) return { tone: 'off', text: 'It could not be seen.' };
+  return steps.some(({ outcome }) => outcome === 'noted')
+    ? { tone: 'warn', text: 'Clients get through, and there is something to know.' }
+    : { tone: 'good', text: 'Clients and browsers get through.' };
+}
+
+/** Sessions of an address that is not in use: what becomes of them. */
+export function tiedWords(tied: readonly TiedSession[], address: string | null, stable: boolean): { title: string | null; text: string } {
+  const names = [...new Set(tied.map(({ client }) => client ?? 'a client without a name'))].sort();
+  const of = names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more clients` : joined(names);
+  const one = tied.length === 1;
+  const what = `${one ? 'One session' : `${tied.length} sessions`} of ${of}`;
+  if (address !== null) {
+    return { title: 'The public address changed', text: `${what} ${one ? 'has' : 'have'} to connect again with the new URL.` };
+  }
+  const [first = ''] = tied.map(({ address }) => address);
+  const by = tied.every(({ address }) => address === first) ? first : 'earlier public addresses';
+  const then = stable
+    ? `${one ? 'It goes' : 'They go'} on if this provider gives that address again.`
+    : `This provider gives another address, so ${one ? 'it has' : 'they have'} to connect again then; one with a stable address spares you that.`;
+  return { title: null, text: `${what} came by ${by}. ${then}` };
+}
+
+const joined = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 
 /** Of the last minute. */
 export const turnedAway = (count: number): string =>

@@ -20,7 +20,7 @@ use model::time::Timestamp;
 use crate::access_token::BadToken;
 use crate::flow::{Flow, about_caller};
 use crate::sessions::Checked;
-use crate::{cors, error, site};
+use crate::{cors, error, look, site};
 
 /// Why a request does not get through.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +75,11 @@ fn refuse(flow: &Flow, site: &Site, request: &Request, refused: &Refused) -> Res
     if let Refused::Store(error) = refused {
         return error::store_failed(error);
     }
-    let about = flow.attempts.of_request(site, request.headers(), true, flow.now(), flow.entropy.as_ref());
-    flow.event(about, EventKind::Challenged { reason: refused.to_string() });
+    if !look::is_ours(flow, request.uri()) {
+        let (now, entropy) = (flow.now(), flow.entropy.as_ref());
+        let about = flow.attempts.of_request(site, request.headers(), true, now, entropy);
+        flow.event(about, EventKind::Challenged { reason: refused.to_string() });
+    }
     challenge(refused, site, request.uri().path().ends_with('/'), &flow.policy.scopes)
 }
 

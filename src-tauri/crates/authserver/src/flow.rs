@@ -11,6 +11,7 @@ use model::event::{About, AuthEvent, EventKind};
 use model::grant::Grant;
 use model::ids::{CredentialKind, GrantId, SessionId, TokenHash};
 use model::keys::{MasterKey, NotOpened, Place, Purpose, Sealed, Sealer};
+use model::look::Looks;
 use model::origin::{Origin, Origins, Site};
 use model::ports::{Clock, Entropy, EventSink, Store, StoreError};
 use model::scope::{Scope, ScopeSet};
@@ -78,6 +79,7 @@ pub struct Shared {
     pub(crate) master: Arc<MasterKey>,
     sealer: Sealer,
     pub(crate) mint: Mint,
+    looks: Looks,
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
     pub(crate) tests: Tests,
@@ -97,6 +99,7 @@ impl Flow {
             tasks: TaskTracker::new(),
             sealer: Sealer::new(&master),
             mint: Mint::new(&master),
+            looks: Looks::new(&master),
             attempts: Attempts::default(),
             clock,
             entropy,
@@ -253,9 +256,13 @@ impl Shared {
         self.mint.signed(token)
     }
 
-    /// Our public signing keys, as `/jwks` gives them out: whoever shows them is us.
-    pub fn jwks(&self) -> Value {
-        self.mint.jwks()
+    pub fn entropy(&self) -> &dyn Entropy {
+        self.entropy.as_ref()
+    }
+
+    /// How this server knows itself from outside.
+    pub const fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// The scopes that every call needs.

@@ -17,6 +17,7 @@ mod cors;
 pub mod documents;
 mod error;
 pub mod flow;
+mod look;
 mod metadata;
 mod pages;
 mod pairing;

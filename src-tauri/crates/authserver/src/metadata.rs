@@ -2,8 +2,9 @@
 //! OpenID Connect alias, and the key set.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use model::event::EventKind;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use crate::assertion::ALGORITHMS;
 use crate::error;
 use crate::flow::{Flow, Policy};
+use crate::look;
 use crate::routes::Table;
 use crate::site::Here;
 
@@ -32,40 +34,57 @@ pub(crate) fn routes() -> Table {
     ]
 }
 
-async fn resource(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
-    serve(
-        &flow,
-        &site,
-        &headers,
-        "protected resource",
-        protected_resource(&flow.policy, &site, &site.mcp_url()),
-    )
+/// A request for a document.
+struct Asked {
+    site: Site,
+    headers: HeaderMap,
+    uri: Uri,
 }
 
-async fn resource_with_slash(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
-    let resource = format!("{}/", site.mcp_url());
-    serve(&flow, &site, &headers, "protected resource", protected_resource(&flow.policy, &site, &resource))
+impl FromRequestParts<Flow> for Asked {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, flow: &Flow) -> Result<Self, Response> {
+        let Here(site) = Here::from_request_parts(parts, flow).await?;
+        Ok(Self { site, headers: parts.headers.clone(), uri: parts.uri.clone() })
+    }
 }
 
-async fn server(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
-    serve(&flow, &site, &headers, "authorization server", authorization_server(&flow.policy, &site))
+async fn resource(State(flow): State<Flow>, asked: Asked) -> Response {
+    let document = protected_resource(&flow.policy, &asked.site, &asked.site.mcp_url());
+    serve(&flow, &asked, "protected resource", document)
 }
 
-async fn openid(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
-    serve(&flow, &site, &headers, "openid configuration", openid_configuration(&flow.policy, &site))
+async fn resource_with_slash(State(flow): State<Flow>, asked: Asked) -> Response {
+    let resource = format!("{}/", asked.site.mcp_url());
+    let document = protected_resource(&flow.policy, &asked.site, &resource);
+    serve(&flow, &asked, "protected resource", document)
+}
+
+async fn server(State(flow): State<Flow>, asked: Asked) -> Response {
+    let document = authorization_server(&flow.policy, &asked.site);
+    serve(&flow, &asked, "authorization server", document)
+}
+
+async fn openid(State(flow): State<Flow>, asked: Asked) -> Response {
+    let document = openid_configuration(&flow.policy, &asked.site);
+    serve(&flow, &asked, "openid configuration", document)
 }
 
 async fn jwks(State(flow): State<Flow>) -> Response {
     Json(flow.mint.jwks()).into_response()
 }
 
-async fn unknown() -> Response {
+pub(crate) async fn unknown() -> Response {
     error::json(StatusCode::NOT_FOUND, "not_found", "this server has no such metadata document")
 }
 
-fn serve(flow: &Flow, site: &Site, headers: &HeaderMap, document: &str, body: Value) -> Response {
-    let about = flow.attempts.of_request(site, headers, false, flow.now(), flow.entropy.as_ref());
-    flow.event(about, EventKind::MetadataRead { document: document.to_owned() });
+fn serve(flow: &Flow, asked: &Asked, document: &str, body: Value) -> Response {
+    if !look::is_ours(flow, &asked.uri) {
+        let (now, entropy) = (flow.now(), flow.entropy.as_ref());
+        let about = flow.attempts.of_request(&asked.site, &asked.headers, false, now, entropy);
+        flow.event(about, EventKind::MetadataRead { document: document.to_owned() });
+    }
     // Short: the public address can change while a client is open.
     ([(header::CACHE_CONTROL, "public, max-age=60")], Json(body)).into_response()
 }

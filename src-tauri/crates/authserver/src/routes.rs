@@ -13,8 +13,8 @@ use tower::Layer as _;
 use crate::flow::Flow;
 use crate::site::Here;
 use crate::{
-    authorize, callback, consent, metadata, method_not_allowed, not_found, not_the_endpoint, pages, ready,
-    register, revoke, test_sign_in, token,
+    authorize, callback, consent, look, metadata, method_not_allowed, not_found, not_the_endpoint, pages,
+    ready, register, revoke, test_sign_in, token,
 };
 
 /// What one table is: a path and what answers there.
@@ -52,6 +52,7 @@ pub(crate) fn oauth() -> Table {
         ("/oauth/token", post(token::post)),
         ("/revoke", post(revoke::post)),
     ]);
+    table.extend(look::routes());
     table
 }
 
@@ -123,6 +124,7 @@ mod tests {
             "/token",
             "/oauth/token",
             "/revoke",
+            "/.well-known/just-mcp-oauth-proxy",
             "/consent",
             "/",
             "/healthz",

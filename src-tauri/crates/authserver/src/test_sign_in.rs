@@ -390,7 +390,7 @@ impl From<&Step> for Line {
         let (mark, class) = match step.outcome {
             Outcome::Passed => ("Good", "good"),
             Outcome::Failed => ("Wrong", "bad"),
-            Outcome::Unknown => ("Note", "soft"),
+            Outcome::Noted | Outcome::Unknown => ("Note", "soft"),
         };
         Self {
             mark,

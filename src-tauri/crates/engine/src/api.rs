@@ -12,10 +12,12 @@ mod claims;
 mod commands;
 mod desk;
 mod error;
+mod outside;
 mod pairing;
 mod registration;
 mod requests;
 mod test_sign_in;
+mod tied;
 mod tools;
 mod tunnel;
 mod visits;
@@ -41,7 +43,7 @@ use crate::events::Bus;
 pub use answers::{
     ApiEvent, Checked, ClientRow, Done, Effect, EnvChange, EnvPreview, EventRow, FaultRow, IdentityKind,
     Offer, PersonRow, PracticeState, RefreshResult, ResidentRow, Saved, SessionClaims, SessionClient,
-    SessionRow, SessionState, SessionsEnded, SettingRow, SettingsForm, State, Status, TunnelForm,
+    SessionRow, SessionState, SessionsEnded, SettingRow, SettingsForm, State, Status, TunnelForm, TunnelNote,
     TunnelProgram, TunnelState,
 };
 pub use attempt::{AttemptRow, AttemptStep, Outcome, StepState, Verdict};
@@ -50,6 +52,7 @@ pub use certificate::{CertificateRow, CredentialState};
 pub use check::{CheckStep, EntraCheck, StepOutcome};
 pub use claims::{Finding, Note, Notes, TokenInspection};
 pub use error::{ApiError, ErrorCode};
+pub use outside::OutsideCheck;
 pub use pairing::PairingRow;
 pub use registration::{
     Creation, CreationUndone, CreationWish, PlannedCall, RegistrationTexts, RegistrationWish,
@@ -60,6 +63,7 @@ pub use requests::{
     TokenText, TunnelSwitch,
 };
 pub use test_sign_in::TestSignIn;
+pub use tied::TiedSession;
 pub use tools::{ToolRow, ToolView, ViewAs};
 pub use visits::{VisitRow, VisitVerdict};
 pub use wording::Level;
@@ -138,6 +142,8 @@ commands! {
     forget_server_key(Empty) -> Status;
     /// What came in through the tunnel and what came of it, also what was refused, the latest first. Kept in memory only.
     visits(Empty) -> Vec<VisitRow>;
+    /// Looks at the public address from outside, as clients and browsers would; no person and no client is involved.
+    look_outside(Empty) -> OutsideCheck;
     /// Every client connected as a person, and those that no longer are.
     list_sessions(Empty) -> Vec<SessionRow>;
     /// Ends sessions; their clients must sign in again.

@@ -6,6 +6,7 @@
 mod auto_off;
 mod ingress;
 mod limits;
+pub(crate) mod look;
 mod visits;
 mod whereabouts;
 
@@ -17,12 +18,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::http::header;
 use model::ids::{ClientId, TokenHash};
 use model::origin::BaseUrl;
 use model::settings::{Settings, SshSettings, TunnelSettings};
 use model::time::Timestamp;
-use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -90,7 +89,6 @@ struct On {
 struct Engines {
     engine: Engine,
     door: Door,
-    http: reqwest::Client,
 }
 
 /// Why the switch did not turn.
@@ -102,8 +100,6 @@ pub(crate) enum NotOpened {
     Command(String),
     #[error("{0}")]
     Start(#[from] StartError),
-    #[error("the HTTP client that looks from outside cannot be set up: {0}")]
-    Http(#[from] entra::ClientError),
 }
 
 // === impl NotOpened ===
@@ -116,7 +112,7 @@ impl NotOpened {
                 "correct it under Tunnel, for example `cloudflared tunnel --url http://127.0.0.1:{port}`"
                     .to_owned()
             }
-            Self::Start(_) | Self::Http(_) => "try again; if it stays, start the program again".to_owned(),
+            Self::Start(_) => "try again; if it stays, start the program again".to_owned(),
         }
     }
 }
@@ -215,7 +211,6 @@ impl Gate {
         let port =
             listeners.port().map_err(|source| StartError::Listen { address, flag: "--listen", source })?;
         let shape = shape(settings, port, &known_hosts(&storage.data_dir))?;
-        let http = entra::http_client()?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let visitor = Program::find(&settings.provider).and_then(|program| program.visitor);
         let entrance = Entrance {
@@ -233,7 +228,7 @@ impl Gate {
         let watch = Watch::new(settings.auto_off, Moment { wall: engine.now(), run: begun.elapsed() });
         *self.ends() = Ends { closes_at: watch.closes_at(), because: None };
         tokio::spawn(look_after(engine.clone(), watch, begun, stop.clone()));
-        let outside = Engines { engine: engine.clone(), door: self.0.door.clone(), http };
+        let outside = Engines { engine: engine.clone(), door: self.0.door.clone() };
         let tunnel = Tunnel::start(shape, Arc::new(outside), self.0.state.clone());
         *on = Some(On { tunnel, tasks, stop });
         Ok(())
@@ -370,66 +365,19 @@ impl Outside for Engines {
         }
     }
 
-    async fn look(&self, url: &Url) -> Result<(), Doubt> {
-        let theirs = keys_at(&self.http, url).await?;
-        let live = self.engine.live().ok_or_else(|| doubt("the server is starting", "wait a moment"))?;
-        if theirs == live.flow.jwks() {
-            Ok(())
-        } else {
-            Err(doubt(
-                "another server answers at that address",
-                "switch the tunnel off and on again to get another address",
-            ))
+    async fn look(&self, url: &Url) -> Result<Vec<Doubt>, Doubt> {
+        if self.engine.is_paused() {
+            return Err(doubt(
+                "all access is paused, so nobody gets through",
+                "let everybody in again; then it is looked at from outside by itself",
+            ));
         }
+        let live = self.engine.live().ok_or_else(|| doubt("the server is starting", "wait a moment"))?;
+        let base = BaseUrl::parse_public(url.as_str())
+            .map_err(|error| doubt(error.to_string(), "switch the tunnel off and on again"))?;
+        let look = live.look(&base).map_err(|error| doubt(error.to_string(), "start the program again"))?;
+        look.outside().await.verdict()
     }
-}
-
-/// The keys that are published there: nobody else has ours. Asked for by the name of a hosted client, which is what rules
-/// against bots turn away (<https://github.com/anthropics/claude-ai-mcp/issues/620>).
-async fn keys_at(http: &reqwest::Client, url: &Url) -> Result<Value, Doubt> {
-    let address =
-        url.join("/jwks").map_err(|_| doubt("that is no address", "switch the tunnel off and on again"))?;
-    let asked = http.get(address).header(header::USER_AGENT, "Claude-User");
-    let answer = asked.send().await.map_err(|error| unreachable_because(&error))?;
-    let status = answer.status();
-    let html = answer
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if html {
-        return Err(doubt(
-            "the provider shows a page of its own before ours",
-            "clients cannot get past such a page: choose another provider, or an account of this one without it",
-        ));
-    }
-    if !status.is_success() {
-        return Err(doubt(
-            format!("something on the way answers with {}", status.as_u16()),
-            "wait a moment; if it stays, look at the provider's page whether the address is blocked or limited",
-        ));
-    }
-    answer
-        .json()
-        .await
-        .map_err(|_| doubt("another server answers at that address", "switch the tunnel off and on again"))
-}
-
-fn unreachable_because(error: &reqwest::Error) -> Doubt {
-    let mut told = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        told = inner.to_string();
-        source = inner.source();
-    }
-    let what = match () {
-        () if told.to_lowercase().contains("certificate") => "the certificate of that address is not trusted",
-        () if error.is_timeout() => "that address does not answer in time",
-        () => "that address does not answer",
-    };
-    doubt(
-        format!("{what} ({told})"),
-        "a new address can take a minute to be known everywhere; it is looked at again by itself",
-    )
 }
 
 fn doubt(reason: impl Into<String>, hint: &str) -> Doubt {
@@ -442,54 +390,4 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::Router;
-    use axum::http::{HeaderMap, StatusCode};
-    use axum::routing::get;
-
-    use super::*;
-
-    /// What is said of an address where `answer` is all there is.
-    async fn said_of<R: axum::response::IntoResponse + Clone + Send + Sync + 'static>(
-        answer: R,
-    ) -> Result<Value, Doubt> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let there = Router::new().route(
-            "/jwks",
-            get(async move |headers: HeaderMap| {
-                assert_eq!(headers[header::USER_AGENT], "Claude-User", "as whom rules against bots know it");
-                answer
-            }),
-        );
-        let server = tokio::spawn(async move { axum::serve(listener, there).await });
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let said = keys_at(&reqwest::Client::builder().no_proxy().build().unwrap(), &url).await;
-        server.abort();
-        said
-    }
-
-    #[tokio::test]
-    async fn a_page_or_a_refusal_in_front_of_us_is_said() {
-        let interstitial = (StatusCode::OK, [(header::CONTENT_TYPE, "text/html")], "<p>ERR_NGROK_6024</p>");
-        let doubt = said_of(interstitial).await.unwrap_err();
-        assert!(doubt.reason.contains("a page of its own"), "{}", doubt.reason);
-        let doubt = said_of((StatusCode::FORBIDDEN, [("cf-mitigated", "block")], "no")).await.unwrap_err();
-        assert!(doubt.reason.contains("403"), "{}", doubt.reason);
-        let doubt = said_of("anything else").await.unwrap_err();
-        assert!(doubt.reason.contains("another server"), "{}", doubt.reason);
-        let keys = serde_json::json!({ "keys": [] });
-        assert_eq!(said_of(axum::Json(keys.clone())).await.ok(), Some(keys));
-    }
-
-    #[tokio::test]
-    async fn an_address_where_nobody_listens_is_said() {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let doubt = keys_at(&http, &Url::parse("http://127.0.0.1:1").unwrap()).await.unwrap_err();
-        assert!(doubt.reason.contains("does not answer"), "{}", doubt.reason);
-    }
 }

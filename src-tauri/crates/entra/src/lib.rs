@@ -32,5 +32,5 @@ mod wire;
 pub use model::check::{Outcome, Step};
 
 pub use crate::examine::{Examined, Finding};
-pub use crate::http::{ClientError, http_client, http_client_for};
+pub use crate::http::{ClientError, http_client_for};
 pub use crate::upstream::Entra;

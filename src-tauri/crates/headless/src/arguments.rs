@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the server until SIGTERM or Ctrl-C.
     Serve(Serve),
-    /// Look at the app registration as a sign-in would find it; nothing is changed. Exits with 1 if something is wrong, or if
+    /// Look at the app registration as a sign-in would find it, and at the public URL, if there is one, from outside; nothing is changed. Exits with 1 if something is wrong, or if
     /// `--sign-in` was not finished.
     Check(Check),
     /// Print what makes an app registration with these settings, or make one after signing in at Microsoft.

@@ -1,4 +1,5 @@
-//! `check`: what is found out about the app registration, without a sign-in or by one that nobody keeps.
+//! `check`: what is found out about the app registration, without a sign-in or by one that nobody keeps, and about the public
+//! address of the settings.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,15 +17,16 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(sources(&check.serve)?, world(&check.serve)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        engine.validated().await?;
+        let is_public = engine.validated().await?.server.public_url.is_some();
         if !check.sign_in {
             let found = call(&engine, "check_entra", Value::Null).await?;
+            let found = with_outside(&engine, found, is_public).await?;
             return Ok(told(&found, check.json, found["passed"] == true));
         }
         let stop = stop_signal()?;
         engine.start().await.map_err(explained)?;
         let done = tokio::select! {
-            done = sign_in(&engine, check.json) => done,
+            done = sign_in(&engine, check.json, is_public) => done,
             () = stop => Err(anyhow::anyhow!("stopped before anybody had signed in; nothing was kept")),
         };
         engine.stop().await;
@@ -33,7 +35,7 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
 }
 
 /// The server is there for this only, on the address where the identity provider sends people back to.
-async fn sign_in(engine: &Engine, json: bool) -> anyhow::Result<ExitCode> {
+async fn sign_in(engine: &Engine, json: bool, is_public: bool) -> anyhow::Result<ExitCode> {
     let mut state = call(engine, "begin_test_sign_in", Value::Null).await?;
     invite(state["link"].as_str().unwrap_or_default(), json);
     while state["is"] == "waiting" {
@@ -41,7 +43,20 @@ async fn sign_in(engine: &Engine, json: bool) -> anyhow::Result<ExitCode> {
         state = call(engine, "test_sign_in", Value::Null).await?;
     }
     let found = call(engine, "check_entra", json!({ "signed_in": true })).await?;
+    let found = with_outside(engine, found, is_public).await?;
     Ok(told(&found, json, found["passed"] == true && state["passed"] == true))
+}
+
+/// Where the settings name a public address, how it looks from outside comes last.
+async fn with_outside(engine: &Engine, mut found: Value, is_public: bool) -> anyhow::Result<Value> {
+    if is_public {
+        let mut outside = call(engine, "look_outside", Value::Null).await?;
+        if let (Some(steps), Some(more)) = (found["steps"].as_array_mut(), outside["steps"].as_array_mut()) {
+            steps.append(more);
+        }
+        found["passed"] = json!(found["passed"] == true && outside["passed"] == true);
+    }
+    Ok(found)
 }
 
 async fn call(engine: &Engine, command: &str, payload: Value) -> anyhow::Result<Value> {
@@ -99,13 +114,14 @@ fn told(found: &Value, json: bool, passed: bool) -> ExitCode {
             let mark = match step["outcome"].as_str() {
                 Some("passed") => "ok     ",
                 Some("failed") => "FAILED ",
+                Some("noted") => "note   ",
                 _ => "?      ",
             };
             let code = step["code"].as_u64().map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
-            println!("{mark} {:<13} {}{code}", text("about"), text("what"));
+            println!("{mark} {:<16} {}{code}", text("about"), text("what"));
             let ways = step["remedies"].as_array().into_iter().flatten().filter_map(way);
             for more in std::iter::once(text("hint")).chain(ways).filter(|more| !more.is_empty()) {
-                println!("                      {more}");
+                println!("                         {more}");
             }
         }
     }

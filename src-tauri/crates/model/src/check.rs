@@ -1,4 +1,5 @@
-//! What is found out about the set-up at the identity provider, told as steps: without a sign-in, or by one that nobody keeps.
+//! What is found out about a set-up, told as steps: at the identity provider, without a sign-in or by one that nobody keeps,
+//! and at the public address.
 
 use crate::person::Person;
 use crate::remedy::Remedy;
@@ -8,7 +9,8 @@ use crate::upstream::UpstreamError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`,
-    /// `token`, `sign_in`, `access`
+    /// `token`, `sign_in`, `access`; `public_url`, `public_port`, `public_metadata`, `public_challenge`, `public_stream`,
+    /// `public_page`
     pub about: &'static str,
     pub outcome: Outcome,
     /// What was found: one sentence.
@@ -24,6 +26,8 @@ pub struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Passed,
+    /// It works, and there is something to know.
+    Noted,
     Failed,
     /// It cannot be known this way.
     Unknown,

@@ -31,6 +31,8 @@ pub enum Purpose {
     Codes,
     /// The digits by which the owner of this server lets a new client in.
     Pairing,
+    /// Proof of who answers at an address ([`crate::look`]).
+    Looks,
     /// What the practice tenant hands out.
     Practice,
 }
@@ -119,6 +121,7 @@ impl Purpose {
             Self::UpstreamLeg => "upstream leg",
             Self::Codes => "codes",
             Self::Pairing => "pairing",
+            Self::Looks => "looks",
             Self::Practice => "practice",
         }
     }

@@ -14,6 +14,7 @@ pub mod grant;
 pub mod host;
 pub mod ids;
 pub mod keys;
+pub mod look;
 pub mod origin;
 pub mod person;
 pub mod pkce;

@@ -225,7 +225,7 @@ rules! {
         Rust("testkit::stories::discovery::the_addresses_other_servers_use_answer_like_ours"),
         Rust("testkit::stories::token::revoking_either_token_ends_the_session_at_once");
     61 "The tunnel's address is looked at from outside, and a page or a refusal in front of it is said.":
-        Rust("engine::gate::a_page_or_a_refusal_in_front_of_us_is_said"),
+        Rust("engine::gate::look::each_thing_on_the_way_has_its_own_sentence_and_the_next_step"),
         Rust("tunnel::supervisor::an_address_that_does_not_lead_here_is_doubted_until_it_does");
     62 "People are told which rules of an edge turn hosted clients away.":
         Words("src-tauri/docs/clients.md", "Block AI bots"),

@@ -1,8 +1,12 @@
 //! A scripted MCP client: discovery, registration, the code flow, refreshing, calling tools.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::pkce::PkceChallenge;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -43,12 +47,22 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Every name stands for this computer.
+struct Here;
+
+impl Resolve for Here {
+    fn resolve(&self, _: Name) -> Resolving {
+        Box::pin(async { Ok(Box::new(std::iter::once(SocketAddr::from(([127, 0, 0, 1], 0)))) as Addrs) })
+    }
+}
+
 impl Client {
     /// A public client with a loopback redirect URI, not yet registered.
     pub fn to(base: &str, name: &str) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .dns_resolver(Arc::new(Here))
             .user_agent(format!("{name}/1.0"))
             .build()
             .expect("a plain client");

@@ -35,9 +35,10 @@ pub enum State {
         url: Url,
         doubt: Option<Doubt>,
     },
-    /// Seen from outside.
+    /// Seen from outside, with what to know although clients get through.
     Reachable {
         url: Url,
+        notes: Vec<Doubt>,
     },
     /// It ended or no address came; it is opened again.
     Lost {
@@ -53,7 +54,7 @@ pub enum State {
     },
 }
 
-/// What speaks against an address, and what to do about it.
+/// What speaks against an address, or is to be known of it, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
     pub reason: String,
@@ -67,8 +68,8 @@ pub trait Outside: Send + Sync + 'static {
     async fn opened(&self, url: &Url);
     /// There is no address any more.
     async fn closed(&self);
-    /// Asks for ourselves by the address.
-    async fn look(&self, url: &Url) -> Result<(), Doubt>;
+    /// Asks for ourselves by the address. What does not stop clients is told too.
+    async fn look(&self, url: &Url) -> Result<Vec<Doubt>, Doubt>;
 }
 
 /// What opens a public address, as often as it is lost.
@@ -251,9 +252,9 @@ impl Supervisor {
                 look = self.outside.look(url) => look,
             };
             let pause = match look {
-                Ok(()) => {
+                Ok(notes) => {
                     (failed, seen, changed) = (0, true, false);
-                    self.tell(State::Reachable { url: url.clone() });
+                    self.tell(State::Reachable { url: url.clone(), notes });
                     LOOK_LATER
                 }
                 Err(doubt) => {

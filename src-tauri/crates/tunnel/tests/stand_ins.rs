@@ -145,8 +145,8 @@ impl Outside for World {
 
     async fn closed(&self) {}
 
-    async fn look(&self, _: &Url) -> Result<(), Doubt> {
-        Ok(())
+    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
+        Ok(Vec::new())
     }
 }
 
@@ -199,7 +199,7 @@ impl Bench {
 
     async fn reachable(&mut self, run: &str) {
         let address = self.address(run);
-        self.until(|state| matches!(state, State::Reachable { url } if url.as_str() == address)).await;
+        self.until(|state| matches!(state, State::Reachable { url, .. } if url.as_str() == address)).await;
     }
 
     async fn lost(&mut self) -> String {

@@ -23,6 +23,7 @@ struct World {
     told: Mutex<Vec<String>>,
     doubt: Mutex<Option<Doubt>>,
     looks: AtomicU32,
+    notes: Mutex<Vec<Doubt>>,
 }
 
 #[async_trait]
@@ -35,9 +36,10 @@ impl Outside for World {
         self.told.lock().unwrap().push("closed".into());
     }
 
-    async fn look(&self, _: &Url) -> Result<(), Doubt> {
+    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
         self.looks.fetch_add(1, Ordering::SeqCst);
-        self.doubt.lock().unwrap().clone().map_or(Ok(()), Err)
+        let notes = self.notes.lock().unwrap().clone();
+        self.doubt.lock().unwrap().clone().map_or(Ok(notes), Err)
     }
 }
 
@@ -86,7 +88,7 @@ impl Bench {
 
     async fn reachable(&mut self) -> String {
         let state = self.until(|state| matches!(state, State::Reachable { .. })).await;
-        let State::Reachable { url } = state else { unreachable!() };
+        let State::Reachable { url, .. } = state else { unreachable!() };
         url.to_string()
     }
 
@@ -157,7 +159,9 @@ async fn one_that_ends_is_started_again_and_the_same_address_changes_nothing() {
 async fn another_address_after_a_restart_is_told() {
     let script = "echo x >> runs; n=$(wc -l < runs); echo https://name-$((n)).trycloudflare.com; [ $n -gt 1 ] && exec sleep 60; exit 1";
     let mut bench = Bench::start(script);
-    bench.until(|state| matches!(state, State::Reachable { url } if url.as_str().contains("name-2"))).await;
+    bench
+        .until(|state| matches!(state, State::Reachable { url, .. } if url.as_str().contains("name-2")))
+        .await;
     assert_eq!(bench.told(), ["https://name-1.trycloudflare.com/", "https://name-2.trycloudflare.com/"]);
     bench.tunnel.stop().await;
 }
@@ -169,7 +173,9 @@ async fn an_address_that_changes_while_it_runs_is_taken_over() {
     let lost = bench.until(|state| matches!(state, State::Lost { .. })).await;
     let State::Lost { reason, .. } = lost else { unreachable!() };
     assert!(reason.contains("https://other.trycloudflare.com"), "{reason}");
-    bench.until(|state| matches!(state, State::Reachable { url } if url.as_str().contains("//a2."))).await;
+    bench
+        .until(|state| matches!(state, State::Reachable { url, .. } if url.as_str().contains("//a2.")))
+        .await;
     bench.tunnel.stop().await;
 }
 
@@ -218,6 +224,21 @@ async fn an_address_that_does_not_lead_here_is_doubted_until_it_does() {
     assert!(matches!(up, State::Up { doubt: Some(told), .. } if told == doubt));
     *bench.world.doubt.lock().unwrap() = None;
     assert_eq!(bench.reachable().await, QUICK);
+    tokio::time::resume();
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn what_does_not_stop_clients_is_a_note_that_comes_and_goes() {
+    let mut bench = Bench::start(&format!("echo {QUICK}; exec sleep 600"));
+    let note = Doubt { reason: "a page before ours".into(), hint: "one click".into() };
+    *bench.world.notes.lock().unwrap() = vec![note.clone()];
+    bench.until(|state| matches!(state, State::Reachable { notes, .. } if *notes == [note.clone()])).await;
+    bench.world.notes.lock().unwrap().clear();
+    // It is looked at again after a minute: time is moved instead of waited for.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    bench.until(|state| matches!(state, State::Reachable { notes, .. } if notes.is_empty())).await;
     tokio::time::resume();
     bench.tunnel.stop().await;
 }

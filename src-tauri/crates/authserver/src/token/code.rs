@@ -4,22 +4,28 @@ use model::ExposeSecret as _;
 use model::event::{About, EventKind};
 use model::grant::{Grant, Stage};
 use model::ids::{ClientId, CredentialKind, SessionId, TokenHash};
+use model::origin::Site;
 use model::ports::Swap;
 use model::session::{Ended, RefreshToken, Session, SessionState};
 use model::time::Timestamp;
 
-use super::{TokenError, Tokens, check_resource};
+use super::{TokenError, Tokens, check_issuer, check_resource};
 use crate::flow::{Flow, Shared, about_grant};
 use crate::params::Params;
 use crate::sessions::about_session;
 
-pub(super) async fn redeem(flow: &Flow, client: &ClientId, params: &Params) -> Result<Tokens, TokenError> {
+pub(super) async fn redeem(
+    flow: &Flow,
+    site: &Site,
+    client: &ClientId,
+    params: &Params,
+) -> Result<Tokens, TokenError> {
     let code = params.get("code").ok_or(TokenError::Missing("code"))?;
     if !CredentialKind::Code.looks_right(code) {
         return Err(TokenError::UnknownCode);
     }
     let grant = flow.store.find_grant_by_code(&TokenHash::of(code)).await?.ok_or(TokenError::UnknownCode)?;
-    let proven = prove(flow, &grant, client, params);
+    let proven = check_issuer(flow, site, &grant.site).and_then(|()| prove(flow, &grant, client, params));
     if let Stage::Exchanged { exchanged_at, ref session, .. } = grant.stage {
         return Err(replayed(flow, &grant, session, exchanged_at, proven.is_ok()).await);
     }

@@ -73,6 +73,8 @@ pub(crate) enum TokenError {
     /// The identity provider or our own set-up keeps us from refreshing now; the token stays good.
     #[error("{detail}")]
     NotNow { detail: String, retry_after_secs: u64 },
+    #[error("it was issued at {0}, another address of this server; sign in again at this one")]
+    OtherIssuer(String),
     #[error("a stored token does not open with this installation's master key")]
     Sealed,
     #[error(transparent)]
@@ -157,8 +159,8 @@ async fn issue(flow: &Flow, site: &Site, headers: &HeaderMap, params: &Params) -
     let grant_type = params.get("grant_type").ok_or(TokenError::Missing("grant_type"))?;
     let client = flow.authenticate(site, headers, params).await?;
     match grant_type {
-        "authorization_code" => code::redeem(flow, &client, params).await,
-        "refresh_token" => refresh::refresh(flow, &client, params).await,
+        "authorization_code" => code::redeem(flow, site, &client, params).await,
+        "refresh_token" => refresh::refresh(flow, site, &client, params).await,
         _ => Err(TokenError::GrantType),
     }
 }
@@ -204,6 +206,7 @@ impl TokenError {
             | Self::UnknownRefresh
             | Self::Reused(_)
             | Self::Ended(_)
+            | Self::OtherIssuer(_)
             // The key is gone for good, so is the session: only a new sign-in helps.
             | Self::Sealed => "invalid_grant",
             Self::ForeignResource => "invalid_target",
@@ -250,4 +253,11 @@ impl TokenError {
 fn check_resource(flow: &Shared, params: &Params, origin: model::origin::Origin) -> Result<(), TokenError> {
     let ours = params.all("resource").all(|resource| flow.policy.origins.is_our_resource(resource, origin));
     ours.then_some(()).ok_or(TokenError::ForeignResource)
+}
+
+/// What one issuer gave is not answered by another: an address that was ours before is not the one asked at, nor is the other
+/// of our two origins. The three loopback spellings are one.
+fn check_issuer(flow: &Shared, asked: &Site, issued: &Site) -> Result<(), TokenError> {
+    let ours = asked.origin == issued.origin && flow.policy.origins.sites(issued.origin).contains(issued);
+    ours.then_some(()).ok_or_else(|| TokenError::OtherIssuer(issued.issuer().to_owned()))
 }

@@ -9,12 +9,13 @@ use model::ExposeSecret as _;
 use model::event::EventKind;
 use model::ids::{ClientId, CredentialKind, TokenHash};
 use model::keys::{Place, Sealed};
+use model::origin::Site;
 use model::ports::Swap;
 use model::scope::ScopeSet;
 use model::session::{Ended, RefreshToken, RefreshTrouble, Session, SessionState};
 use model::upstream::{Effect, Refusal, SignedIn, UpstreamError};
 
-use super::{TokenError, Tokens, check_resource};
+use super::{TokenError, Tokens, check_issuer, check_resource};
 use crate::flow::{Flow, Shared};
 use crate::params::Params;
 use crate::sessions::about_session;
@@ -33,7 +34,12 @@ struct No {
     had_token: bool,
 }
 
-pub(super) async fn refresh(flow: &Flow, client: &ClientId, params: &Params) -> Result<Tokens, TokenError> {
+pub(super) async fn refresh(
+    flow: &Flow,
+    site: &Site,
+    client: &ClientId,
+    params: &Params,
+) -> Result<Tokens, TokenError> {
     let token = params.get("refresh_token").ok_or(TokenError::Missing("refresh_token"))?;
     if !CredentialKind::Refresh.looks_right(token) {
         return Err(TokenError::UnknownRefresh);
@@ -45,7 +51,7 @@ pub(super) async fn refresh(flow: &Flow, client: &ClientId, params: &Params) -> 
     // Twice at most: another replica may rotate the token between our look and our swap.
     for _ in 0..2 {
         let stored = flow.store.find_refresh(&hash).await?.ok_or(TokenError::UnknownRefresh)?;
-        let session = live_session(flow, &stored, client, params).await?;
+        let session = live_session(flow, site, &stored, client, params).await?;
         if stored.used.is_some() {
             return used_before(flow, &session, &stored).await;
         }
@@ -61,6 +67,7 @@ pub(super) async fn refresh(flow: &Flow, client: &ClientId, params: &Params) -> 
 
 async fn live_session(
     flow: &Flow,
+    site: &Site,
     stored: &RefreshToken,
     client: &ClientId,
     params: &Params,
@@ -77,6 +84,7 @@ async fn live_session(
         flow.end_session(&session.id, Ended::Expired).await?;
         return Err(TokenError::Ended(Ended::Expired));
     }
+    check_issuer(flow, site, &session.site)?;
     check_resource(flow, params, session.site.origin)?;
     Ok(session)
 }

@@ -20,6 +20,7 @@ use super::certificate::CredentialState;
 use super::claims::{Finding, Note, Notes};
 use super::pairing::PairingRow;
 use super::registration::Creation;
+use super::tied::TiedSession;
 use super::visits::VisitRow;
 use super::wording::{Level, summary};
 use crate::settings::{Problem, Row};
@@ -123,6 +124,8 @@ pub enum TunnelState {
     /// Seen from outside.
     Reachable {
         url: String,
+        /// What to know although clients get through.
+        notes: Vec<TunnelNote>,
     },
     /// The program ended; it is started again.
     Lost {
@@ -145,8 +148,15 @@ pub struct ChangedKey {
     pub shown: String,
 }
 
+/// One sentence each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct TunnelNote {
+    pub reason: String,
+    pub hint: String,
+}
+
 /// The tunnel and what could open it.
-#[derive(Debug, Clone, Serialize, TS)]
+#[derive(Clone, Serialize, TS)]
 pub struct TunnelForm {
     pub state: TunnelState,
     /// As the settings have it: one of `programs`, or `command`.
@@ -156,6 +166,8 @@ pub struct TunnelForm {
     pub server_key: Option<ServerKey>,
     /// An address of the settings' own stands in the way of the switch.
     pub own_address: Option<String>,
+    /// Sessions that go on only if their public address comes back.
+    pub tied: Vec<TiedSession>,
 }
 
 /// The key of an SSH server, pinned on first use.

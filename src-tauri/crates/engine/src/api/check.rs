@@ -23,7 +23,8 @@ pub struct EntraCheck {
 #[derive(Debug, Clone, Serialize, TS)]
 pub struct CheckStep {
     /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`,
-    /// `sign_in`, `access`; `practice` where there is nothing to check.
+    /// `sign_in`, `access`; `practice` where there is nothing to check; `public_url`, `public_port`, `public_metadata`,
+    /// `public_challenge`, `public_stream`, `public_page` of [`OutsideCheck`](super::OutsideCheck).
     pub about: &'static str,
     pub outcome: StepOutcome,
     /// What was found: one sentence.
@@ -40,6 +41,8 @@ pub struct CheckStep {
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     Passed,
+    /// It works, and there is something to know.
+    Noted,
     Failed,
     /// It cannot be known without a sign-in.
     Unknown,
@@ -164,6 +167,7 @@ impl From<Step> for CheckStep {
     fn from(Step { about, outcome, what, hint, code, remedies }: Step) -> Self {
         let outcome = match outcome {
             Outcome::Passed => StepOutcome::Passed,
+            Outcome::Noted => StepOutcome::Noted,
             Outcome::Failed => StepOutcome::Failed,
             Outcome::Unknown => StepOutcome::Unknown,
         };

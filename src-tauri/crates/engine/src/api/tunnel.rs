@@ -3,7 +3,7 @@
 use model::settings::{Identity, Settings};
 use tunnel::{Doubt, KnownHosts, PROGRAMS, Program, State};
 
-use super::answers::{ChangedKey, ServerKey, Status, TunnelForm, TunnelProgram, TunnelState};
+use super::answers::{ChangedKey, ServerKey, Status, TunnelForm, TunnelNote, TunnelProgram, TunnelState};
 use super::requests::{Empty, TunnelSwitch};
 use super::{Api, ApiError, ErrorCode};
 use crate::gate::{self, NotOpened};
@@ -13,7 +13,12 @@ type Answer<T> = Result<T, ApiError>;
 impl Api {
     pub(super) async fn tunnel(&self, _: Empty) -> Answer<TunnelForm> {
         let settings = self.0.drafted().await.draft.validate().ok();
+        let tied = match self.0.live() {
+            Some(live) => live.tied().await?,
+            None => Vec::new(),
+        };
         Ok(TunnelForm {
+            tied,
             state: self.0.gate().state().into(),
             provider: settings.as_ref().map(|settings| settings.tunnel.provider.clone()).unwrap_or_default(),
             programs: PROGRAMS.iter().map(TunnelProgram::from).collect(),
@@ -109,7 +114,10 @@ impl From<State> for TunnelState {
                 let (reason, hint) = doubt.map(|Doubt { reason, hint }| (reason, hint)).unzip();
                 Self::Up { url: origin(url), reason, hint }
             }
-            State::Reachable { url } => Self::Reachable { url: origin(url) },
+            State::Reachable { url, notes } => {
+                let notes = notes.into_iter().map(|Doubt { reason, hint }| TunnelNote { reason, hint });
+                Self::Reachable { url: origin(url), notes: notes.collect() }
+            }
             State::Lost { reason, hint } => Self::Lost { reason, hint },
             State::Refused { reason, hint, changed_key } => {
                 let changed_key =

@@ -31,8 +31,8 @@ impl Outside for World {
         self.0.lock().unwrap().push("closed".into());
     }
 
-    async fn look(&self, _: &Url) -> Result<(), Doubt> {
-        Ok(())
+    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
+        Ok(Vec::new())
     }
 }
 
@@ -114,7 +114,7 @@ impl Bench {
     }
 
     async fn reachable(&mut self) -> String {
-        let State::Reachable { url } = self.until(|state| matches!(state, State::Reachable { .. })).await
+        let State::Reachable { url, .. } = self.until(|state| matches!(state, State::Reachable { .. })).await
         else {
             unreachable!()
         };

@@ -11,6 +11,7 @@ mod continuous;
 mod credentials;
 mod discovery;
 mod faults;
+mod moved;
 mod pages;
 mod pairing;
 mod profile;
