@@ -1,8 +1,8 @@
 // `npm run bench`: how fast the server is, next to the same tools without sign-in, a bare HTTP answer and FastMCP.
 // Load comes from wrk in a process of its own; rows take turns in rounds, and medians are shown, so that a busy
 // machine hits all alike. Misses are printed as misses. Numbers go to target/bench.json as well.
-// `npm run bench -- --quick` measures less of everything, to see whether the bench itself works; `-- server` and
-// `-- window` do one half.
+// `npm run bench -- --quick` measures less of everything, to see whether the bench itself works; `-- server`, `-- outside`
+// and `-- window` do one part.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -10,14 +10,15 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { Browser } from '../tests/clients/browser.mjs';
 import { Engine, postJson, rpc, signInByHand } from '../tests/clients/harness.mjs';
+import { benchOutside } from './bench-outside.mjs';
 import { benchWindow } from './bench-window.mjs';
 import { run } from './process.mjs';
 import { example, fastmcp } from './rivals.mjs';
 import { Missing, needCargo, needSystemPackages, ROOT, TARGET, works } from './setup.mjs';
 
 const QUICK = process.argv.includes('--quick');
-const HALVES = ['server', 'window'].filter((half) => process.argv.includes(half));
-const measures = (half) => HALVES.length === 0 || HALVES.includes(half);
+const PARTS = ['server', 'outside', 'window'].filter((part) => process.argv.includes(part));
+const measures = (part) => PARTS.length === 0 || PARTS.includes(part);
 const SIZE = QUICK ? { rounds: 1, seconds: 2, starts: 3, signIns: 40, clients: 500, sessions: 50 } : { rounds: 5, seconds: 4, starts: 10, signIns: 300, clients: 10_000, sessions: 1000 };
 const CONNECTIONS = 32;
 const TARGETS = { throughput: 0.9, p99: 1.15, fastmcp: 60, startMs: 150, idleMb: 25, loadedMb: 60 };
@@ -46,10 +47,11 @@ async function prepare() {
 }
 
 /** `tools/call version` for `seconds` over keep-alive connections. */
-async function load({ url, token }, seconds) {
+async function load({ url, token }, seconds, { connections = CONNECTIONS, host, stopAfter, pauseMs } = {}) {
   const script = join(ROOT, 'src-tauri', 'scripts', 'wrk-post.lua');
-  const env = { ...process.env, BENCH_BODY: JSON.stringify(CALL), ...(token && { BENCH_TOKEN: token }) };
-  const { output } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url], { limit: seconds * 1000 + 30_000, quiet: true, env });
+  const wishes = { BENCH_TOKEN: token, BENCH_HOST: host, BENCH_STOP_AFTER: stopAfter, BENCH_PAUSE_MS: pauseMs };
+  const env = { ...process.env, BENCH_BODY: JSON.stringify(CALL), ...Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined)) };
+  const { output } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url], { limit: seconds * 1000 + 30_000, quiet: true, env });
   const line = output.split('\n').find((text) => text.startsWith('{'));
   if (!line) throw new Error(`wrk said nothing usable about ${url}:\n${output.slice(0, 500)}`);
   return JSON.parse(line);
@@ -93,7 +95,8 @@ function cpuMs(pid) {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-const engineIn = (name, args = []) => new Engine({ folder: folder(name), args, binary: join(TARGET, 'release', 'just-mcp-oauth-proxyd') });
+const binary = join(TARGET, 'release', 'just-mcp-oauth-proxyd');
+const engineIn = (name, args = []) => new Engine({ folder: folder(name), args, binary });
 const register = (engine, i) => postJson(`${engine.base}/register`, { client_name: `Client ${i}`, redirect_uris: ['http://localhost:9/callback'], token_endpoint_auth_method: 'none' });
 
 async function measureStart() {
@@ -201,8 +204,17 @@ function judge(judged) {
   for (const { what, value, target, unit, met } of judged) console.log(`${met === undefined ? 'NOT MEASURED' : met ? 'met   ' : 'MISSED'}  ${what.padEnd(62)}${fixed(value, 2).padStart(9)}${unit}  (target ${target}${unit})`);
 }
 
+async function benchPublic() {
+  const place = folder('outside');
+  const make = (options) => new Engine({ folder: place, args: ['--practice-sign-in', 'ada'], binary, ...options });
+  const seen = await benchOutside({ quick: QUICK, folder: place, make, load, memoryMb: residentMb, call: CALL });
+  const { p50ms, p99ms, streams, turnedAway } = seen;
+  console.log(`\nBy the public address: p50 of a call ${fixed(p50ms.ruled, 3)} ms with the rules, ${fixed(p50ms.plain, 3)} ms without; ${streams.answered} of ${streams.held} held requests answered`);
+  console.log(`In a flood of which up to ${fixed(turnedAway, 0)} requests a minute were turned away: p99 on this computer ${fixed(p99ms.flooded, 2)} ms, ${fixed(p99ms.quiet, 2)} ms without\n`);
+  return seen;
+}
+
 async function benchServer() {
-  await prepare();
   const start = await measureStart();
   const { rows, absent } = await measureRows();
   const signIns = await measureSignIns();
@@ -212,12 +224,14 @@ async function benchServer() {
 }
 
 try {
+  if (measures('server') || measures('outside')) await prepare();
   const server = measures('server') ? await benchServer() : undefined;
+  const outside = measures('outside') ? await benchPublic() : undefined;
   const window = measures('window') ? await benchWindow(QUICK) : undefined;
   console.log();
-  judge([...(server?.verdicts ?? []), ...(window?.verdicts ?? [])]);
+  judge([...(server?.verdicts ?? []), ...(outside?.verdicts ?? []), ...(window?.verdicts ?? [])]);
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
-  writeFileSync(join(TARGET, 'bench.json'), `${JSON.stringify({ machine, size: SIZE, server, window }, null, 2)}\n`);
+  writeFileSync(join(TARGET, 'bench.json'), `${JSON.stringify({ machine, size: SIZE, server, outside, window }, null, 2)}\n`);
 } catch (error) {
   console.error(error instanceof Missing ? error.message : error);
   process.exitCode = 1;

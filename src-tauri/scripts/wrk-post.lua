@@ -9,6 +9,28 @@ local token = os.getenv("BENCH_TOKEN")
 if token then
   wrk.headers["Authorization"] = "Bearer " .. token
 end
+local host = os.getenv("BENCH_HOST")
+if host then
+  wrk.headers["Host"] = host
+end
+
+-- Each of these costs something for every request, so it is there only where it is asked for.
+local stop_after = tonumber(os.getenv("BENCH_STOP_AFTER"))
+if stop_after then
+  local seen = 0
+  function response()
+    seen = seen + 1
+    if seen >= stop_after then
+      wrk.thread:stop()
+    end
+  end
+end
+local pause_ms = tonumber(os.getenv("BENCH_PAUSE_MS"))
+if pause_ms then
+  function delay()
+    return pause_ms
+  end
+end
 
 function done(summary, latency)
   local errors = summary.errors
