@@ -6,6 +6,7 @@ pub mod browser;
 pub mod checklist;
 pub mod client;
 pub mod imitation;
+pub mod ngrok;
 pub mod publisher;
 pub mod rig;
 pub mod signer;
@@ -13,6 +14,7 @@ pub mod tunnel;
 
 pub use browser::{Browser, Landed};
 pub use client::{Answer, Client, Connected};
+pub use ngrok::NgrokServer;
 pub use publisher::{changing_host, document_host, signing_host};
 pub use rig::Rig;
 pub use signer::{ASSERTION_TYPE, Signer};

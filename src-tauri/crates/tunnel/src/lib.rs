@@ -4,12 +4,14 @@
 //! address opens, and whether it really leads here, is for whoever starts it.
 
 mod host_keys;
+mod ngrok;
 mod process;
 mod programs;
 mod ssh;
 mod supervisor;
 
 pub use host_keys::KnownHosts;
+pub use ngrok::Ngrok;
 pub use programs::{OWN, PROGRAMS, Program, SSH, Shape, Wishes};
 pub use ssh::{ChangedKey, Ssh, SshListen, SshServer};
 pub use supervisor::{Attempt, Doubt, End, Opener, Outside, State, Tunnel};
