@@ -877,11 +877,11 @@ export type TunnelProgram = { id: string, name: string,
  */
 about: string, 
 /**
- * Whether it is on this computer.
+ * Whether it is on this computer; what needs no program always is.
  */
 found: boolean, 
 /**
- * How to get it.
+ * How to get it; empty where there is nothing to get.
  */
 install: string, 
 /**
@@ -891,7 +891,11 @@ stable: boolean,
 /**
  * Whether a name of one's own can be asked for.
  */
-takes_domain: boolean, };
+takes_domain: boolean, 
+/**
+ * Whether the authtoken of an account is asked for.
+ */
+takes_authtoken: boolean, };
 
 /**
  * How the tunnel stands.

@@ -459,7 +459,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     look_outside: () => outsideCheck(world.status),
     set_tunnel: ({ on, practice_is_fine = false }: Request<'set_tunnel'>) => {
       if (!on) return tunnelTo({ is: 'off' });
-      const refusal = refusalOf(form(), world.status.identity, practice_is_fine);
+      const refusal = refusalOf(form(), world.settings.rows, world.status.identity, practice_is_fine);
       if (refusal) throw refusal;
       openSoon();
       return tunnelTo({ is: 'starting' });

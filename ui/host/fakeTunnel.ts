@@ -14,6 +14,7 @@ const program = (id: string, name: string, about: string, install: string, more?
   found: false,
   stable: false,
   takes_domain: false,
+  takes_authtoken: false,
   ...more,
 });
 const BY_SSH = 'install the OpenSSH client';
@@ -29,9 +30,9 @@ export const programs = (): TunnelProgram[] => [
   program(
     'ngrok',
     'ngrok',
-    'Needs a free account, which has one address that stays the same.',
-    'install ngrok from ngrok.com/download, then run `ngrok config add-authtoken` with the token of your account',
-    { found: true, stable: true, takes_domain: true },
+    'Needs nothing installed, only a free account, which has one address that stays the same.',
+    '',
+    { found: true, stable: true, takes_domain: true, takes_authtoken: true },
   ),
   program(
     'tailscale',
@@ -94,7 +95,7 @@ export const TUNNELS = {
   tunnel_refused: {
     is: 'refused',
     reason: 'ngrok does not know the authtoken',
-    hint: 'run `ngrok config add-authtoken` with the token of your account',
+    hint: 'paste the authtoken from dashboard.ngrok.com/get-started/your-authtoken under Tunnel',
     changed_key: null,
   },
   tunnel_other_key: {
@@ -154,6 +155,10 @@ export function tunnelProblems(rows: readonly SettingRow[], changes: Changes): P
   } else if (domain === '' && !/[a-z]/i.test(host.split('.').at(-1)!)) {
     refuse('tunnel.domain', 'missing', 'nothing says under which name the server is reached', 'write the host name of its https address, for example `mcp.example.com`');
   }
+  if (/\s/.test(changes['tunnel.ngrok_authtoken']?.trim() ?? '')) {
+    const hint = 'paste only the text that dashboard.ngrok.com/get-started/your-authtoken shows, without the command before it';
+    refuse('tunnel.ngrok_authtoken', 'not-a-token', 'that is no authtoken of ngrok', hint);
+  }
   return problems;
 }
 
@@ -170,7 +175,7 @@ export function tunnelForm(rows: readonly SettingRow[], known: TunnelProgram[], 
 }
 
 /** Why it cannot be switched on. */
-export function refusalOf(form: TunnelForm, identity: Status['identity'], meant: boolean): HostError | null {
+export function refusalOf(form: TunnelForm, rows: readonly SettingRow[], identity: Status['identity'], meant: boolean): HostError | null {
   if (form.own_address !== null) {
     return new HostError('not_opened', `${form.own_address} is set as the public address already`, 'remove `server.public_url` from the settings to use a tunnel instead');
   }
@@ -182,6 +187,13 @@ export function refusalOf(form: TunnelForm, identity: Status['identity'], meant:
     );
   }
   const chosen = form.programs.find(({ id }) => id === form.provider);
+  if (chosen?.takes_authtoken && !rows.find(({ key }) => key === 'tunnel.ngrok_authtoken')?.given) {
+    return new HostError(
+      'not_opened',
+      'ngrok wants the authtoken of your account, and none is given',
+      'paste the one from dashboard.ngrok.com/get-started/your-authtoken, or set `JMOP_TUNNEL_NGROK_AUTHTOKEN`',
+    );
+  }
   return chosen && !chosen.found ? new HostError('not_opened', `\`${chosen.id}\` is not installed on this computer`, chosen.install) : null;
 }
 

@@ -332,6 +332,22 @@ const TUNNEL = {
     placeholder: '8080',
     mono: true,
   },
+  'tunnel.ngrok_authtoken': {
+    label: 'Authtoken of ngrok',
+    hint: 'From dashboard.ngrok.com/get-started/your-authtoken. It is kept encrypted and never shown again. NGROK_AUTHTOKEN sets it too.',
+  },
+  'tunnel.ngrok_server': {
+    label: 'Server of ngrok',
+    hint: 'Only for an account that has one to itself.',
+    placeholder: 'connect.example.com:443',
+    mono: true,
+  },
+  'tunnel.ngrok_ca_file': {
+    label: 'Certificate authorities for ngrok',
+    hint: 'PEM file, where that server or the network has authorities of its own.',
+    placeholder: '/etc/ssl/certs/example.pem',
+    mono: true,
+  },
 } as const satisfies Record<string, FieldWords>;
 
 const STORAGE = {

@@ -23,7 +23,7 @@ describe('how the tunnel stands', () => {
     ['tunnel_doubt', 'Open, but in doubt', 'Clients cannot get past such a page', true],
     ['tunnel_reachable', 'Reachable', 'clients elsewhere reach this server', true],
     ['tunnel_lost', 'Lost, being opened again', 'failed to dial edge', true],
-    ['tunnel_refused', 'Refused', 'Run “ngrok config add-authtoken”', false],
+    ['tunnel_refused', 'Refused', 'Paste the authtoken from dashboard.ngrok.com/get-started/your-authtoken', false],
   ])('%s is told as %s', async (state, word, text, on) => {
     mountApp(state);
     const told = document.getElementById((await turner()).getAttribute('aria-describedby')!)!;
@@ -125,12 +125,12 @@ describe('the switch', () => {
 
   it('says why it did not turn, and what to do', async () => {
     const host = fakeHost('entra');
-    host.fail('set_tunnel', new HostError('not_opened', '`ngrok` is not installed on this computer', 'install it from ngrok.com'));
+    host.fail('set_tunnel', new HostError('not_opened', '`zrok` is not installed on this computer', 'install it from zrok.io'));
     const { user } = mountApp(host);
     await user.click(await turner());
     const alert = await (await section()).findByRole('alert');
-    expect(alert.textContent).toContain('“ngrok” is not installed on this computer.');
-    expect(alert.textContent).toContain('Install it from ngrok.com.');
+    expect(alert.textContent).toContain('“zrok” is not installed on this computer.');
+    expect(alert.textContent).toContain('Install it from zrok.io.');
     expect((await turner()).checked).toBe(false);
     host.fail('set_tunnel', null);
     await user.click(await turner());
@@ -241,6 +241,35 @@ describe('the provider', () => {
     expect((await provider()).value).toBe('ssh');
     await user.type(shown.getByRole('textbox', { name: 'SSH key file' }), '/home/ada/.ssh/tunnel{Enter}');
     await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.ssh_key': '/home/ada/.ssh/tunnel' } }));
+  });
+
+  it('takes the authtoken where there is no program to install, and keeps it to itself', async () => {
+    const { host, user } = mountApp('entra');
+    await user.selectOptions(await provider(), 'ngrok');
+    const shown = await section();
+    expect(await shown.findByText(/Needs nothing installed/)).toBeTruthy();
+    expect(shown.queryByText('Not found on this computer.')).toBeNull();
+    await user.click(await turner());
+    expect((await shown.findByRole('alert')).textContent).toContain('Ngrok wants the authtoken of your account');
+    const token = await shown.findByLabelText<HTMLInputElement>('Authtoken');
+    expect(token.type).toBe('password');
+    expect(shown.queryByRole('button', { name: 'Save' })).toBeNull();
+    await user.type(token, 'ngrok config add-authtoken 2abcSecret');
+    await user.click(shown.getByRole('button', { name: 'Save' }));
+    expect(await shown.findByText(/is no authtoken of ngrok/)).toBeTruthy();
+    await user.clear(token);
+    await user.type(token, '2abcSecret{Enter}');
+    await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.ngrok_authtoken': '2abcSecret' } }));
+    await waitFor(() => expect(shown.getByLabelText<HTMLInputElement>('Authtoken').value).toBe('A secret is kept'));
+    expect(shown.queryByRole('button', { name: 'Save' })).toBeNull();
+    expect(shown.queryByRole('alert')).toBeNull();
+    await user.click(await turner());
+    await shown.findByText('Opening');
+    // Removed again as it was kept.
+    await user.click(await turner());
+    await user.click(await shown.findByRole('button', { name: 'Remove' }));
+    await user.click(shown.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.ngrok_authtoken': '' } }));
   });
 
   it('cannot be changed while the tunnel is on, nor where the environment gives it', async () => {

@@ -10,8 +10,9 @@ pub(crate) mod look;
 mod visits;
 mod whereabouts;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Mutexed, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -20,14 +21,17 @@ use async_trait::async_trait;
 use axum::Router;
 use model::ids::{ClientId, TokenHash};
 use model::origin::BaseUrl;
-use model::settings::{Settings, SshSettings, TunnelSettings};
+use model::settings::{NgrokSettings, Settings, SshSettings, TunnelSettings};
 use model::time::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::service_fn;
-use tunnel::{Doubt, KnownHosts, Outside, Program, Shape, Ssh, SshListen, SshServer, State, Tunnel, Wishes};
+use tunnel::{
+    Doubt, KnownHosts, Ngrok, Opener, Outside, Provider, Shape, Ssh, SshListen, SshServer, State, Tunnel,
+    Wishes,
+};
 use url::Url;
 
 use crate::engine::Engine;
@@ -98,6 +102,10 @@ pub(crate) enum NotOpened {
     NotInstalled(&'static str, &'static str),
     #[error("the tunnel's command cannot be used: {0}")]
     Command(String),
+    #[error("ngrok wants the authtoken of your account, and none is given")]
+    NoAuthtoken,
+    #[error("the file `{}` with ngrok's certificate authorities cannot be used: {source}", path.display())]
+    Authorities { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Start(#[from] StartError),
 }
@@ -111,6 +119,12 @@ impl NotOpened {
             Self::Command(_) => {
                 "correct it under Tunnel, for example `cloudflared tunnel --url http://127.0.0.1:{port}`"
                     .to_owned()
+            }
+            Self::NoAuthtoken => {
+                "paste the one from dashboard.ngrok.com/get-started/your-authtoken, or set `JMOP_TUNNEL_NGROK_AUTHTOKEN`".to_owned()
+            }
+            Self::Authorities { .. } => {
+                "correct `tunnel.ngrok_ca_file`, or remove it where ngrok's own server is used".to_owned()
             }
             Self::Start(_) => "try again; if it stays, start the program again".to_owned(),
         }
@@ -210,9 +224,9 @@ impl Gate {
         let listeners = bind(address, "--listen").await?;
         let port =
             listeners.port().map_err(|source| StartError::Listen { address, flag: "--listen", source })?;
-        let shape = shape(settings, port, &known_hosts(&storage.data_dir))?;
+        let opener = opener(settings, port, &known_hosts(&storage.data_dir))?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let visitor = Program::find(&settings.provider).and_then(|program| program.visitor);
+        let visitor = Provider::find(&settings.provider).and_then(Provider::visitor);
         let entrance = Entrance {
             engine: engine.clone(),
             door: self.0.door.clone(),
@@ -229,7 +243,7 @@ impl Gate {
         *self.ends() = Ends { closes_at: watch.closes_at(), because: None };
         tokio::spawn(look_after(engine.clone(), watch, begun, stop.clone()));
         let outside = Engines { engine: engine.clone(), door: self.0.door.clone() };
-        let tunnel = Tunnel::start(shape, Arc::new(outside), self.0.state.clone());
+        let tunnel = Tunnel::start(opener, Arc::new(outside), self.0.state.clone());
         *on = Some(On { tunnel, tasks, stop });
         Ok(())
     }
@@ -300,20 +314,12 @@ async fn look_after(engine: Engine, mut watch: Watch, begun: Instant, stop: Canc
 
 impl On {
     async fn end(self) {
-        // The program first: with it goes every connection that came through.
+        // What opened it first: with it goes every connection that came through.
         self.tunnel.stop().await;
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
-}
-
-fn shape(settings: &TunnelSettings, port: u16, known_hosts: &KnownHosts) -> Result<Shape, NotOpened> {
-    let Some(program) = Program::find(&settings.provider) else {
-        return Shape::of_command(&settings.command, port).map_err(NotOpened::Command);
-    };
-    let binary = program.located().ok_or(NotOpened::NotInstalled(program.binary, program.install))?;
-    Ok(program.shape(binary, port, &wishes(settings), known_hosts))
 }
 
 /// What these settings ask of whatever program is chosen.
@@ -331,6 +337,42 @@ pub(crate) fn wishes(settings: &TunnelSettings) -> Wishes {
 /// Where the keys of SSH servers are pinned.
 pub(crate) fn known_hosts(data_dir: &Path) -> KnownHosts {
     KnownHosts::at(data_dir.join("known_hosts"))
+}
+
+fn opener(
+    settings: &TunnelSettings,
+    port: u16,
+    known_hosts: &KnownHosts,
+) -> Result<Box<dyn Opener>, NotOpened> {
+    Ok(match Provider::find(&settings.provider) {
+        None => Box::new(Shape::of_command(&settings.command, port).map_err(NotOpened::Command)?),
+        Some(Provider::Program(program)) => {
+            let binary = program.located().ok_or(NotOpened::NotInstalled(program.binary, program.install))?;
+            Box::new(program.shape(binary, port, &wishes(settings), known_hosts))
+        }
+        Some(Provider::Ngrok) => Box::new(ngrok(settings, port)?),
+    })
+}
+
+fn ngrok(settings: &TunnelSettings, port: u16) -> Result<Ngrok, NotOpened> {
+    let NgrokSettings { authtoken, server, ca_file } = &settings.ngrok;
+    Ok(Ngrok {
+        authtoken: authtoken.clone().ok_or(NotOpened::NoAuthtoken)?,
+        domain: settings.domain.clone(),
+        server: server.clone(),
+        authorities: ca_file.as_deref().map(authorities).transpose()?,
+        port,
+    })
+}
+
+fn authorities(path: &Path) -> Result<Vec<u8>, NotOpened> {
+    let unusable = |source| NotOpened::Authorities { path: path.to_owned(), source };
+    let pem = std::fs::read(path).map_err(unusable)?;
+    let head = b"-----BEGIN CERTIFICATE-----";
+    if !pem.windows(head.len()).any(|part| part == head) {
+        return Err(unusable(io::Error::other("no certificate is in it")));
+    }
+    Ok(pem)
 }
 
 async fn tell(engine: Engine, mut state: watch::Receiver<State>, stop: CancellationToken) {

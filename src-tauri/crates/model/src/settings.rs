@@ -71,9 +71,9 @@ pub struct ServerSettings {
 }
 
 /// How the switch to the public internet opens an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TunnelSettings {
-    /// Id of a known program, or `command`.
+    /// Id of a known provider, or `command`.
     pub provider: String,
     /// A command of the person's own, for the provider `command`.
     pub command: String,
@@ -81,6 +81,7 @@ pub struct TunnelSettings {
     pub domain: Option<String>,
     /// For the provider `ssh`.
     pub ssh: Option<SshSettings>,
+    pub ngrok: NgrokSettings,
     pub auto_off: AutoOff,
 }
 
@@ -92,6 +93,16 @@ pub struct SshSettings {
     pub key: Option<PathBuf>,
     /// A port there, or a name and a port.
     pub listen: String,
+}
+
+/// For the provider `ngrok`.
+#[derive(Debug, Clone, Default)]
+pub struct NgrokSettings {
+    pub authtoken: Option<Secret>,
+    /// `host:port` of other servers than ngrok's own.
+    pub server: Option<String>,
+    /// PEM file with the authorities that vouch for them; read when it is switched on.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// When the tunnel closes by itself.

@@ -15,8 +15,8 @@ use model::event::{AuthEvent, EventKind};
 use model::origin::BaseUrl;
 use model::ports::{Bounds, Clock as _, EventQuery};
 use model::settings::{
-    AutoOff, ClientRules, Database, Identity, PracticeSettings, ServerSettings, Settings, SignInFrom,
-    StorageSettings, TunnelSettings,
+    AutoOff, ClientRules, Database, Identity, NgrokSettings, PracticeSettings, ServerSettings, Settings,
+    SignInFrom, StorageSettings, TunnelSettings,
 };
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
@@ -242,6 +242,7 @@ fn settings(folder: &Path) -> Settings {
             command: String::new(),
             domain: None,
             ssh: None,
+            ngrok: NgrokSettings::default(),
             auto_off: AutoOff::Never,
         },
         access: Access::default(),

@@ -40,8 +40,6 @@ pub struct Program {
     options: &'static [&'static str],
     /// `{port}` is ours.
     args: &'static [&'static str],
-    /// Added where a name of one's own is given; `{domain}` is it.
-    domain_args: &'static [&'static str],
     /// Ends of the host names it gives out.
     hosts: &'static [&'static str],
     /// Parts of host names under them that are the provider's own.
@@ -86,57 +84,9 @@ pub const PROGRAMS: &[Program] = &[
         visitor: Some("cf-connecting-ip"),
         options: &["tunnel", "--no-autoupdate"],
         args: &["--url", "http://127.0.0.1:{port}"],
-        domain_args: &[],
         hosts: &[".trycloudflare.com"],
         not: &["api."],
         refusals: &[],
-        ssh: None,
-    },
-    Program {
-        id: "ngrok",
-        name: "ngrok",
-        about: "Needs a free account, which has one address that stays the same.",
-        binary: "ngrok",
-        install: "install ngrok from ngrok.com/download, then run `ngrok config add-authtoken` with the token of your account",
-        stable: true,
-        visitor: Some("x-forwarded-for"),
-        options: &["http", "--log", "stdout", "--log-format", "json"],
-        args: &["{port}"],
-        domain_args: &["--url", "https://{domain}"],
-        hosts: &[".ngrok-free.app", ".ngrok-free.dev", ".ngrok.app", ".ngrok.dev", ".ngrok.io"],
-        not: &["dashboard.", "api.", "update."],
-        refusals: &[
-            (
-                "ERR_NGROK_105",
-                "ngrok does not know the authtoken",
-                "run `ngrok config add-authtoken` with the token of your account",
-            ),
-            (
-                "ERR_NGROK_107",
-                "the authtoken of ngrok was revoked",
-                "run `ngrok config add-authtoken` with a new token of your account",
-            ),
-            (
-                "ERR_NGROK_4018",
-                "ngrok needs an account",
-                "sign up at dashboard.ngrok.com, then run `ngrok config add-authtoken` with your token",
-            ),
-            (
-                "ERR_NGROK_108",
-                "your ngrok account runs another tunnel already",
-                "stop that one, then switch this one on again",
-            ),
-            (
-                "ERR_NGROK_334",
-                "that ngrok address is in use by another tunnel",
-                "stop that one, or choose another address",
-            ),
-            (
-                "ERR_NGROK_320",
-                "that ngrok address is not one of your account",
-                "correct the address under Tunnel, or reserve it at dashboard.ngrok.com",
-            ),
-        ],
         ssh: None,
     },
     Program {
@@ -149,7 +99,6 @@ pub const PROGRAMS: &[Program] = &[
         visitor: None,
         options: &["funnel"],
         args: &["{port}"],
-        domain_args: &[],
         hosts: &[".ts.net"],
         not: &[],
         refusals: &[
@@ -176,7 +125,6 @@ pub const PROGRAMS: &[Program] = &[
         visitor: None,
         options: &["host", "--allow-anonymous"],
         args: &["-p", "{port}"],
-        domain_args: &[],
         hosts: &[".devtunnels.ms"],
         not: &["-inspect."],
         refusals: &[(
@@ -196,7 +144,6 @@ pub const PROGRAMS: &[Program] = &[
         visitor: None,
         options: &["share", "public", "--headless"],
         args: &["http://127.0.0.1:{port}"],
-        domain_args: &[],
         hosts: &[".zrok.io"],
         not: &["api.", "docs."],
         refusals: &[(
@@ -216,7 +163,6 @@ pub const PROGRAMS: &[Program] = &[
         visitor: None,
         options: &[],
         args: &[],
-        domain_args: &[],
         hosts: &[".lhr.life", ".lhr.rocks"],
         not: &["admin.", "docs."],
         refusals: ssh::REFUSALS,
@@ -232,7 +178,6 @@ pub const PROGRAMS: &[Program] = &[
         visitor: None,
         options: &[],
         args: &[],
-        domain_args: &[],
         hosts: &[".pinggy.link", ".pinggy.online"],
         not: &["dashboard."],
         refusals: ssh::REFUSALS,
@@ -248,7 +193,6 @@ pub const PROGRAMS: &[Program] = &[
         visitor: None,
         options: &[],
         args: &[],
-        domain_args: &[],
         hosts: &[".serveo.net", ".serveousercontent.com"],
         not: &["console."],
         refusals: ssh::REFUSALS,
@@ -264,7 +208,6 @@ pub const PROGRAMS: &[Program] = &[
         visitor: None,
         options: &[],
         args: &[],
-        domain_args: &[],
         hosts: &[],
         not: &[],
         refusals: ssh::REFUSALS,
@@ -291,7 +234,7 @@ impl Program {
 
     /// Whether a name of one's own can be asked for.
     pub fn takes_domain(&self) -> bool {
-        !self.domain_args.is_empty() || self.id == SSH
+        self.id == SSH
     }
 
     /// The server it goes to by SSH.
@@ -312,17 +255,14 @@ impl Program {
         let shape =
             Shape { program: binary, hosts, not: self.not, refusals: self.refusals, ..Shape::default() };
         match self.ssh(wishes) {
-            Some(ssh) => shape.by_ssh(&ssh, port, domain.filter(|_| self.id == SSH), known_hosts),
-            None => Shape { args: self.filled(port, domain), ..shape },
+            Some(ssh) => shape.by_ssh(&ssh, port, domain, known_hosts),
+            None => Shape { args: self.filled(port), ..shape },
         }
     }
 
-    fn filled(&self, port: u16, domain: Option<&str>) -> Vec<String> {
-        let named = if domain.is_some() { self.domain_args } else { &[] };
-        let filled = |arg: &&str| {
-            arg.replace("{port}", &port.to_string()).replace("{domain}", domain.unwrap_or_default())
-        };
-        self.options.iter().chain(named).chain(self.args).map(filled).collect()
+    fn filled(&self, port: u16) -> Vec<String> {
+        let filled = |arg: &&str| arg.replace("{port}", &port.to_string());
+        self.options.iter().chain(self.args).map(filled).collect()
     }
 }
 
@@ -452,10 +392,6 @@ mod tests {
         Program::find(id).unwrap().shape(PathBuf::from(id), 4711, &wishes, &KnownHosts::at("known_hosts"))
     }
 
-    fn named(domain: &str) -> Wishes {
-        Wishes { domain: Some(domain.to_owned()), ..Wishes::default() }
-    }
-
     fn found(shape: &Shape, line: &str) -> Option<String> {
         shape.address_in(line).map(|url| url.as_str().trim_end_matches('/').to_owned())
     }
@@ -468,11 +404,6 @@ mod tests {
                 "cloudflared",
                 "2026-11-25T10:00:00Z INF |  https://calm-harbour-31.trycloudflare.com                 |",
                 "https://calm-harbour-31.trycloudflare.com",
-            ),
-            (
-                "ngrok",
-                r#"{"addr":"http://localhost:4711","lvl":"info","msg":"started tunnel","url":"https://a1b2.ngrok-free.app"}"#,
-                "https://a1b2.ngrok-free.app",
             ),
             ("tailscale", "https://box.tail1234.ts.net/", "https://box.tail1234.ts.net"),
             (
@@ -495,7 +426,7 @@ mod tests {
                 "https://rnxyz-1-2-3-4.a.free.pinggy.link",
                 "https://rnxyz-1-2-3-4.a.free.pinggy.link",
             ),
-            ("ngrok", "url=https://ada:pass@a1b2.ngrok.app/x?key=pass#pass", "https://a1b2.ngrok.app"),
+            ("zrok", "url=https://ada:pass@x1y2.share.zrok.io/x?key=pass#pass", "https://x1y2.share.zrok.io"),
             (
                 "serveo",
                 "\u{1b}[32mForwarding HTTP traffic from https://abc.serveo.net\u{1b}[0m",
@@ -512,23 +443,12 @@ mod tests {
             ),
             ("devtunnel", "Inspect network activity: https://abc123-4711-inspect.euw.devtunnels.ms"),
             ("localhost-run", "create an account at https://admin.localhost.run/"),
-            ("ngrok", "https://a1b2.ngrok-free.app.evil.example/"),
-            ("ngrok", "https://evil.example/?https://x@a1b2"),
+            ("zrok", "https://x1y2.zrok.io.evil.example/"),
+            ("zrok", "https://evil.example/?https://x@a1b2"),
             ("cloudflared", "https://"),
         ] {
             assert_eq!(found(&shape(id), line), None, "{id}: {line}");
         }
-    }
-
-    #[test]
-    fn a_name_of_ones_own_is_asked_for_and_no_other_taken() {
-        let shape = shaped("ngrok", named("mine.ngrok.app"));
-        assert_eq!(
-            shape.args.join(" "),
-            "http --log stdout --log-format json --url https://mine.ngrok.app 4711"
-        );
-        assert_eq!(found(&shape, "https://mine.ngrok.app").as_deref(), Some("https://mine.ngrok.app"));
-        assert_eq!(found(&shape, "https://other.ngrok.app"), None);
     }
 
     #[test]

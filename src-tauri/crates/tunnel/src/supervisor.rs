@@ -81,6 +81,12 @@ pub trait Opener: Send + Sync + 'static {
     fn start(&self) -> Result<Box<dyn Attempt>, End>;
 }
 
+impl<T: Opener + ?Sized> Opener for Box<T> {
+    fn start(&self) -> Result<Box<dyn Attempt>, End> {
+        (**self).start()
+    }
+}
+
 /// One attempt at a public address, which goes on for as long as the address is there.
 #[async_trait]
 pub trait Attempt: Send {

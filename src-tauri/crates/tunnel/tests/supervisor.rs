@@ -181,12 +181,12 @@ async fn an_address_that_changes_while_it_runs_is_taken_over() {
 
 #[tokio::test]
 async fn a_refusal_is_final_and_says_what_to_do() {
-    let line = r#"{"err":"authentication failed: ... ERR_NGROK_105 ...","lvl":"eror"}"#;
-    let mut bench = Bench::start_as("ngrok", &format!("echo x >> runs; echo '{line}'; exit 1"));
+    let line = "[ERROR]: unable to load environment; did you \"zrok enable\"?";
+    let mut bench = Bench::start_as("zrok", &format!("echo x >> runs; echo '{line}'; exit 1"));
     let state = bench.until(|state| matches!(state, State::Refused { .. })).await;
     let State::Refused { reason, hint, .. } = state else { unreachable!() };
-    assert_eq!(reason, "ngrok does not know the authtoken");
-    assert!(hint.contains("add-authtoken"), "{hint}");
+    assert_eq!(reason, "zrok is not enabled on this computer");
+    assert!(hint.contains("zrok enable"), "{hint}");
     assert_eq!(bench.file("runs").lines().count(), 1);
     assert_eq!(bench.told(), ["closed"]);
     bench.tunnel.stop().await;

@@ -185,14 +185,16 @@ pub struct TunnelProgram {
     pub name: &'static str,
     /// What to know before choosing it.
     pub about: &'static str,
-    /// Whether it is on this computer.
+    /// Whether it is on this computer; what needs no program always is.
     pub found: bool,
-    /// How to get it.
+    /// How to get it; empty where there is nothing to get.
     pub install: &'static str,
     /// Whether the address stays the same.
     pub stable: bool,
     /// Whether a name of one's own can be asked for.
     pub takes_domain: bool,
+    /// Whether the authtoken of an account is asked for.
+    pub takes_authtoken: bool,
 }
 
 /// What whoever follows is told.

@@ -1,7 +1,7 @@
 //! The switch to the public internet.
 
 use model::settings::{Identity, Settings};
-use tunnel::{Doubt, KnownHosts, PROGRAMS, Program, State};
+use tunnel::{Doubt, KnownHosts, Ngrok, Program, Provider, State};
 
 use super::answers::{ChangedKey, ServerKey, Status, TunnelForm, TunnelNote, TunnelProgram, TunnelState};
 use super::requests::{Empty, TunnelSwitch};
@@ -21,7 +21,7 @@ impl Api {
             tied,
             state: self.0.gate().state().into(),
             provider: settings.as_ref().map(|settings| settings.tunnel.provider.clone()).unwrap_or_default(),
-            programs: PROGRAMS.iter().map(TunnelProgram::from).collect(),
+            programs: Provider::all().map(TunnelProgram::from).collect(),
             server_key: settings.as_ref().and_then(server_key),
             own_address: settings.and_then(|settings| Some(settings.server.public_url?.to_string())),
         })
@@ -128,10 +128,28 @@ impl From<State> for TunnelState {
     }
 }
 
+impl From<Provider> for TunnelProgram {
+    fn from(provider: Provider) -> Self {
+        match provider {
+            Provider::Program(program) => Self::from(program),
+            Provider::Ngrok => Self {
+                id: Ngrok::ID,
+                name: Ngrok::NAME,
+                about: Ngrok::ABOUT,
+                found: true,
+                install: "",
+                stable: true,
+                takes_domain: true,
+                takes_authtoken: true,
+            },
+        }
+    }
+}
+
 impl From<&Program> for TunnelProgram {
     fn from(program: &Program) -> Self {
         let &Program { id, name, about, install, stable, .. } = program;
-        let found = program.located().is_some();
-        Self { id, name, about, found, install, stable, takes_domain: program.takes_domain() }
+        let (found, takes_domain) = (program.located().is_some(), program.takes_domain());
+        Self { id, name, about, found, install, stable, takes_domain, takes_authtoken: false }
     }
 }

@@ -96,6 +96,24 @@ pub const FIELDS: &[Field] = &[
         "With `ssh`: the port there that leads here, for the web server in front; for sish a name and a port, `mine:80`.",
     ),
     field(
+        "tunnel.ngrok_authtoken",
+        "",
+        "With `ngrok`: the authtoken of your account, from dashboard.ngrok.com/get-started/your-authtoken. Never in the file.",
+    )
+    .exposure(Exposure::Secret)
+    .was(&["NGROK_AUTHTOKEN"]),
+    field(
+        "tunnel.ngrok_server",
+        "",
+        "With `ngrok`: host and port of a server that your account has to itself; ngrok's own unless given.",
+    ),
+    field(
+        "tunnel.ngrok_ca_file",
+        "",
+        "With `ngrok`: PEM file with the certificate authorities that vouch for that server, or for whoever opens encrypted \
+         connections on the way; ngrok's own unless given.",
+    ),
+    field(
         "tunnel.auto_off",
         "never",
         "When the tunnel closes by itself: `never`, `1h` or `8h` after it was switched on, or `sleep`, once this computer has slept.",

@@ -1,22 +1,26 @@
-//! The switch to the public internet: which program it starts.
+//! The switch to the public internet: what it starts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::settings::{AutoOff, SshSettings, TunnelSettings};
-use tunnel::{OWN, PROGRAMS, Program, SSH, Shape, SshListen, SshServer};
+use model::Secret;
+use model::settings::{AutoOff, NgrokSettings, SshSettings, TunnelSettings};
+use tunnel::{OWN, Provider, SSH, Shape, SshListen, SshServer};
+use url::Url;
 
 use super::{Check, Read};
 use crate::settings::problem::quoted;
 
 pub(super) fn read(check: &mut Check<'_>) -> Read<TunnelSettings> {
     let (provider, command) = (provider(check), command(check));
-    let (domain, auto_off, ssh) = (domain(check), auto_off(check), ssh(check));
+    let (domain, auto_off) = (domain(check), auto_off(check));
+    let (ssh, ngrok) = (ssh(check), ngrok(check));
     Ok(TunnelSettings {
         provider: provider?,
         command: command?,
         domain: domain?,
         ssh: ssh?,
+        ngrok: ngrok?,
         auto_off: auto_off?,
     })
 }
@@ -46,10 +50,10 @@ fn provider(check: &mut Check<'_>) -> Read<String> {
         let hint = "set `tunnel.command`, for example `cloudflared tunnel --url http://127.0.0.1:{port}`";
         return Err(check.refuse("tunnel.provider", "missing", "no command is given", hint));
     }
-    if text == OWN || Program::find(text).is_some() {
+    if text == OWN || Provider::find(text).is_some() {
         return Ok(text.to_owned());
     }
-    let known: Vec<String> = PROGRAMS.iter().map(|program| format!("`{}`", program.id)).collect();
+    let known: Vec<String> = Provider::all().map(|provider| format!("`{}`", provider.id())).collect();
     let message = format!("{} is no tunnel that is known here", quoted(text));
     let hint = format!("choose {}, or `{OWN}` with a command of your own", known.join(", "));
     Err(check.refuse("tunnel.provider", "not-a-choice", message, hint))
@@ -140,4 +144,41 @@ fn listen(check: &mut Check<'_>) -> Read<String> {
         )
     })?;
     Ok(text.to_owned())
+}
+
+/// That there is an authtoken is looked at when it is switched on: without one the rest of the server works.
+fn ngrok(check: &mut Check<'_>) -> Read<NgrokSettings> {
+    let (authtoken, server) = (authtoken(check), ngrok_server(check));
+    let ca_file = check.text("tunnel.ngrok_ca_file");
+    let ca_file = (!ca_file.is_empty()).then(|| PathBuf::from(ca_file));
+    Ok(NgrokSettings { authtoken: authtoken?, server: server?, ca_file })
+}
+
+fn authtoken(check: &mut Check<'_>) -> Read<Option<Secret>> {
+    let text = check.text("tunnel.ngrok_authtoken");
+    if text.contains(char::is_whitespace) || !text.is_ascii() {
+        let hint = "paste only the text that dashboard.ngrok.com/get-started/your-authtoken shows, without the command before it";
+        return Err(check.refuse(
+            "tunnel.ngrok_authtoken",
+            "not-a-token",
+            "that is no authtoken of ngrok",
+            hint,
+        ));
+    }
+    Ok((!text.is_empty()).then(|| Secret::from(text)))
+}
+
+fn ngrok_server(check: &mut Check<'_>) -> Read<Option<String>> {
+    let text = check.text("tunnel.ngrok_server");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let bare =
+        |url: Url| url.has_host() && url.path() == "/" && url.username().is_empty() && url.query().is_none();
+    if text.contains('/') || !Url::parse(&format!("http://{text}")).is_ok_and(bare) {
+        let message = format!("{} is no host with a port", quoted(text));
+        let hint = "write it like `connect.example.com:443`";
+        return Err(check.refuse("tunnel.ngrok_server", "not-a-host", message, hint));
+    }
+    Ok(Some(text.to_owned()))
 }
