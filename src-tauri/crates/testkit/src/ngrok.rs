@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -160,6 +161,13 @@ impl NgrokServer {
     /// Whether anybody has the address.
     pub fn is_open(&self) -> bool {
         self.shared.told().open.is_some()
+    }
+
+    /// Waits until the end of the last session is noticed.
+    pub async fn until_closed(&self) {
+        while self.is_open() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Sessions that were let in.

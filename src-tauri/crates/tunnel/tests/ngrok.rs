@@ -154,6 +154,7 @@ async fn with_its_authtoken_the_address_leads_to_our_port_until_it_is_switched_o
     assert!(stream.chunk().await.is_err(), "what came in by it is cut");
     tokio::time::timeout(Duration::from_secs(5), words.closed()).await.unwrap();
     assert_eq!(bench.world.0.lock().unwrap().as_slice(), [format!("{url}/"), "closed".into()]);
+    bench.ngrok.until_closed().await;
     let gone = bench.http.get(&url).send().await.unwrap();
     assert_eq!((gone.status().as_u16(), gone.text().await.unwrap().as_str()), (404, "ERR_NGROK_3200"));
 }
