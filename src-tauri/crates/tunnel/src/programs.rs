@@ -385,11 +385,11 @@ mod tests {
     use super::*;
 
     fn shape(id: &str) -> Shape {
-        shaped(id, Wishes::default())
+        shaped(id, &Wishes::default())
     }
 
-    fn shaped(id: &str, wishes: Wishes) -> Shape {
-        Program::find(id).unwrap().shape(PathBuf::from(id), 4711, &wishes, &KnownHosts::at("known_hosts"))
+    fn shaped(id: &str, wishes: &Wishes) -> Shape {
+        Program::find(id).unwrap().shape(PathBuf::from(id), 4711, wishes, &KnownHosts::at("known_hosts"))
     }
 
     fn found(shape: &Shape, line: &str) -> Option<String> {
@@ -470,7 +470,7 @@ mod tests {
         for program in PROGRAMS {
             assert!(program.about.ends_with('.') && !program.install.is_empty(), "{}", program.id);
             let wishes = Wishes { ssh: Ssh::to("ada@example.com", "8080").ok(), ..Wishes::default() };
-            let shape = shaped(program.id, wishes);
+            let shape = shaped(program.id, &wishes);
             assert!(shape.args.iter().any(|arg| arg.contains("4711")), "{}", program.id);
             assert_eq!(Program::find(program.id), Some(program));
         }

@@ -31,8 +31,8 @@ impl Outside for World {
         self.0.lock().unwrap().push("closed".into());
     }
 
-    async fn look(&self, _: &Url) -> Result<(), Doubt> {
-        Ok(())
+    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
+        Ok(Vec::new())
     }
 }
 
@@ -83,7 +83,7 @@ impl Bench {
 
     async fn reachable(&mut self) -> String {
         let state = self.until(|state| matches!(state, State::Reachable { .. })).await;
-        let State::Reachable { url } = state else { unreachable!() };
+        let State::Reachable { url, .. } = state else { unreachable!() };
         url.origin().ascii_serialization()
     }
 
