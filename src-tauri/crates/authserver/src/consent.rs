@@ -252,7 +252,8 @@ async fn decide(
 ) -> Result<Response, ConsentError> {
     // Somebody who presses twice gets the same answer twice, and neither is looked at while the other still is.
     let id = params.get("grant").and_then(GrantId::parse).ok_or(ConsentError::Gone)?;
-    let _turn = flow.sessions.turn(id.as_str()).await;
+    // The callback has turns of its own: it is slow, and notices by itself who approved meanwhile.
+    let _turn = flow.sessions.turn(&format!("consent {id}")).await;
     let grant = open_grant(flow, site, params).await?;
     let form = params.get("form").unwrap_or_default();
     let shown = grant.renders.iter().find(|render| render.form.matches(form)).cloned();

@@ -9,6 +9,8 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[allow_missing = true]
 struct Files;
 
+const FIRST: &str = "index.html";
+
 /// What the pages may load: nothing but themselves.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                                  font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -16,21 +18,21 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 
 /// The first page.
 pub(super) fn index() -> Option<Response> {
-    Files::get("index.html").map(|file| answer(file, "no-store"))
+    Files::get(FIRST).map(|file| answer(file, "no-store"))
 }
 
 /// Whatever else the pages are made of. Names of these files change with what is in them.
 pub(super) fn file(uri: &Uri) -> Option<Response> {
     let path = uri.path().trim_start_matches('/');
-    (path != "index.html")
+    (path != FIRST)
         .then(|| Files::get(path))
         .flatten()
         .map(|file| answer(file, "private, max-age=31536000, immutable"))
 }
 
-/// Where they all are.
+/// Where they all are; the first page is at `/` only.
 pub(super) fn paths() -> impl Iterator<Item = String> {
-    Files::iter().map(|file| format!("/{file}"))
+    Files::iter().filter(|file| file != FIRST).map(|file| format!("/{file}"))
 }
 
 fn answer(file: EmbeddedFile, keep: &'static str) -> Response {
