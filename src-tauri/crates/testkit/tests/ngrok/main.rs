@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::ngrok::AUTHTOKEN;
 use testkit::{Browser, Client, Connected, NgrokServer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -202,9 +203,8 @@ async fn switched_off_the_address_is_closed_and_what_came_in_by_it_cut() {
     let url = format!("{}/mcp", desk.ngrok.url());
     let ada = desk.ada().await;
     // A call whose body never ends.
-    let (words, body) = tokio::io::duplex(64);
+    let (mut words, body) = tokio::io::duplex(64);
     let body = reqwest::Body::wrap_stream(futures::stream::unfold(body, async |mut body| {
-        use tokio::io::AsyncReadExt as _;
         let mut bytes = vec![0; 64];
         let read = body.read(&mut bytes).await.ok().filter(|read| *read > 0)?;
         bytes.truncate(read);
@@ -212,13 +212,11 @@ async fn switched_off_the_address_is_closed_and_what_came_in_by_it_cut() {
     }));
     let asked =
         desk.http.post(&url).bearer_auth(&ada.access_token).header("content-type", "application/json");
-    let mut waiting = tokio::spawn(asked.body(body).send());
-    tokio::select! {
-        answered = &mut waiting => panic!("{answered:?}"),
-        status = desk.switches(false) => {
-            assert_eq!((&status["tunnel"]["is"], &status["public_url"]), (&json!("off"), &Value::Null));
-        }
-    }
+    let waiting = tokio::spawn(asked.body(body).send());
+    // More than there is room for: once it is written, the call is on its way.
+    tokio::time::timeout(PATIENCE, words.write_all(&[b' '; 1024])).await.unwrap().unwrap();
+    let status = desk.switches(false).await;
+    assert_eq!((&status["tunnel"]["is"], &status["public_url"]), (&json!("off"), &Value::Null));
     desk.ngrok.until_closed().await;
     let cut = tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap();
     let is_ngroks = |status: u16| matches!(status, 404 | 502);
