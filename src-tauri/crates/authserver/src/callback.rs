@@ -91,7 +91,7 @@ async fn receive(
     if let Some(error) = params.get("error") {
         let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
         // 65004: declined at Entra's own consent. It is a decision, not a fault.
-        if error == "access_denied" && matches!(refusal.code, None | Some(65004)) {
+        if refusal.error == "access_denied" && matches!(refusal.code, None | Some(65004)) {
             return Err(CallbackError::Cancelled(grant));
         }
         return Err(CallbackError::Upstream(grant, UpstreamError::Refused(Box::new(refusal))));

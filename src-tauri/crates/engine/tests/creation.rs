@@ -351,6 +351,36 @@ async fn the_usual_name_of_the_api_is_no_name_of_ones_own() {
 }
 
 #[tokio::test]
+async fn where_customers_sign_in_it_is_said_what_does_not_apply() {
+    let desk = Desk::new().await;
+    let b2c = json!({ "changes": {
+        "entra.authority": "https://contoso.b2clogin.com", "entra.tenant": "contoso.onmicrosoft.com/B2C_1_sign_in",
+    } });
+    let refused = desk.engine.api().call("registration", b2c).await.unwrap_err();
+    assert!(refused.to_string().contains("do not apply to Azure AD B2C"), "{refused}");
+    for part in ["Azure AD B2C > App registrations", "/auth/callback", "`read`", "grant admin consent"] {
+        assert!(refused.hint().contains(part), "{part}: {}", refused.hint());
+    }
+    let external = json!({ "changes": {
+        "entra.authority": "https://contoso.ciamlogin.com", "entra.tenant": "contoso.onmicrosoft.com",
+    } });
+    let texts = desk.call("registration", external).await;
+    assert!(texts["az"].as_str().unwrap().contains("Customers cannot consent"), "{texts:#}");
+    desk.engine.stop().await;
+
+    let server = "[server]\nlisten = \"127.0.0.1:0\"\n";
+    for (authority, said) in
+        [("https://contoso.ciamlogin.com", "cannot consent"), ("https://contoso.b2clogin.com", "by hand")]
+    {
+        let file = format!("{server}[entra]\nauthority = \"{authority}\"\n");
+        std::fs::write(desk.folder.path().join("settings.toml"), file).unwrap();
+        let engine = engine(desk.folder.path(), &desk.rig, &desk.person);
+        let refused = engine.api().call("begin_creation", json!({})).await.unwrap_err();
+        assert!(refused.to_string().contains(said), "{authority}: {refused}");
+    }
+}
+
+#[tokio::test]
 async fn the_texts_follow_what_is_typed() {
     let desk = Desk::new().await;
     let wish = json!({ "changes": { "server.listen": "127.0.0.1:5151", "entra.required_scopes": "use api://x/more" } });

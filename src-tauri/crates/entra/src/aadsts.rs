@@ -188,12 +188,12 @@ pub fn lookup(code: u32) -> String {
 /// Host of the portal that belongs to an authority host; none for anything but Microsoft's clouds.
 pub fn portal(authority_host: &str) -> Option<&'static str> {
     match authority_host {
-        "login.microsoftonline.com" => Some("entra.microsoft.com"),
+        "login.microsoftonline.com" | "login.windows.net" => Some("entra.microsoft.com"),
         "login.microsoftonline.us" => Some("entra.microsoft.us"),
         "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn" => Some("entra.microsoftonline.cn"),
-        host if host.ends_with(".ciamlogin.com") || host.ends_with(".b2clogin.com") => {
-            Some("entra.microsoft.com")
-        }
+        host if host.ends_with(".ciamlogin.com") => Some("entra.microsoft.com"),
+        // Applications of Azure AD B2C are kept in the Azure portal.
+        host if host.ends_with(".b2clogin.com") => Some("portal.azure.com"),
         _ => None,
     }
 }

@@ -61,8 +61,11 @@ impl Door<'_> {
                 person: self.person,
                 home: issuer.tenant(),
                 // Members too can come from elsewhere, and bring the name they have there.
+                // Customers choose theirs.
                 username: either("preferred_username").or_else(|| either("upn")).filter(|_| {
-                    !is_from_elsewhere(self.id, issuer) && !is_from_elsewhere(self.claims, issuer)
+                    self.entra.settings().policy().is_none()
+                        && !is_from_elsewhere(self.id, issuer)
+                        && !is_from_elsewhere(self.claims, issuer)
                 }),
             },
             // Elsewhere nobody vouches for that name (OpenID Connect Core section 5.7).

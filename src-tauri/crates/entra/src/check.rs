@@ -16,12 +16,12 @@ use model::time::Timestamp;
 use model::upstream::{Effect, Leg, Refusal, UpstreamError};
 use url::Url;
 
-use crate::aadsts;
 use crate::credential::{Expiry, is_about_the_credential};
 use crate::discovery::Metadata;
 use crate::http::send;
 use crate::upstream::Entra;
 use crate::wire::Grant;
+use crate::{aadb2c, aadsts};
 
 /// More than this between two clocks, and tokens are refused that are good, or taken that are not.
 const MOST_SKEW: Duration = Duration::from_secs(60);
@@ -108,6 +108,12 @@ impl Entra {
         let (leg, code) = (nobodys(redirect_uri), Secret::from("0"));
         let (name, expiry) = self.credentials().described(which, self.clock().now());
         match self.tokens_by(which, metadata, Grant::Code(&code, &leg)).await {
+            // In which order Azure AD B2C judges the two is not documented.
+            Err(UpstreamError::Refused(refusal))
+                if self.settings().policy().is_some() && is_about_the_code(&refusal) =>
+            {
+                unknown(about, format!("whether {name} is right shows only at a sign-in at Azure AD B2C"))
+            }
             Err(UpstreamError::Refused(refusal)) if is_about_the_code(&refusal) => {
                 let (until, hint) = expiry.map(|expiry| (expiry.accepted, expiry.hint)).unwrap_or_default();
                 Step { hint, ..passed(about, format!("{name}{until}")) }
@@ -150,8 +156,9 @@ impl Entra {
         }
         // A page of the provider's, whose text is made by script but has the number in it.
         let page = String::from_utf8_lossy(&answer.body);
-        if let Some(code) = aadsts::code_in(&page) {
-            let refusal = self.refusals().of_callback("invalid_request", &format!("AADSTS{code}"));
+        let number = aadsts::code_in(&page).map(|code| format!("AADSTS{code}"));
+        if let Some(number) = number.or_else(|| aadb2c::code_in(&page).map(|code| format!("AADB2C{code}"))) {
+            let refusal = self.refusals().of_callback("invalid_request", &number);
             return (failed(ABOUT, refusal), None);
         }
         let status =

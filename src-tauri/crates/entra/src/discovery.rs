@@ -1,6 +1,7 @@
 //! Where the provider's endpoints are, from its own OpenID Connect metadata.
 //!
-//! Entra publishes it under `{authority}/{tenant}/v2.0`, other servers right under the authority. Metadata is held
+//! Entra publishes it under `{authority}/{tenant}/v2.0`, Azure AD B2C with a policy after the tenant, other servers right under
+//! the authority. Metadata is held
 //! for a day; what it says about algorithms and scopes is not used.
 
 use std::sync::Arc;
@@ -88,9 +89,17 @@ async fn fetch(
             "Enter the authority with https; plain http is for this computer only.",
         ));
     }
-    let entra = send(http, get(below(&settings.authority, &[&settings.tenant, "v2.0"]))).await?;
+    let path: Vec<&str> = settings.tenant.split('/').chain(["v2.0"]).collect();
+    let entra = send(http, get(below(&settings.authority, &path))).await?;
     let (answer, layout) = match entra.status {
         StatusCode::OK => (entra, Layout::Entra),
+        status if status.is_client_error() && settings.policy().is_some() => {
+            return Err(refusals.of_settings(
+                "There is no such user flow or policy at the authority in the settings.".into(),
+                "Compare directory and policy in the tenant setting with Azure AD B2C > User flows; it is written \
+                 `contoso.onmicrosoft.com/B2C_1_sign_in`.",
+            ));
+        }
         status if status.is_client_error() && !is_entras(&entra) => {
             (send(http, get(below(&settings.authority, &[]))).await?, Layout::Plain)
         }
@@ -227,6 +236,15 @@ mod tests {
         let odd = below(&url("https://id.example.com"), &["a/../b?c#d", "v2.0"]);
         assert_eq!(odd.path(), "/a%2F..%2Fb%3Fc%23d/v2.0/.well-known/openid-configuration");
         assert_eq!((odd.query(), odd.fragment()), (None, None));
+    }
+
+    #[test]
+    fn the_policy_of_b2c_follows_the_tenant() {
+        let path = "contoso.onmicrosoft.com/B2C_1_sign_in".split('/').chain(["v2.0"]).collect::<Vec<_>>();
+        assert_eq!(
+            below(&url("https://contoso.b2clogin.com"), &path).as_str(),
+            "https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_sign_in/v2.0/.well-known/openid-configuration"
+        );
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     Missing(Which, &'static str),
     Issuer(Which, String),
     Version(Which),
+    /// Issued by another user flow or policy of Azure AD B2C than the one in the settings.
+    Policy(Which, String),
     Audience(Which, String),
     /// Ended so many seconds ago.
     Expired(Which, i64),
@@ -105,6 +107,7 @@ impl Fault {
             Self::Missing(..) => "missing_claim",
             Self::Issuer(..) => "issuer",
             Self::Version(_) => "version",
+            Self::Policy(..) => "policy",
             Self::Audience(..) => "audience",
             Self::Expired(..) => "expired",
             Self::NotYet(..) => "not_yet",
@@ -167,6 +170,10 @@ impl Fault {
                 )
             }
             Self::Version(which) => format!("The {} is of a version that is not known here.", which.name()),
+            Self::Policy(which, policy) => format!(
+                "The {} was issued by the user flow or policy `{policy}`, not by the one in the settings.",
+                which.name()
+            ),
             Self::Audience(which, audience) => {
                 format!("The {} is meant for `{audience}`, not for this app.", which.name())
             }
@@ -190,6 +197,14 @@ impl Fault {
 
     fn hint(&self) -> String {
         match self {
+            Self::Missing(Which::Id, "oid") => {
+                "Let the user flow return User's Object ID under Azure AD B2C > User flows > Application claims.".into()
+            }
+            Self::Missing(_, "tfp") => {
+                "Let the policy name itself in `tfp` or `acr`: in a custom one, by \
+                 `AuthenticationContextReferenceClaimPattern`."
+                    .into()
+            }
             Self::NoIdToken | Self::Unreadable(Which::Id) | Self::Missing(Which::Id, _) => {
                 "Check that the authority in the settings is an OpenID Connect server.".into()
             }
@@ -204,6 +219,7 @@ impl Fault {
                     .into()
             }
             Self::Issuer(..) => "Check authority and tenant ID in the settings.".into(),
+            Self::Policy(..) => "Check the policy after the directory in the tenant setting.".into(),
             Self::Version(_) => {
                 "Set `requestedAccessTokenVersion` to 2 under App registrations > your app > Manifest.".into()
             }
@@ -247,6 +263,7 @@ impl Fault {
             | Self::Unreadable(Which::Access)
             | Self::Version(_) => (Fixer::AppOwner, Effect::SetUp),
             Self::Issuer(..)
+            | Self::Policy(..)
             | Self::NoIdToken
             | Self::Unreadable(Which::Id)
             | Self::Missing(Which::Id, _)
@@ -275,6 +292,7 @@ impl Fault {
             | Self::Missing(Which::Access, _)
             | Self::Unreadable(Which::Access) => vec![Open(Page::ExposeApi), Change(IdentifierUri)],
             Self::Version(_) => vec![Open(Page::Manifest)],
+            Self::Policy(..) => vec![Change(Tenant)],
             Self::Issuer(..) => vec![Change(Authority), Change(Tenant), Open(Page::Overview)],
             Self::NoIdToken
             | Self::Unreadable(Which::Id)

@@ -48,11 +48,8 @@ struct Groups {
 
 /// Where Graph is for this provider; none where it would not take a token of ours.
 pub(crate) fn address<'a>(entra: &Entra, metadata: &'a Metadata) -> Option<&'a Url> {
-    let settings = entra.settings();
-    let host = settings.authority.host_str().unwrap_or_default();
     // Azure AD B2C has no on-behalf-of flow.
-    let has_flow = Provider::of(settings, metadata) == Provider::Entra && !host.ends_with(".b2clogin.com");
-    metadata.graph.as_ref().filter(|_| has_flow)
+    metadata.graph.as_ref().filter(|_| Provider::of(entra.settings(), metadata) == Provider::Entra)
 }
 
 impl<'a> Graph<'a> {

@@ -9,16 +9,22 @@ const TEMPLATE: &str = "{tenantid}";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issuer {
     text: String,
-    /// The part before `/{tenant}/v2.0`, and that tenant, if it has this form.
+    /// The part before `/{tenant}/v2.0`, and that tenant, if it has this form. Azure AD B2C ends it with a slash, and names
+    /// the policy after the tenant where it was told to (`/tfp/{tenant}/{policy}/v2.0/`).
     parts: Option<(String, String)>,
 }
 
 impl Issuer {
     pub(crate) fn of_metadata(text: &str) -> Self {
-        let parts = text
-            .strip_suffix("/v2.0")
-            .and_then(|rest| rest.rsplit_once('/'))
-            .map(|(base, tenant)| (base.to_owned(), tenant.to_owned()));
+        let of_policy = |rest: &str| {
+            let (base, named) = rest.split_once("/tfp/")?;
+            let (tenant, _) = named.split_once('/')?;
+            Some((base.to_owned(), tenant.to_owned()))
+        };
+        let parts = text.strip_suffix('/').unwrap_or(text).strip_suffix("/v2.0").and_then(|rest| {
+            of_policy(rest)
+                .or_else(|| rest.rsplit_once('/').map(|(base, tenant)| (base.to_owned(), tenant.to_owned())))
+        });
         Self { text: text.to_owned(), parts }
     }
 
@@ -97,6 +103,17 @@ mod tests {
         assert_eq!(external.tenant(), Some("t-1"));
         assert_eq!(external.v2("t-1"), "https://t-1.ciamlogin.com/t-1/v2.0");
         assert!(external.serves(Some("t-1")) && !external.serves(Some("t-2")));
+    }
+
+    #[test]
+    fn b2c_ends_with_a_slash_and_may_name_the_policy() {
+        for text in [
+            "https://contoso.b2clogin.com/t-1/v2.0/",
+            "https://contoso.b2clogin.com/tfp/t-1/b2c_1_sign_in/v2.0/",
+        ] {
+            let issuer = Issuer::of_metadata(text);
+            assert_eq!((issuer.tenant(), issuer.as_str()), (Some("t-1"), text));
+        }
     }
 
     #[test]

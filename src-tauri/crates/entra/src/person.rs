@@ -20,6 +20,22 @@ pub(crate) fn person(id: &Claims, access: &Claims, issuer: &Issuer) -> Option<Pe
     })
 }
 
+/// A customer in Azure AD B2C. Its tokens name no directory, the issuer does, and everybody is of it, whoever signed them in. By
+/// default `sub` is the object id; where it says that it is not supported, `oid` has to be there.
+pub(crate) fn customer(id: &Claims, access: &Claims, issuer: &Issuer) -> Option<Person> {
+    let either = |name: &str| text(id, name).or_else(|| text(access, name));
+    let subject = || text(id, "sub").filter(|sub| !sub.starts_with("Not supported"));
+    let emails = || id.get("emails")?.as_array()?.first()?.as_str();
+    Some(Person {
+        id: PersonId { tenant: issuer.tenant()?.into(), object: either("oid").or_else(subject)?.into() },
+        name: either("name").map(str::to_owned),
+        username: None,
+        email: text(id, "email").or_else(emails).map(str::to_owned),
+        guest: false,
+        roles: roles(access).or_else(|| roles(id)).unwrap_or_default(),
+    })
+}
+
 /// `oid` in `tid`; elsewhere `sub`, which is unique within its issuer (OpenID Connect Core section 5.7).
 fn person_id(id: &Claims, access: &Claims, issuer: &Issuer) -> Option<PersonId> {
     let either = |name: &str| text(id, name).or_else(|| text(access, name));
@@ -88,6 +104,20 @@ mod tests {
         let person = person(&id, &Claims::new(), &elsewhere).unwrap();
         assert_eq!(person.id, PersonId { tenant: "id.example.com:8443".into(), object: "s-1".into() });
         assert!(super::person(&Claims::new(), &Claims::new(), &elsewhere).is_none());
+    }
+
+    #[test]
+    fn a_customer_is_of_the_issuers_directory_whoever_signed_them_in() {
+        let issuer = Issuer::of_metadata("https://contoso.b2clogin.com/t-1/v2.0/");
+        let by_google =
+            json!({"iss": issuer.as_str(), "sub": "o-1", "idp": "google.com", "emails": ["ada@mail.org"]});
+        let ada = customer(&claims(&by_google), &Claims::new(), &issuer).unwrap();
+        assert_eq!(ada.id, PersonId { tenant: "t-1".into(), object: "o-1".into() });
+        assert_eq!((ada.guest, ada.email.as_deref()), (false, Some("ada@mail.org")));
+        let nobody = json!({"sub": "Not supported currently. Use oid claim."});
+        assert!(customer(&claims(&nobody), &Claims::new(), &issuer).is_none());
+        let named = json!({"sub": "Not supported currently. Use oid claim.", "oid": "o-2"});
+        assert_eq!(customer(&claims(&named), &Claims::new(), &issuer).unwrap().id.object, "o-2");
     }
 
     #[test]

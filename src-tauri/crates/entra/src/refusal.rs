@@ -11,6 +11,7 @@ use model::remedy::Remedy;
 use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
 use serde::Deserialize;
 
+use crate::aadb2c;
 use crate::aadsts::{self, At, Fix, Page};
 use crate::fault::Fault;
 use crate::http::{Answer, retry_after};
@@ -57,10 +58,17 @@ impl Refusals<'_> {
         let code = aadsts::code_in(&body.error_description).or_else(|| body.error_codes.first().copied());
         let error = word(&body.error);
         tracing::info!(upstream.error = error, upstream.code = code, "the identity provider refused");
+        let of_b2c = aadb2c::code_in(&body.error_description);
+        // Azure AD B2C calls a grant that it cannot read a server error.
         let not_now = code.is_some_and(aadsts::is_transient)
-            || matches!(error.as_str(), "temporarily_unavailable" | "server_error");
+            || of_b2c.is_some_and(aadb2c::is_transient)
+            || matches!(error.as_str(), "temporarily_unavailable" | "server_error")
+                && of_b2c.and_then(aadb2c::explain).is_none();
         if not_now {
-            let number = code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+            let number = code
+                .map(|code| format!(" (AADSTS{code})"))
+                .or_else(|| of_b2c.map(|code| format!(" (AADB2C{code})")))
+                .unwrap_or_default();
             return UpstreamError::Unavailable {
                 detail: format!("it answered `{error}`{number}"),
                 retry_after,
@@ -104,6 +112,9 @@ impl Refusals<'_> {
 
     fn tell(self, code: Option<u32>, error: String, description: &str) -> Refusal {
         let trace = trace_in(description);
+        if let Some(number) = aadb2c::code_in(description) {
+            return Self::tell_of_b2c(number, error, description, trace);
+        }
         let known = code.and_then(aadsts::explain);
         if let Some(entry) = known {
             return Refusal {
@@ -133,6 +144,38 @@ impl Refusals<'_> {
             trace,
             effect,
             error,
+            claims: None,
+            person: None,
+        }
+    }
+
+    /// Numbers of Azure AD B2C mean other things than the same numbers of Entra, so they are in the sentence and nowhere else.
+    fn tell_of_b2c(number: u32, error: String, description: &str, trace: Option<String>) -> Refusal {
+        let known = aadb2c::explain(number);
+        let (fixer, effect, hint) =
+            known.map_or_else(|| by_error(&error), |entry| (entry.fixer, entry.effect, entry.hint));
+        let what = match (known, first_sentence(description)) {
+            (Some(entry), _) => entry.what.to_owned(),
+            (None, said) if said.is_empty() => format!("the identity provider answered `{error}`"),
+            (None, said) => said,
+        };
+        // Of all that is called so, only this one is the person's own decision.
+        let error = match error.as_str() {
+            "access_denied" if number != aadb2c::CANCELLED => "interaction_required".to_owned(),
+            _ => error,
+        };
+        Refusal {
+            code: None,
+            what: format!("{} (AADB2C{number}).", what.trim_end_matches('.')),
+            error: known.and_then(|entry| entry.error).map_or(error, str::to_owned),
+            fixer,
+            hint: hint.into(),
+            remedies: vec![Remedy::Open {
+                page: "Azure AD B2C: error codes".into(),
+                url: aadb2c::LOOKUP.into(),
+            }],
+            trace,
+            effect,
             claims: None,
             person: None,
         }
@@ -194,7 +237,7 @@ fn word(text: &str) -> String {
 /// The first sentence of the provider's text, without its number, control characters and anybody's address.
 fn first_sentence(description: &str) -> String {
     let text = match description.split_once(": ") {
-        Some((number, rest)) if number.starts_with("AADSTS") => rest,
+        Some((number, rest)) if number.starts_with("AADSTS") || number.starts_with("AADB2C") => rest,
         _ => description,
     };
     let line = text.split(['\r', '\n']).find(|line| !line.trim().is_empty()).unwrap_or_default();

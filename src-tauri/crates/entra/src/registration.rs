@@ -88,6 +88,12 @@ impl Registration {
         }
     }
 
+    /// Whether it is for a directory of customers (External ID), who cannot consent to anything: an administrator does it for
+    /// everybody, or nobody can sign in.
+    pub fn has_customers(&self) -> bool {
+        self.authority.host_str().is_some_and(|host| host.ends_with(".ciamlogin.com"))
+    }
+
     /// Of an application whose client id is known.
     pub(crate) fn identifier_uri_of(&self, client_id: &str) -> String {
         self.identifier_uri().replace(CLIENT_ID, client_id)

@@ -23,6 +23,8 @@ pub(crate) type Claims = Map<String, Value>;
 pub(crate) enum Provider {
     /// Entra: both tokens are checked by Entra's rules.
     Entra,
+    /// Azure AD B2C: one issuer for all policies of a directory, which tokens do not name; the policy is a claim.
+    B2c,
     /// Another server, with an API of ours: its access token is for us and is checked.
     WithApi,
     /// No API of ours (no Application ID URI): the access token is none of our business (RFC 6749 section 1.4), and
@@ -41,6 +43,7 @@ impl Provider {
     pub(crate) fn of(settings: &EntraSettings, metadata: &Metadata) -> Self {
         match metadata.layout {
             _ if settings.identifier_uri.is_empty() => Self::SignInOnly,
+            Layout::Entra if settings.policy().is_some() => Self::B2c,
             Layout::Entra => Self::Entra,
             Layout::Plain => Self::WithApi,
         }
@@ -117,6 +120,15 @@ impl Rules<'_> {
         let known = &self.metadata.issuer;
         let wrong = || Fault::Issuer(which, printable(found));
         let tid = text(claims, "tid");
+        // Whatever the settings say of an API: a policy that was not asked for vouches for nobody.
+        if let Some(policy) = self.settings.policy() {
+            let of_another =
+                tid.is_some_and(|tid| known.tenant().is_none_or(|one| !one.eq_ignore_ascii_case(tid)));
+            if found != known.as_str() || of_another {
+                return Err(wrong());
+            }
+            return check_policy(claims, which, policy);
+        }
         if self.provider() != Provider::Entra {
             let expected = tid.map_or_else(|| known.as_str().to_owned(), |tid| known.v2(tid));
             return if found == expected { Ok(()) } else { Err(wrong()) };
@@ -150,7 +162,8 @@ impl Rules<'_> {
 
     /// Who may sign in: the listed directories, or the one that the settings name.
     pub(crate) fn check_tenant(&self, claims: &Claims) -> Result<(), Fault> {
-        let (tid, allowed) = (text(claims, "tid"), &self.settings.allowed_tenants);
+        let home = self.metadata.issuer.tenant().filter(|_| self.settings.policy().is_some());
+        let (tid, allowed) = (text(claims, "tid").or(home), &self.settings.allowed_tenants);
         let fits = match tid {
             _ if !allowed.is_empty() => {
                 let host = issuer_host(self.metadata.issuer.as_str());
@@ -182,6 +195,16 @@ impl Rules<'_> {
             // A domain: the metadata says which directory it stands for.
             _ => self.metadata.issuer.tenant().is_some_and(|tenant| tenant.eq_ignore_ascii_case(tid)),
         }
+    }
+}
+
+/// Policies of one directory share issuer, audience and keys, and may ask for less than the one that is meant. Newer ones are
+/// named by `tfp`, older ones by `acr`, in letters of either case.
+fn check_policy(claims: &Claims, which: Which, policy: &str) -> Result<(), Fault> {
+    match text(claims, "tfp").or_else(|| text(claims, "acr")) {
+        Some(found) if found.eq_ignore_ascii_case(policy) => Ok(()),
+        Some(found) => Err(Fault::Policy(which, printable(found))),
+        None => Err(Fault::Missing(which, "tfp")),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::fault::{Barred, Fault, Trouble, Which};
 use crate::http::unavailable;
 use crate::identity::ManagedIdentity;
 use crate::keys::{Keys, Source};
-use crate::person::{person, roles};
+use crate::person::{customer, person, roles};
 use crate::refusal::Refusals;
 use crate::rules::{Claims, Provider, Rules, agree, granted, seconds, text};
 use crate::wire::{Grant, Tokens, Wire};
@@ -119,7 +119,7 @@ impl Entra {
     }
 
     fn source<'a>(&'a self, metadata: &'a Metadata) -> Source<'a> {
-        let rs256_only = Provider::of(&self.settings, metadata) == Provider::Entra;
+        let rs256_only = matches!(Provider::of(&self.settings, metadata), Provider::Entra | Provider::B2c);
         Source { jwks_uri: &metadata.jwks_uri, http: &self.http, clock: &*self.clock, rs256_only }
     }
 
@@ -385,7 +385,11 @@ impl Entra {
 
 /// The person that verified tokens speak of, with the app roles that count.
 fn who(rules: Rules<'_>, id: &Claims, access: &Claims) -> Result<Person, Fault> {
-    let mut person = person(id, access, &rules.metadata.issuer).ok_or(Fault::Missing(Which::Id, "sub"))?;
+    let issuer = &rules.metadata.issuer;
+    let mut person = match rules.settings.policy() {
+        Some(_) => customer(id, access, issuer).ok_or(Fault::Missing(Which::Id, "oid"))?,
+        None => person(id, access, issuer).ok_or(Fault::Missing(Which::Id, "sub"))?,
+    };
     if !rules.counts_roles_of(&person.id.tenant) {
         person.roles.clear();
     }

@@ -162,7 +162,7 @@ impl Wire<'_> {
         let (oauth, token) = (self.oauth(), RefreshToken::new(refresh_token.expose_secret().to_owned()));
         let post = transport(self.http);
         let mut request = oauth.exchange_refresh_token(&token);
-        if Provider::of(self.settings, self.metadata) == Provider::Entra {
+        if matches!(Provider::of(self.settings, self.metadata), Provider::Entra | Provider::B2c) {
             request = request.add_scopes(scopes::for_tokens(self.settings, more).into_iter().map(Scope::new));
         }
         for (name, value) in proof.params() {

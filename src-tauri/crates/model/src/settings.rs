@@ -145,7 +145,8 @@ pub struct PracticeSettings {
 pub struct EntraSettings {
     /// `https://login.microsoftonline.com`, another cloud's host, or any OIDC server.
     pub authority: Url,
-    /// GUID, verified domain, `organizations`, `common` or `consumers`.
+    /// GUID, verified domain, `organizations`, `common` or `consumers`. At Azure AD B2C a user flow or policy follows it:
+    /// `contoso.onmicrosoft.com/B2C_1_sign_in`.
     pub tenant: String,
     /// Application (client) id.
     pub client_id: String,
@@ -159,6 +160,13 @@ pub struct EntraSettings {
     pub extra_authorize_scopes: ScopeSet,
     /// Directories people may come from; empty means the one in `tenant`, or any if that names many.
     pub allowed_tenants: Vec<String>,
+}
+
+impl EntraSettings {
+    /// The user flow or policy of Azure AD B2C that people sign in by; none anywhere else.
+    pub fn policy(&self) -> Option<&str> {
+        self.tenant.rsplit_once('/').map(|(_, policy)| policy)
+    }
 }
 
 /// How an app proves itself at the token endpoint. Where there are several of a kind they are tried in turn, so that one

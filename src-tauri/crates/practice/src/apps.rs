@@ -10,7 +10,7 @@ use model::ExposeSecret as _;
 use model::Secret;
 use model::time::Timestamp;
 
-use crate::directory::{API_SCOPES, APP_NAME, CLIENT_ID, IDENTIFIER_URI, Person};
+use crate::directory::{API_SCOPES, APP_NAME, B2C_IDENTIFIER_URI, CLIENT_ID, IDENTIFIER_URI, Person};
 
 /// "Microsoft Graph Command Line Tools": signs people in with a device code, and may register applications.
 pub(crate) const GRAPH_TOOLS_ID: &str = "14d82eec-204b-4c2f-b7e8-296a70dab67e";
@@ -91,7 +91,9 @@ impl App {
 
     /// Whether `resource` names its own API.
     pub(crate) fn answers_to(&self, resource: &str) -> bool {
-        resource == &*self.client_id || self.identifier_uri.as_deref() == Some(resource)
+        resource == &*self.client_id
+            || self.identifier_uri.as_deref() == Some(resource)
+            || (self.kind == AppKind::BuiltIn && resource == B2C_IDENTIFIER_URI)
     }
 }
 

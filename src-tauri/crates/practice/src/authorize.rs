@@ -4,7 +4,7 @@
 //! 4.1.2.1). Nothing is stored: a good request travels sealed inside the sign-in page.
 
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::pkce::PkceChallenge;
@@ -17,6 +17,7 @@ use crate::directory::Tenant;
 use crate::params::Params;
 use crate::refusal::{Refusal, Why};
 use crate::scope::{Requested, refuse_resource};
+use crate::segment::Segment;
 use crate::{Fault, Practice, page, sign_in};
 
 const PROMPTS: &[&str] = &["login", "none", "consent", "select_account", "create"];
@@ -58,7 +59,7 @@ enum Stop {
 
 pub(crate) async fn get(
     State(practice): State<Practice>,
-    Path(segment): Path<String>,
+    Segment(segment): Segment,
     RawQuery(query): RawQuery,
 ) -> Response {
     begin(&practice, &segment, query.unwrap_or_default().as_bytes())
@@ -67,7 +68,7 @@ pub(crate) async fn get(
 /// OpenID Connect Core section 3.1.2.1: the same parameters, in the body.
 pub(crate) async fn post(
     State(practice): State<Practice>,
-    Path(segment): Path<String>,
+    Segment(segment): Segment,
     body: Bytes,
 ) -> Response {
     begin(&practice, &segment, &body)
@@ -78,11 +79,14 @@ fn begin(practice: &Practice, segment: &str, raw: &[u8]) -> Response {
         Ok((request, silent)) => match practice.auto_sign_in() {
             Some(person) => sign_in::answer(practice, request, person),
             // prompt=none: without a page nobody can say who they are.
-            None if silent => request.back.refuse(Why::NotSignedIn, practice),
+            None if silent => request.back.refuse(request.tenant, Why::NotSignedIn, practice),
             None => sign_in::show(practice, &request),
         },
-        Err(Stop::Page(why)) => page::refused(practice, why, None),
-        Err(Stop::Back(back, why)) => back.refuse(why, practice),
+        Err(Stop::Page(why)) => page::refused_at(practice, segment, why),
+        Err(Stop::Back(back, why)) => {
+            let refusal = Refusal::at(segment, why, practice);
+            back.answer(&refusal)
+        }
     }
 }
 
@@ -169,16 +173,20 @@ impl ReturnAddress {
     }
 
     /// An error response (RFC 6749 section 4.1.2.1) in Entra's words.
-    pub(crate) fn refuse(&self, why: Why, practice: &Practice) -> Response {
-        let cancelled = why == Why::Declined;
-        let refusal = Refusal::of(why, practice);
+    pub(crate) fn refuse(&self, tenant: Tenant, why: Why, practice: &Practice) -> Response {
+        self.answer(&Refusal::at(tenant.segment(), why, practice))
+    }
+
+    fn answer(&self, refusal: &Refusal) -> Response {
         let description = refusal.description();
+        let mut pairs = vec![("error", refusal.oauth_error()), ("error_description", description.as_str())];
         let uri = refusal.error_uri();
-        let mut pairs = vec![("error", refusal.why.oauth_error())];
-        if cancelled {
-            pairs.push(("error_subcode", "cancel"));
+        if !refusal.b2c {
+            if refusal.why == Why::Declined {
+                pairs.push(("error_subcode", "cancel"));
+            }
+            pairs.push(("error_uri", uri.as_str()));
         }
-        pairs.extend([("error_description", description.as_str()), ("error_uri", uri.as_str())]);
         self.lead(&pairs)
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Practice;
 use crate::apps::App;
-use crate::directory::{GRAPH_ID, Person, STRONG_CONTEXT};
+use crate::directory::{Flow, GRAPH_ID, Person, STRONG_CONTEXT, Tenant};
 use crate::fault::Fault;
 use crate::proof::ProvenBy;
 use crate::scope::{Granted, Resource};
@@ -24,6 +24,8 @@ pub(crate) struct Issue<'a> {
     pub(crate) sign_in: &'a SignIn,
     pub(crate) granted: &'a Granted,
     pub(crate) app: &'a App,
+    /// Where they are asked for.
+    pub(crate) tenant: Tenant,
     pub(crate) proven: ProvenBy,
     /// Seconds until the access token expires.
     pub(crate) lifetime: i64,
@@ -32,6 +34,12 @@ pub(crate) struct Issue<'a> {
 impl Issue<'_> {
     /// The access token's claims, for whichever resource was asked for.
     pub(crate) fn access(&self) -> Value {
+        if let Some(flow) = self.tenant.flow() {
+            let mut claims = self.customer(flow);
+            claims["azp"] = (*self.app.client_id).into();
+            claims["scp"] = self.scp().into();
+            return claims;
+        }
         let mut claims = match self.granted.resource {
             Resource::Api if self.practice.has(Fault::V1Tokens) || !self.app.version_2 => {
                 self.v1(self.app.identifier_uri.as_deref().unwrap_or(&self.app.client_id))
@@ -52,8 +60,15 @@ impl Issue<'_> {
     /// The ID token's claims; `profile` and `email` decide what they tell.
     pub(crate) fn id(&self, nonce: Option<&str>) -> Value {
         let person = self.person();
+        if let Some(flow) = self.tenant.flow() {
+            let mut claims = self.customer(flow);
+            if let Some(nonce) = nonce {
+                claims["nonce"] = nonce.into();
+            }
+            return claims;
+        }
         let mut claims = self.common(&self.app.client_id);
-        claims["iss"] = self.practice.issuer(person.tid).into();
+        claims["iss"] = self.issuer().into();
         claims["ver"] = "2.0".into();
         if self.granted.asks("profile") {
             claims["name"] = person.name.into();
@@ -72,10 +87,44 @@ impl Issue<'_> {
         claims
     }
 
+    /// As Azure AD B2C writes both tokens: the directory is in the issuer only, the flow a claim, and nobody has a user name.
+    fn customer(&self, flow: Flow) -> Value {
+        let person = self.person();
+        let now = self.now();
+        let mut claims = json!({
+            "iss": self.practice.issuer_at(self.tenant),
+            "aud": &*self.app.client_id,
+            "ver": "1.0",
+            "tfp": flow.name(),
+            "sub": person.oid,
+            "name": person.name,
+            "iat": now,
+            "nbf": now,
+            "auth_time": now,
+            "exp": now + self.lifetime,
+        });
+        if !self.practice.has(Fault::NoEmail) {
+            claims["emails"] = json!([person.email]);
+        }
+        claims
+    }
+
+    fn issuer(&self) -> String {
+        match self.tenant.of_customers() {
+            Some(tenant) => self.practice.issuer_at(tenant),
+            None => self.practice.issuer(self.person().tid),
+        }
+    }
+
+    fn now(&self) -> i64 {
+        let skew = if self.practice.has(Fault::ClockSkew) { SKEW } else { 0 };
+        self.practice.now().secs() + skew
+    }
+
     fn v2(&self) -> Value {
         let person = self.person();
         let mut claims = self.common(&self.app.client_id);
-        claims["iss"] = self.practice.issuer(person.tid).into();
+        claims["iss"] = self.issuer().into();
         claims["ver"] = "2.0".into();
         claims["azp"] = (*self.app.client_id).into();
         claims["azpacr"] = self.proven.acr().into();
@@ -105,8 +154,7 @@ impl Issue<'_> {
 
     fn common(&self, audience: &str) -> Value {
         let person = self.person();
-        let skew = if self.practice.has(Fault::ClockSkew) { SKEW } else { 0 };
-        let now = self.practice.now().secs() + skew;
+        let now = self.now();
         // `sub` follows the app, however the audience spells it.
         let app = if audience == GRAPH_ID { GRAPH_ID } else { &*self.app.client_id };
         let mut claims = json!({
@@ -117,7 +165,7 @@ impl Issue<'_> {
             "oid": person.oid,
             "sid": self.sign_in.sid,
             "sub": person.subject_at(app),
-            "tid": person.tid,
+            "tid": self.tenant.directory_of(person),
             "uti": random_text::<16>(self.practice.entropy()),
         });
         if self.sign_in.strong {

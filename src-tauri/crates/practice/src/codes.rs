@@ -10,6 +10,7 @@ use model::pkce::PkceChallenge;
 use model::ports::Entropy;
 use model::time::Timestamp;
 
+use crate::directory::Tenant;
 use crate::refusal::Why;
 use crate::sign_in::SignIn;
 
@@ -22,6 +23,7 @@ const PREFIX: &str = "1.AP";
 #[derive(Debug, Clone)]
 pub(crate) struct Issued {
     pub(crate) sign_in: SignIn,
+    pub(crate) tenant: Tenant,
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: Option<PkceChallenge>,
@@ -117,6 +119,7 @@ mod tests {
                 sid: String::new(),
                 epoch: 0,
             },
+            tenant: Tenant::Home,
             client_id: String::new(),
             redirect_uri: "http://localhost/cb".to_owned(),
             challenge: None,

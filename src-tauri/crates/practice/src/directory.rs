@@ -11,6 +11,16 @@ pub const TENANT_ID: &str = "ac71ce00-0000-4000-8000-000000000001";
 pub const TENANT_DOMAIN: &str = "practice.example";
 /// The tenant olga belongs to.
 pub const OTHER_TENANT_ID: &str = "07e47e00-0000-4000-8000-000000000002";
+/// A tenant of External ID: customers, an issuer on a host of its own.
+pub const EXTERNAL_TENANT_ID: &str = "e87e4a00-0000-4000-8000-000000000003";
+/// Its domain.
+pub const EXTERNAL_DOMAIN: &str = "customers.example";
+/// A directory of Azure AD B2C. Its endpoints are below a user flow: `practice.onmicrosoft.com/B2C_1_sign_in`.
+pub const B2C_TENANT_ID: &str = "b2c0b2c0-0000-4000-8000-000000000004";
+/// Its domain.
+pub const B2C_DOMAIN: &str = "practice.onmicrosoft.com";
+/// What the API is called there.
+pub const B2C_IDENTIFIER_URI: &str = "https://practice.onmicrosoft.com/ac71ce00-0000-4000-8000-00000000c11e";
 /// The one app registration.
 pub const CLIENT_ID: &str = "ac71ce00-0000-4000-8000-00000000c11e";
 /// Its client secret. Public on purpose: it opens nothing but this imitation.
@@ -41,6 +51,15 @@ pub(crate) enum Tenant {
     Organizations,
     Common,
     Consumers,
+    External,
+    B2c(Flow),
+}
+
+/// A user flow of Azure AD B2C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Flow {
+    SignIn,
+    PasswordReset,
 }
 
 /// What `--practice-sign-in` takes: the keys of everybody there is.
@@ -156,7 +175,14 @@ pub(crate) const DISABLED_AT_START: &[&str] = &["dora"];
 
 impl Tenant {
     pub(crate) fn parse(segment: &str) -> Option<Self> {
-        Some(match segment.to_ascii_lowercase().as_str() {
+        let segment = segment.to_ascii_lowercase();
+        let segment = segment.strip_prefix("tfp/").unwrap_or(&segment);
+        if let Some((directory, flow)) = segment.split_once('/') {
+            let flow = Flow::ALL.into_iter().find(|known| known.name() == flow)?;
+            return [B2C_TENANT_ID, B2C_DOMAIN].contains(&directory).then_some(Self::B2c(flow));
+        }
+        Some(match segment {
+            EXTERNAL_TENANT_ID | EXTERNAL_DOMAIN => Self::External,
             TENANT_ID | TENANT_DOMAIN => Self::Home,
             OTHER_TENANT_ID => Self::Other,
             "organizations" => Self::Organizations,
@@ -174,6 +200,31 @@ impl Tenant {
             Self::Organizations => "organizations",
             Self::Common => "common",
             Self::Consumers => "consumers",
+            Self::External => EXTERNAL_TENANT_ID,
+            Self::B2c(Flow::SignIn) => "practice.onmicrosoft.com/b2c_1_sign_in",
+            Self::B2c(Flow::PasswordReset) => "practice.onmicrosoft.com/b2c_1_password_reset",
+        }
+    }
+
+    /// The user flow, at Azure AD B2C.
+    pub(crate) const fn flow(self) -> Option<Flow> {
+        match self {
+            Self::B2c(flow) => Some(flow),
+            _ => None,
+        }
+    }
+
+    /// Itself where it has customers: what it issues counts nowhere else.
+    pub(crate) fn of_customers(self) -> Option<Self> {
+        matches!(self, Self::External | Self::B2c(_)).then_some(self)
+    }
+
+    /// The directory that tokens of `person` are of.
+    pub(crate) const fn directory_of(self, person: &Person) -> &'static str {
+        match self {
+            Self::External => EXTERNAL_TENANT_ID,
+            Self::B2c(_) => B2C_TENANT_ID,
+            _ => person.tid,
         }
     }
 
@@ -184,16 +235,33 @@ impl Tenant {
             Self::Other => OTHER_TENANT_ID,
             Self::Organizations | Self::Common => "{tenantid}",
             Self::Consumers => CONSUMERS_ID,
+            Self::External => EXTERNAL_TENANT_ID,
+            Self::B2c(_) => B2C_TENANT_ID,
         }
     }
 
     pub(crate) fn admits(self, person: &Person) -> bool {
         match self {
-            Self::Home => person.tid == TENANT_ID,
+            // Whoever is at home is a customer elsewhere.
+            Self::Home | Self::External | Self::B2c(_) => person.tid == TENANT_ID,
             Self::Other => person.tid == OTHER_TENANT_ID,
             Self::Organizations | Self::Common => true,
             // Everybody here has a work account.
             Self::Consumers => false,
+        }
+    }
+}
+
+// === impl Flow ===
+
+impl Flow {
+    const ALL: [Self; 2] = [Self::SignIn, Self::PasswordReset];
+
+    /// As `tfp` has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "b2c_1_sign_in",
+            Self::PasswordReset => "b2c_1_password_reset",
         }
     }
 }
@@ -226,6 +294,7 @@ mod tests {
     #[test]
     fn the_identifier_uri_names_the_app_so_tokens_of_both_versions_can_be_matched() {
         assert_eq!(IDENTIFIER_URI, format!("api://{CLIENT_ID}"));
+        assert_eq!(B2C_IDENTIFIER_URI, format!("https://{B2C_DOMAIN}/{CLIENT_ID}"));
     }
 
     #[test]

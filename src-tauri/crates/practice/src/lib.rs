@@ -38,14 +38,16 @@ mod params;
 mod proof;
 mod refusal;
 mod scope;
+mod segment;
 mod sign_in;
 mod signing;
 mod switches;
 mod token;
 
 pub use directory::{
-    API_SCOPES, CLIENT_ID, CLIENT_SECRET, IDENTIFIER_URI, NEXT_CLIENT_SECRET, OTHER_TENANT_ID, TENANT_DOMAIN,
-    TENANT_ID, people_keys,
+    API_SCOPES, B2C_DOMAIN, B2C_IDENTIFIER_URI, B2C_TENANT_ID, CLIENT_ID, CLIENT_SECRET, EXTERNAL_DOMAIN,
+    EXTERNAL_TENANT_ID, IDENTIFIER_URI, NEXT_CLIENT_SECRET, OTHER_TENANT_ID, TENANT_DOMAIN, TENANT_ID,
+    people_keys,
 };
 pub use fault::{Fault, UnknownFault};
 pub use proof::Federated;
@@ -54,6 +56,7 @@ pub use switches::Resident;
 use apps::{App, AppKind, Apps, GRAPH_TOOLS_ID};
 use codes::Codes;
 use device::Devices;
+use directory::Tenant;
 use proof::Trusted;
 use refusal::Why;
 use signing::KeyRing;
@@ -273,6 +276,17 @@ impl Practice {
         self.0.entropy.as_ref()
     }
 
+    /// What the metadata of a tenant calls its issuer: that of External ID is on a host of its own, that of Azure AD B2C ends
+    /// with a slash.
+    pub(crate) fn issuer_at(&self, tenant: Tenant) -> String {
+        let issuer = self.issuer(tenant.issuer_segment());
+        match tenant {
+            Tenant::External => issuer.replacen("://", &format!("://{EXTERNAL_TENANT_ID}."), 1),
+            Tenant::B2c(_) => format!("{issuer}/"),
+            _ => issuer,
+        }
+    }
+
     /// Issuer of v2.0 tokens of a tenant.
     pub(crate) fn issuer(&self, tenant: &str) -> String {
         format!("{}/{tenant}/v2.0", self.base())
@@ -301,8 +315,17 @@ impl Practice {
 }
 
 /// Every address that is served, `{...}` standing for one segment.
-pub fn paths() -> impl Iterator<Item = &'static str> {
-    machines().into_iter().chain(pages()).map(|(path, _)| path)
+pub fn paths() -> impl Iterator<Item = String> {
+    machines().into_iter().chain(pages()).flat_map(|(path, _)| spellings(path))
+}
+
+/// Azure AD B2C has a user flow after the tenant, in either spelling.
+fn spellings(path: &str) -> Vec<String> {
+    let tenants = ["/{tenant}", "/{tenant}/{flow}", "/tfp/{tenant}/{flow}"];
+    match path.strip_prefix("/{tenant}/") {
+        Some(rest) => tenants.iter().map(|tenant| format!("{tenant}/{rest}")).collect(),
+        None => vec![path.to_owned()],
+    }
 }
 
 /// What programs ask for, and what outages strike.
@@ -337,7 +360,10 @@ fn pages() -> Table {
 }
 
 fn routed(table: Table) -> Router<Practice> {
-    table.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+    let spelled = table
+        .into_iter()
+        .flat_map(|(path, methods)| spellings(path).into_iter().map(move |path| (path, methods.clone())));
+    spelled.fold(Router::new(), |router, (path, methods)| router.route(&path, methods))
 }
 
 impl std::fmt::Debug for Practice {

@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::authorize::SignInRequest;
-use crate::directory::{CLIENT_ID, PEOPLE, TENANT_ID, Tenant};
+use crate::directory::{CLIENT_ID, Flow, PEOPLE, TENANT_ID, Tenant};
 use crate::refusal::{Refusal, Why};
 use crate::scope::Requested;
 use crate::switches::Resident;
@@ -27,6 +27,8 @@ struct SignInPage<'a> {
     scopes: Vec<String>,
     people: Vec<Choice>,
     faults: Vec<Fault>,
+    /// Azure AD B2C sends who forgot it back to the app.
+    can_forget: bool,
 }
 
 /// One button of the sign-in page.
@@ -84,6 +86,7 @@ pub(crate) fn sign_in(practice: &Practice, request: &SignInRequest, sealed: &str
         scopes: scopes.unwrap_or_default(),
         people: choices(practice, hint),
         faults: practice.faults(),
+        can_forget: request.tenant == Tenant::B2c(Flow::SignIn),
     };
     html(StatusCode::OK, &page)
 }
@@ -105,8 +108,16 @@ pub(crate) fn choices(practice: &Practice, hint: &str) -> Vec<Choice> {
 /// Entra's error page. `again` is the sealed request, when somebody else may have more luck.
 pub(crate) fn refused(practice: &Practice, why: Why, again: Option<(Tenant, String)>) -> Response {
     let status = why.status();
+    let segment = again.as_ref().map(|(tenant, _)| tenant.segment()).unwrap_or_default();
+    let refusal = Refusal::at(segment, why, practice);
     let form = again.map(|(tenant, sealed)| RetryForm { action: login(tenant), sealed });
-    html(status, &RefusedPage { refusal: Refusal::of(why, practice), form })
+    html(status, &RefusedPage { refusal, form })
+}
+
+/// The same where nobody else could have more luck, in the words of the tenant that was asked.
+pub(crate) fn refused_at(practice: &Practice, segment: &str, why: Why) -> Response {
+    let status = why.status();
+    html(status, &RefusedPage { refusal: Refusal::at(segment, why, practice), form: None })
 }
 
 pub(crate) async fn home(State(practice): State<Practice>) -> Response {

@@ -80,6 +80,9 @@ pub(crate) enum Why {
     Malformed,
     #[error("User declined to consent to access the app.")]
     Declined,
+    /// At Azure AD B2C only.
+    #[error("The user has forgotten their password.")]
+    ForgotPassword,
     #[error(
         "The user account does not exist in the directory. To sign into this application, the account must be added to the directory."
     )]
@@ -201,6 +204,8 @@ pub(crate) enum Why {
 /// One refusal with the traces Entra adds, so page, redirect and JSON say the same.
 pub(crate) struct Refusal {
     pub(crate) why: Why,
+    /// Azure AD B2C has numbers and words of its own.
+    pub(crate) b2c: bool,
     pub(crate) trace_id: String,
     pub(crate) correlation_id: String,
     /// `2026-11-23 22:56:00Z`
@@ -237,6 +242,7 @@ impl Why {
             Self::NotSignedIn => (50058, "login_required", BAD),
             Self::FlowExpired => (50089, "invalid_request", BAD),
             Self::Malformed => (9_002_313, "invalid_request", BAD),
+            Self::ForgotPassword => (50055, "access_denied", BAD),
             Self::Declined => (65004, "access_denied", BAD),
             Self::UnknownPerson => (50034, "invalid_grant", BAD),
             Self::Disabled => (50057, "invalid_grant", BAD),
@@ -281,6 +287,97 @@ impl Why {
         }
     }
 
+    /// Number, OAuth error and words of Azure AD B2C.
+    fn at_b2c(&self) -> (u32, &'static str, String) {
+        let (number, error, words) = match self {
+            Self::UnknownTenant(_) => {
+                (90_022, "invalid_request", "Unable to return metadata for the policy.")
+            }
+            Self::UnknownClient(_) => (
+                90_018,
+                "invalid_request",
+                "The client ID specified in the request is not registered in tenant.",
+            ),
+            Self::RedirectNotRegistered(_) | Self::RedirectMismatch => (
+                90_006,
+                "invalid_request",
+                "The redirect URI provided in the request is not registered for the client ID.",
+            ),
+            Self::UnknownScope { .. } | Self::UnknownResource(_) | Self::PrefixedOpenId(_) => {
+                (90_117, "invalid_request", "The scope provided in the request is not supported.")
+            }
+            Self::ScopeInvalid(_) | Self::TokenForItself => {
+                (90_055, "invalid_request", "The scope provided in request must specify a resource.")
+            }
+            Self::TwoResources(_) => {
+                (90_146, "invalid_request", "The scope provided in request specifies more than one resource.")
+            }
+            Self::NotSignedIn => (90_077, "interaction_required", "User does not have an existing session."),
+            Self::FlowExpired => {
+                (90_046, "invalid_request", "We are having trouble loading your current state.")
+            }
+            Self::Declined => {
+                (90_091, "access_denied", "The user has cancelled entering self-asserted information.")
+            }
+            Self::ForgotPassword => (90_118, "access_denied", "The user has forgotten their password."),
+            Self::UnknownPerson => {
+                (90_128, "invalid_grant", "The account associated with this grant no longer exists.")
+            }
+            Self::Disabled | Self::Revoked | Self::SessionRevoked => (
+                90_129,
+                "invalid_grant",
+                "The provided grant has been revoked. Please reauthenticate and try again.",
+            ),
+            Self::SecretMissing => (
+                90_079,
+                "invalid_request",
+                "Clients must send a client_secret when redeeming a confidential grant.",
+            ),
+            Self::SecretWrong | Self::SecretExpired => (
+                90_081,
+                "invalid_request",
+                "The specified client_secret does not match the expected value for this client.",
+            ),
+            Self::PublicClient => (
+                90_084,
+                "invalid_request",
+                "Public clients should not send a client_secret when redeeming a publicly acquired grant.",
+            ),
+            Self::CodeOfOtherTenant => {
+                (90_088, "invalid_grant", "The provided grant has not been issued for this endpoint.")
+            }
+            Self::GrantUnknown(_) | Self::Malformed => {
+                (90_090, "server_error", "The provided JWE is not a valid 5 segment token.")
+            }
+            Self::CodeReused
+            | Self::CodeExpired
+            | Self::RefreshExpired
+            | Self::SessionOver
+            | Self::Frequency => (
+                90_080,
+                "invalid_grant",
+                "The provided grant has expired. Please re-authenticate and try again.",
+            ),
+            Self::VerifierMismatch => (90_183, "invalid_grant", "The supplied code_verifier is invalid"),
+            Self::Throttled | Self::Transient => (
+                90_035,
+                "temporarily_unavailable",
+                "The service is temporarily unavailable. Please retry after a few minutes.",
+            ),
+            Self::GrantType(_) => {
+                (90_086, "unsupported_grant_type", "The supplied grant_type is not supported.")
+            }
+            other => {
+                return (
+                    90_037,
+                    "invalid_request",
+                    format!("An error occurred while processing the request. {other}"),
+                );
+            }
+        };
+        (number, error, words.to_owned())
+    }
+
     pub(crate) const fn code(&self) -> u32 {
         self.facts().0
     }
@@ -320,14 +417,37 @@ impl Refusal {
         tracing::debug!(aadsts = why.code(), "the practice tenant refused a request");
         Self {
             why,
+            b2c: false,
             trace_id: guid(practice.entropy()),
             correlation_id: guid(practice.entropy()),
             timestamp: entra_time(practice.now()),
         }
     }
 
-    /// `error_description`, in the one line Entra makes of it.
+    /// As the tenant of `segment` says it.
+    pub(crate) fn at(segment: &str, why: Why, practice: &Practice) -> Self {
+        Self { b2c: segment.contains('/'), ..Self::of(why, practice) }
+    }
+
+    /// `AADSTS50011`, `AADB2C90006`
+    pub(crate) fn number(&self) -> String {
+        if self.b2c { format!("AADB2C{}", self.why.at_b2c().0) } else { format!("AADSTS{}", self.why.code()) }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        if self.b2c { self.why.at_b2c().2 } else { self.why.to_string() }
+    }
+
+    pub(crate) fn oauth_error(&self) -> &'static str {
+        if self.b2c { self.why.at_b2c().1 } else { self.why.oauth_error() }
+    }
+
+    /// `error_description`, in the one line Entra makes of it; Azure AD B2C makes three.
     pub(crate) fn description(&self) -> String {
+        if self.b2c {
+            let (number, text, id, at) = (self.number(), self.text(), &self.correlation_id, &self.timestamp);
+            return format!("{number}: {text}\r\nCorrelation ID: {id}\r\nTimestamp: {at}\r\n");
+        }
         format!(
             "AADSTS{}: {} Trace ID: {} Correlation ID: {} Timestamp: {}",
             self.why.code(),
@@ -343,6 +463,10 @@ impl Refusal {
     }
 
     pub(crate) fn into_json(self) -> Response {
+        if self.b2c {
+            let body = json!({ "error": self.oauth_error(), "error_description": self.description() });
+            return (self.why.status(), Json(body)).into_response();
+        }
         let mut body = json!({
             "error": self.why.oauth_error(),
             "error_description": self.description(),

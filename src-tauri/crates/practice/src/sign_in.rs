@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::authorize::SignInRequest;
 use crate::codes::Issued;
-use crate::directory::{Person, Tenant};
+use crate::directory::{Flow, Person, Tenant};
 use crate::params::Params;
 use crate::refusal::{Why, guid};
 use crate::{Fault, Kind, Practice, page};
@@ -42,12 +42,7 @@ pub(crate) enum Moment {
 }
 
 /// `POST /{tenant}/login`: the form of the sign-in page.
-pub(crate) async fn post(
-    State(practice): State<Practice>,
-    Path(_): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+pub(crate) async fn post(State(practice): State<Practice>, headers: HeaderMap, body: Bytes) -> Response {
     if comes_from_elsewhere(&headers) {
         return (StatusCode::FORBIDDEN, "This form was sent by another site. Start the sign-in again.")
             .into_response();
@@ -65,7 +60,10 @@ pub(crate) async fn post(
         return page::refused(&practice, Why::FlowExpired, None);
     }
     if params.get("cancel").is_some() {
-        return request.back.refuse(Why::Declined, &practice);
+        return request.back.refuse(request.tenant, Why::Declined, &practice);
+    }
+    if params.get("forgot").is_some() && request.tenant == Tenant::B2c(Flow::SignIn) {
+        return request.back.refuse(request.tenant, Why::ForgotPassword, &practice);
     }
     match params.get("person") {
         Some(person) => answer(&practice, request, person),
@@ -83,6 +81,7 @@ pub(crate) fn answer(practice: &Practice, request: SignInRequest, person: &str) 
         Ok(sign_in) => {
             let issued = Issued {
                 sign_in,
+                tenant: request.tenant,
                 client_id: request.client_id.clone(),
                 redirect_uri: request.back.redirect_uri.clone(),
                 challenge: request.challenge,

@@ -105,18 +105,21 @@ impl SigningKey {
         B64.decode(signature).is_ok_and(|bytes| key.verify(signed.as_bytes(), &bytes).is_ok())
     }
 
-    /// One entry of the key document. Like Entra's it has no `alg`.
-    pub(crate) fn to_jwk(&self, issuer: &str) -> Value {
+    /// One entry of the key document. Like Entra's it has no `alg`; like those of Azure AD B2C it may name no issuer.
+    pub(crate) fn to_jwk(&self, issuer: Option<&str>) -> Value {
         let public = self.pair.public_key();
-        json!({
+        let mut key = json!({
             "kty": "RSA",
             "use": "sig",
             "kid": self.kid,
             "x5t": self.kid,
             "n": B64.encode(public.modulus().big_endian_without_leading_zero()),
             "e": B64.encode(public.exponent().big_endian_without_leading_zero()),
-            "issuer": issuer,
-        })
+        });
+        if let Some(issuer) = issuer {
+            key["issuer"] = issuer.into();
+        }
+        key
     }
 }
 

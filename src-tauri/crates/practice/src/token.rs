@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use model::ids::random_text;
@@ -22,6 +22,7 @@ use crate::params::Params;
 use crate::proof::{ProvenBy, authenticate};
 use crate::refusal::{Refusal, Why};
 use crate::scope::{Granted, Requested, refuse_resource};
+use crate::segment::Segment;
 use crate::sign_in::{Moment, SignIn};
 use crate::{Fault, Kind, Practice};
 
@@ -38,6 +39,9 @@ const SHORTEST_LIFETIME: i64 = 3600;
 struct RefreshToken {
     client: String,
     person: String,
+    /// Whose customer: elsewhere it counts for nobody.
+    #[serde(default)]
+    customers: Option<Tenant>,
     sid: String,
     strong: bool,
     epoch: u32,
@@ -64,13 +68,13 @@ struct Outcome {
 
 pub(crate) async fn post(
     State(practice): State<Practice>,
-    Path(segment): Path<String>,
+    Segment(segment): Segment,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let mut response = match answer(&practice, &segment, &headers, &body).await {
         Ok(tokens) => Json(tokens).into_response(),
-        Err(why) => Refusal::of(why, &practice).into_json(),
+        Err(why) => Refusal::at(&segment, why, &practice).into_json(),
     };
     let never = HeaderValue::from_static("no-store, no-cache");
     response.headers_mut().insert(header::CACHE_CONTROL, never);
@@ -109,6 +113,9 @@ impl Exchange<'_> {
         if *issued.client_id != *self.app.client_id {
             return Err(Why::GrantUnknown("code"));
         }
+        if issued.tenant.of_customers() != self.tenant.of_customers() {
+            return Err(Why::CodeOfOtherTenant);
+        }
         issued.sign_in.check(self.practice, self.tenant, Moment::Code)?;
         codes.redeem(code);
         Ok(Outcome { sign_in: issued.sign_in, granted, nonce: issued.nonce })
@@ -126,6 +133,9 @@ impl Exchange<'_> {
         let person = Person::find(&token.person).ok_or(unknown.clone())?;
         if *token.client != *self.app.client_id {
             return Err(unknown);
+        }
+        if token.customers != self.tenant.of_customers() {
+            return Err(Why::CodeOfOtherTenant);
         }
         let sign_in = SignIn { person, strong: token.strong, sid: token.sid, epoch: token.epoch };
         sign_in.check(self.practice, self.tenant, Moment::Refresh)?;
@@ -183,6 +193,7 @@ impl Exchange<'_> {
             sign_in: &outcome.sign_in,
             granted: &outcome.granted,
             app: &self.app,
+            tenant: self.tenant,
             proven: self.proven,
             lifetime,
         };
@@ -207,6 +218,7 @@ impl Exchange<'_> {
         let token = RefreshToken {
             client: self.app.client_id.to_string(),
             person: sign_in.person.key.to_owned(),
+            customers: self.tenant.of_customers(),
             sid: sign_in.sid.clone(),
             strong: sign_in.strong,
             epoch: sign_in.epoch,

@@ -157,6 +157,9 @@ impl Api {
     pub(super) async fn registration(&self, wish: RegistrationWish) -> Answer<RegistrationTexts> {
         let draft = SettingsDraft::from_window(wish.changes);
         let registration = self.wanted(draft, wish.name, wish.any_directory).await?;
+        if is_b2c(&registration) {
+            return Err(by_hand(&registration));
+        }
         let text = |form| registration.text(form);
         Ok(RegistrationTexts {
             az: text(Form::Az),
@@ -212,6 +215,15 @@ impl Api {
         let mut registration = self.wanted(SettingsDraft::default(), wish.name, wish.any_directory).await?;
         // One of one's own is what an earlier registration had.
         registration.identifier_uri = None;
+        if !wish.practice && is_b2c(&registration) {
+            return Err(by_hand(&registration));
+        }
+        if !wish.practice && registration.has_customers() {
+            return Err(not_created(
+                "customers of External ID cannot consent, and this program consents for nobody",
+                "use the script for the Azure CLI, which consents for everybody, then add the app to the user flow",
+            ));
+        }
         if wish.practice {
             let url = self.0.practice_url().and_then(|url| Url::parse(&url).ok());
             registration.authority = url
@@ -556,6 +568,24 @@ impl Making {
 fn day(time: &str) -> Option<&str> {
     let (day, _) = time.split_once('T')?;
     day.parse::<jiff::civil::Date>().ok().map(|_| day)
+}
+
+/// Apps of Azure AD B2C are kept apart from those of other directories, and are made in the Azure portal alone.
+fn is_b2c(registration: &Registration) -> bool {
+    let host = registration.authority.host_str().unwrap_or_default();
+    host.ends_with(".b2clogin.com")
+        || registration.tenant.as_deref().is_some_and(|tenant| tenant.contains('/'))
+}
+
+/// The steps that the texts stand for elsewhere.
+fn by_hand(registration: &Registration) -> ApiError {
+    let hint = format!(
+        "in the Azure portal, Azure AD B2C > App registrations > New registration: accounts in any identity provider, platform Web \
+         with {}; Expose an API with {}; API permissions: add that and grant admin consent; a client secret",
+        registration.redirect_uris.join(" and "),
+        registration.scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(", "),
+    );
+    not_created("the texts do not apply to Azure AD B2C, whose apps are registered by hand", &hint)
 }
 
 /// Nothing else is made before a person has seen to what is there.

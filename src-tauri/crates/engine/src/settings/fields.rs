@@ -158,12 +158,14 @@ pub const FIELDS: &[Field] = &[
     field(
         "entra.authority",
         "https://login.microsoftonline.com",
-        "Sign-in host: another Microsoft cloud's, or any OpenID Connect server.",
+        "Sign-in host: another Microsoft cloud's, `https://contoso.ciamlogin.com` (External ID), `https://contoso.b2clogin.com` \
+         (Azure AD B2C), or any OpenID Connect server.",
     ),
     field(
         "entra.tenant",
         "",
-        "Directory (tenant) id, a verified domain, or `organizations`, `common` or `consumers`.",
+        "Directory (tenant) id, a verified domain, or `organizations`, `common` or `consumers`; at Azure AD B2C with the user \
+         flow or custom policy, `contoso.onmicrosoft.com/B2C_1_sign_in`.",
     )
     .was(&["FASTMCP_SERVER_AUTH_AZURE_TENANT_ID"]),
     field("entra.client_id", "", "Application (client) id of the app registration.")
@@ -214,7 +216,8 @@ pub const FIELDS: &[Field] = &[
     field(
         "entra.identifier_uri",
         "",
-        "Application ID URI that prefixes the scopes; `api://{client_id}` at Microsoft, no prefix elsewhere.",
+        "Application ID URI that prefixes the scopes; `api://{client_id}` at Microsoft, \
+         `https://contoso.onmicrosoft.com/{client_id}` at Azure AD B2C, no prefix elsewhere.",
     )
     .was(&["FASTMCP_SERVER_AUTH_AZURE_IDENTIFIER_URI"]),
     field("entra.required_scopes", "read", "Scopes of the exposed API that a token must have, by their short names.")
@@ -236,8 +239,8 @@ pub const FIELDS: &[Field] = &[
     field(
         "access.people",
         "",
-        "People who may sign in: object ids (`directory id/object id` from another directory) or user names of members of \
-         the home directory; without people, groups and roles, everybody of an allowed directory.",
+        "People who may sign in: object ids (*Users* > the person > *Object ID*; `directory id/object id` from another directory), \
+         which stay when a name changes, or user names of members of the home directory; without people, groups and roles, everybody of an allowed directory.",
     )
     .shape(Shape::List),
     field("access.groups", "", "Object ids of groups whose members may sign in.").shape(Shape::List),

@@ -9,13 +9,19 @@ use crate::aadsts;
 pub(super) fn script(registration: &Registration) -> String {
     let mut out = String::new();
     let name = one_line(&registration.name);
+    let consent = if registration.has_customers() {
+        "# Customers cannot consent, so it consents for everybody: run it as an administrator of the directory. Then add the app to a
+# user flow under External Identities > User flows > your flow > Applications."
+    } else {
+        "# Each person is asked for consent at the first sign-in; an administrator can consent for everybody in the directory with
+# CONSENT=yes bash register.sh"
+    };
     let _ = write!(
         out,
         "#!/usr/bin/env bash
 # Makes the app registration \"{name}\" in Microsoft Entra ID, with an API, a secret and you as its owner.
 # Needs the Azure CLI (https://aka.ms/azure-cli), or run it in the Azure Cloud Shell: bash register.sh
-# Each person is asked for consent at the first sign-in; an administrator can consent for everybody in the directory with
-# CONSENT=yes bash register.sh
+{consent}
 # If a step fails, what was made is deleted again.
 set -euo pipefail
 
@@ -38,6 +44,20 @@ set -euo pipefail
     // The shell fills in ids that Microsoft gives, which are plain.
     let exposed = quoted(&format!("{:#}", registration.to_expose(CLIENT_ID)));
     let expose = exposed.replace(CLIENT_ID, "'\"$client\"'");
+    let consenting = if registration.has_customers() {
+        "echo 'Consenting for everybody' >&2
+again az ad app permission admin-consent --id \"$client\"
+
+"
+    } else {
+        "if [ \"${CONSENT-}\" = yes ]; then
+  echo 'Consenting for everybody' >&2
+  az ad app permission admin-consent --id \"$client\" 2>/dev/null ||
+    echo 'Only an administrator can: each person is asked at the first sign-in instead.' >&2
+fi
+
+"
+    };
     let secret_name = quoted(&format!("{name} on this computer"));
     let _ = write!(
         out,
@@ -80,13 +100,7 @@ if me=$(az ad signed-in-user show --query id --output tsv 2>/dev/null); then
   again az ad app owner add --id \"$client\" --owner-object-id \"$me\"
 fi
 
-if [ \"${{CONSENT-}}\" = yes ]; then
-  echo 'Consenting for everybody' >&2
-  az ad app permission admin-consent --id \"$client\" 2>/dev/null ||
-    echo 'Only an administrator can: each person is asked at the first sign-in instead.' >&2
-fi
-
-echo 'Making a secret for one year' >&2
+{consenting}echo 'Making a secret for one year' >&2
 secret=$(az ad app credential reset --id \"$client\" --append --years 1 --display-name {secret_name} \\
   --query password --output tsv --only-show-errors)
 tenant=$(az account show --query tenantId --output tsv)
@@ -223,6 +237,19 @@ JMOP_ENTRA_CLIENT_SECRET='se~$(id)'
         assert!(!run(&registration, "").1.contains("admin-consent"));
         assert!(run(&registration, "yes").1.contains("permission admin-consent --id client"));
         assert!(script(&registration).contains("consent for everybody in the directory with\n# CONSENT=yes"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn customers_are_consented_for_since_they_cannot() {
+        let registration = Registration {
+            tenant: Some("contoso.onmicrosoft.com".to_owned()),
+            ..at("https://contoso.ciamlogin.com")
+        };
+        assert!(run(&registration, "").1.contains("permission admin-consent --id client"));
+        let script = script(&registration);
+        assert!(script.contains("az login --allow-no-subscriptions --tenant 'contoso.onmicrosoft.com'"));
+        assert!(script.contains("User flows") && !script.contains("CONSENT"), "{script}");
     }
 
     #[test]

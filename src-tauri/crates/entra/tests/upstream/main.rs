@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected shall end")]
 
 mod credentials;
+mod customers;
 mod examine;
 mod graph;
 mod refresh;

@@ -23,6 +23,8 @@ pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
 pub(crate) const CLIENT: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 pub(crate) const API: &str = "api://aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+/// The user flow of a directory at Azure AD B2C, as `entra.tenant` has it.
+pub(crate) const FLOW: &str = "contoso.onmicrosoft.com/B2C_1_sign_in";
 pub(crate) const NONCE: &str = "nonce-1";
 pub(crate) const KID: &str = "key-1";
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -50,6 +52,23 @@ impl Rig {
     /// Entra at a name for many directories.
     pub(crate) async fn for_many(tenant: &str) -> Self {
         Self::with(tenant, |base| format!("{base}/{{tenantid}}/v2.0")).await
+    }
+
+    /// Azure AD B2C with one user flow, and a token answer that is all right: no directory in the tokens, the flow in `tfp`.
+    pub(crate) async fn for_customers() -> Self {
+        let rig = Self::with(FLOW, |base| format!("{base}/{TENANT}/v2.0/")).await;
+        rig.gives(&rig.customer(&rig.id()), &rig.customer(&rig.access()));
+        rig
+    }
+
+    /// Claims as Azure AD B2C writes them.
+    pub(crate) fn customer(&self, claims: &Value) -> Value {
+        let theirs = json!({
+            "iss": format!("{}/{TENANT}/v2.0/", self.server.uri()), "ver": "1.0", "tfp": "b2c_1_sign_in", "sub": "oid-1",
+            "tid": null, "oid": null, "preferred_username": null, "roles": null, "email": null, "idp": "google.com",
+            "emails": ["ada@mail.example"],
+        });
+        but(claims.clone(), &theirs)
     }
 
     async fn with(tenant: &str, issuer: impl FnOnce(&str) -> String) -> Self {

@@ -9,6 +9,7 @@ mod client_rules;
 mod consent;
 mod continuous;
 mod credentials;
+mod customers;
 mod discovery;
 mod faults;
 mod moved;

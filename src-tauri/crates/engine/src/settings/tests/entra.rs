@@ -139,6 +139,92 @@ fn bare_extra_scopes_mean_the_graph_of_their_cloud() {
     }
 }
 
+/// Azure AD B2C with `texts` over it.
+fn at_b2c(texts: &[(&str, &str)]) -> SettingsDraft {
+    at_entra(&[
+        ("entra.authority", "https://contoso.b2clogin.com"),
+        ("entra.tenant", "contoso.onmicrosoft.com/B2C_1_sign_in"),
+    ])
+    .overlay(typed(texts))
+}
+
+#[test]
+fn the_policy_of_b2c_follows_its_directory_however_it_is_written() {
+    for text in [
+        "contoso.onmicrosoft.com/B2C_1_sign_in",
+        "Contoso.onmicrosoft.com/B2C_1_sign_in",
+        "tfp/contoso.onmicrosoft.com/B2C_1_sign_in",
+        "contoso.onmicrosoft.com?p=B2C_1_sign_in",
+    ] {
+        let entra = entra_of(&at_b2c(&[("entra.tenant", text)]));
+        assert_eq!(entra.tenant, "contoso.onmicrosoft.com/B2C_1_sign_in", "{text}");
+        assert_eq!(entra.policy(), Some("B2C_1_sign_in"));
+        assert_eq!(entra.identifier_uri, format!("https://contoso.onmicrosoft.com/{APP}"));
+        assert!(entra.extra_authorize_scopes.is_empty());
+    }
+    let by_id = entra_of(&at_b2c(&[("entra.tenant", &format!("{TENANT}/B2C_1A_SIGNIN"))]));
+    assert_eq!(by_id.identifier_uri, format!("https://contoso.onmicrosoft.com/{APP}"));
+    let own_name = [("entra.authority", "https://login.contoso.com")];
+    assert_eq!(entra_of(&at_b2c(&own_name)).identifier_uri, format!("https://contoso.onmicrosoft.com/{APP}"));
+    assert_eq!(entra_of(&at_entra(&[])).policy(), None);
+}
+
+#[test]
+fn what_b2c_does_not_have_is_refused_before_anybody_meets_it() {
+    for (texts, field, code) in [
+        (&[("entra.tenant", "contoso.onmicrosoft.com")][..], "entra.tenant", "not-a-policy"),
+        (&[("entra.tenant", "")], "entra.tenant", "missing"),
+        (&[("entra.tenant", "contoso.onmicrosoft.com/sign_in")], "entra.tenant", "not-a-policy"),
+        (&[("entra.authority", "https://login.microsoftonline.com")], "entra.tenant", "not-a-tenant"),
+        (
+            &[("entra.extra_authorize_scopes", "openid User.Read")],
+            "entra.extra_authorize_scopes",
+            "no-other-api",
+        ),
+        (&[("access.people", "ada@contoso.com")], "access.people", "not-a-person"),
+        (&[("access.groups", APP)], "access.groups", "no-groups"),
+        (&[("entra.client_id", "my-app")], "entra.client_id", "not-a-client-id"),
+    ] {
+        refused(&at_b2c(texts), field, code);
+    }
+    settings(&at_b2c(&[("access.people", APP)]));
+    settings(&at_b2c(&[("entra.tenant", "contoso.com/B2C_1A_in"), ("access.groups", APP)]));
+    let nameless = at_b2c(&[
+        ("entra.authority", "https://login.contoso.com"),
+        ("entra.tenant", &format!("{TENANT}/B2C_1_sign_in")),
+    ]);
+    refused(&nameless, "entra.identifier_uri", "missing");
+}
+
+#[test]
+fn a_pasted_address_is_taken_apart_for_the_person() {
+    for (pasted, host, tenant) in [
+        (
+            "https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_sign_in/v2.0/",
+            "`https://contoso.b2clogin.com`",
+            "`contoso.onmicrosoft.com/B2C_1_sign_in`",
+        ),
+        (
+            "https://contoso.b2clogin.com/tfp/contoso.onmicrosoft.com/B2C_1_sign_in",
+            "`https://contoso.b2clogin.com`",
+            "`contoso.onmicrosoft.com/B2C_1_sign_in`",
+        ),
+        (
+            "https://contoso.ciamlogin.com/contoso.onmicrosoft.com",
+            "`https://contoso.ciamlogin.com`",
+            "`contoso.onmicrosoft.com`",
+        ),
+        (
+            "https://login.microsoftonline.us/contoso.us/v2.0",
+            "`https://login.microsoftonline.us`",
+            "`contoso.us`",
+        ),
+    ] {
+        let hint = problem(&at_entra(&[("entra.authority", pasted)])).hint.unwrap();
+        assert!(hint.contains(host) && hint.contains(tenant), "{pasted}: {hint}");
+    }
+}
+
 #[test]
 fn any_other_openid_server_may_name_things_as_it_likes() {
     let elsewhere = |texts: &[(&str, &str)]| {

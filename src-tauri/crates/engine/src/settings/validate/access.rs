@@ -13,6 +13,8 @@ use crate::settings::problem::quoted;
 struct Naming {
     /// Ids are GUIDs there.
     microsoft: bool,
+    /// Azure AD B2C, and the policy there. Customers choose their names, and only a custom policy can tell groups.
+    policy: Option<String>,
     /// There is one directory a bare id or a user name belongs to.
     has_home: bool,
     /// The only directories people can come from, as far as the settings say it by id.
@@ -41,7 +43,7 @@ pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<A
 pub(super) fn roles(check: &mut Check<'_>, key: &str, identity: Option<&Identity>) -> Read<Vec<String>> {
     let roles: Vec<String> = check.items(key).map(str::to_owned).collect();
     let anybody = matches!(identity, Some(Identity::Entra(entra)) if entra.allowed_tenants.is_empty()
-        && super::entra::is_microsoft(&entra.authority)
+        && super::entra::is_microsoft(entra)
         && super::entra::MANY.contains(&entra.tenant.as_str()));
     if roles.is_empty() || !anybody {
         return Ok(roles);
@@ -110,6 +112,11 @@ fn somebody(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<Somebody
             let hint = "people come from many directories: write `directory id/object id`";
             Err(check.refuse("access.people", "no-directory", message, hint))
         }
+        None if item.contains('@') && naming.policy.is_some() => {
+            let message = format!("{} is a name, and customers choose theirs", quoted(item));
+            let hint = "write the object id, which the portal shows under Azure AD B2C > Users";
+            Err(check.refuse("access.people", "not-a-person", message, hint))
+        }
         None if item.contains('@') && naming.microsoft => Ok(Somebody::Username(item.to_owned())),
         None if item.contains('@') => {
             let message = format!("{} is a name that nobody vouches for there", quoted(item));
@@ -127,6 +134,15 @@ fn somebody(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<Somebody
 }
 
 fn group(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<String> {
+    if let Some(flow) = naming.policy.as_deref().filter(|policy| !is_custom(policy)) {
+        let message = format!(
+            "nobody tells which groups somebody is in who signs in by the user flow {}",
+            quoted(flow)
+        );
+        let hint =
+            "list people by their object ids, or use a custom policy that puts `groups` into its tokens";
+        return Err(check.refuse("access.groups", "no-groups", message, hint));
+    }
     if naming.is_id(item) {
         return Ok(item.to_ascii_lowercase());
     }
@@ -135,22 +151,30 @@ fn group(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<String> {
     Err(check.refuse("access.groups", "not-a-group", message, hint))
 }
 
+/// Custom policies of Azure AD B2C are called `B2C_1A_...`, user flows `B2C_1_...`.
+fn is_custom(policy: &str) -> bool {
+    policy.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("B2C_1A"))
+}
+
 impl Naming {
     /// While the identity provider cannot be read, nobody is told off for a shape that only one demands.
     fn at(identity: Option<&Identity>) -> Self {
         match identity {
-            Some(Identity::Practice(_)) => Self { microsoft: true, has_home: true, directories: None },
+            Some(Identity::Practice(_)) => {
+                Self { microsoft: true, policy: None, has_home: true, directories: None }
+            }
             Some(Identity::Entra(entra)) => {
-                let microsoft = super::entra::is_microsoft(&entra.authority);
+                let microsoft = super::entra::is_microsoft(entra);
                 let has_home = !super::entra::MANY.contains(&entra.tenant.as_str());
                 let directories = match entra.allowed_tenants.as_slice() {
                     [] if is_guid(&entra.tenant) => Some(vec![entra.tenant.clone()]),
                     [] => None,
                     allowed => Some(allowed.to_vec()),
                 };
-                Self { microsoft, has_home: has_home || !microsoft, directories }
+                let policy = entra.policy().map(str::to_owned);
+                Self { microsoft, policy, has_home: has_home || !microsoft, directories }
             }
-            None => Self { microsoft: false, has_home: true, directories: None },
+            None => Self { microsoft: false, policy: None, has_home: true, directories: None },
         }
     }
 

@@ -26,13 +26,24 @@ pub(super) fn read(check: &mut Check<'_>) -> Read<EntraSettings> {
     let authority = authority(check);
     // While the authority cannot be read, nobody is told off for a shape that only Microsoft demands.
     let graph = authority.as_ref().ok().and_then(graph_of);
-    let tenant = tenant(check, graph.is_some());
-    let client_id = client_id(check, graph.is_some());
-    let credential = credential::read(check, graph.is_some());
-    let identifier_uri = identifier_uri(check, client_id.as_deref().ok(), graph.is_some());
+    let tenant = tenant(check, authority.as_ref().ok());
+    // By a host name of one's own it is known by the policy alone.
+    let customers = tenant.as_deref().ok().and_then(directory_and_policy);
+    let microsoft = graph.is_some() || customers.is_some();
+    let client_id = client_id(check, microsoft);
+    let credential = credential::read(check, microsoft);
+    let identifier_uri = match (customers, &authority) {
+        (Some((directory, _)), Ok(authority)) if check.text("entra.identifier_uri").is_empty() => {
+            client_id.clone().and_then(|id| usual_at_b2c(check, directory, authority, &id))
+        }
+        _ => identifier_uri(check, client_id.as_deref().ok(), microsoft),
+    };
     let required_scopes = scopes::required(check, identifier_uri.as_deref().ok());
-    let extra_authorize_scopes = scopes::extra(check, graph);
-    let allowed_tenants = allowed_tenants(check, graph.is_some(), tenant.as_deref().ok());
+    let extra_authorize_scopes = match customers {
+        Some(_) => scopes::none_of_others(check),
+        None => scopes::extra(check, graph),
+    };
+    let allowed_tenants = allowed_tenants(check, microsoft, tenant.as_deref().ok());
     Ok(EntraSettings {
         authority: authority?,
         tenant: tenant?,
@@ -53,9 +64,36 @@ fn graph_of(authority: &Url) -> Option<&'static str> {
     named.or(external.then_some("https://graph.microsoft.com"))
 }
 
-/// Whether Microsoft runs the authority.
-pub(super) fn is_microsoft(authority: &Url) -> bool {
-    graph_of(authority).is_some()
+/// Whether Microsoft runs the authority, under a name of its own or, with a policy of Azure AD B2C, of somebody else's.
+pub(super) fn is_microsoft(entra: &EntraSettings) -> bool {
+    graph_of(&entra.authority).is_some() || entra.policy().is_some()
+}
+
+/// A directory of Azure AD B2C and one of its user flows or policies, in any of the ways in which the two are written:
+/// `directory/policy`, `tfp/directory/policy`, `directory?p=policy`. Every policy is called `B2C_1...`.
+fn directory_and_policy(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix("tfp/").unwrap_or(text);
+    let (directory, policy) = text.split_once("?p=").or_else(|| text.split_once('/'))?;
+    let named = policy.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("B2C_1"))
+        && policy.len() <= 100
+        && policy.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    (named && (is_guid(directory) || is_domain(directory))).then_some((directory, policy))
+}
+
+fn is_b2c(authority: &Url) -> bool {
+    authority.host_str().is_some_and(|host| host.ends_with(".b2clogin.com"))
+}
+
+/// What Azure AD B2C calls an API unless a person says otherwise. Only the directory's first name is in it.
+fn usual_at_b2c(check: &mut Check<'_>, directory: &str, authority: &Url, client_id: &str) -> Read<String> {
+    let host = authority.host_str().and_then(|host| host.strip_suffix(".b2clogin.com"));
+    let name = directory.strip_suffix(".onmicrosoft.com").or(host);
+    if let Some(name) = name {
+        return Ok(format!("https://{name}.onmicrosoft.com/{client_id}"));
+    }
+    let message = "what the API is called does not follow from this directory and host";
+    let hint = "copy the Application ID URI from *Expose an API*, for example `https://contoso.onmicrosoft.com/{client_id}`";
+    Err(check.refuse("entra.identifier_uri", "missing", message, hint))
 }
 
 pub(super) fn authority(check: &mut Check<'_>) -> Read<Url> {
@@ -84,15 +122,60 @@ pub(super) fn authority(check: &mut Check<'_>) -> Read<Url> {
     }
     if graph_of(&url).is_some() && url.path() != "/" {
         let message = format!("{} has a path", quoted(text));
-        let hint = "write scheme and host only; the directory belongs in `entra.tenant`";
+        let hint = match directory_in(&url) {
+            Some(directory) => format!(
+                "write `{}` here and `{directory}` as `entra.tenant`",
+                url.origin().ascii_serialization()
+            ),
+            None => "write scheme and host only; the directory belongs in `entra.tenant`".to_owned(),
+        };
         return Err(check.refuse(key, "not-an-authority", message, hint));
     }
     Ok(url)
 }
 
-fn tenant(check: &mut Check<'_>, microsoft: bool) -> Read<String> {
+/// What of a pasted address is `entra.tenant`: its directory, with the policy of Azure AD B2C after it.
+fn directory_in(url: &Url) -> Option<String> {
+    let path: Vec<&str> = url.path_segments()?.filter(|part| *part != "tfp" && !part.is_empty()).collect();
+    let directory = path.first().filter(|part| is_guid(part) || is_domain(part))?;
+    let both = path.get(1).map(|policy| format!("{directory}/{policy}"));
+    Some(both.filter(|both| directory_and_policy(both).is_some()).unwrap_or_else(|| (*directory).to_owned()))
+}
+
+fn tenant(check: &mut Check<'_>, authority: Option<&Url>) -> Read<String> {
     let key = "entra.tenant";
     let text = check.text(key);
+    let microsoft = authority.is_some_and(|authority| graph_of(authority).is_some());
+    let b2c = authority.is_some_and(is_b2c);
+    match directory_and_policy(text) {
+        Some((directory, policy)) if b2c || !microsoft => {
+            return Ok(format!("{}/{policy}", directory.to_ascii_lowercase()));
+        }
+        Some((directory, _)) => {
+            let message =
+                format!("{} names a policy of Azure AD B2C, which is not at this host", quoted(text));
+            let hint = format!(
+                "write `{directory}`, or the host of Azure AD B2C (`https://contoso.b2clogin.com`) as `entra.authority`"
+            );
+            return Err(check.refuse(key, "not-a-tenant", message, hint));
+        }
+        None if b2c => {
+            let message = if text.is_empty() {
+                "directory and policy are missing".to_owned()
+            } else {
+                format!("{} does not name a directory of Azure AD B2C and a policy", quoted(text))
+            };
+            let hint = "write the directory and the user flow or custom policy that people sign in by, for example \
+                        `contoso.onmicrosoft.com/B2C_1_sign_in`";
+            return Err(check.refuse(
+                key,
+                if text.is_empty() { "missing" } else { "not-a-policy" },
+                message,
+                hint,
+            ));
+        }
+        None => {}
+    }
     if text.is_empty() {
         let hint = if microsoft {
             "copy the Directory (tenant) ID from the Overview page of the app registration, or write `organizations` to \

@@ -88,6 +88,21 @@ pub(super) fn extra(check: &mut Check<'_>, graph: Option<&str>) -> Read<ScopeSet
     noted.map_or_else(|| Ok(scopes.into_iter().collect()), Err)
 }
 
+/// Azure AD B2C has no other API to ask for on the way (AADB2C90146).
+pub(super) fn none_of_others(check: &mut Check<'_>) -> Read<ScopeSet> {
+    let key = "entra.extra_authorize_scopes";
+    let foreign = check.items(key).find(|item| Scope::parse(item).is_none_or(|scope| !scope.is_oidc()));
+    let Some(foreign) = foreign else { return Ok(ScopeSet::default()) };
+    let message =
+        format!("{} is asked for beside the app's own scopes, which Azure AD B2C refuses", quoted(foreign));
+    Err(check.refuse(
+        key,
+        "no-other-api",
+        message,
+        "leave it empty; profiles and groups cannot be read there",
+    ))
+}
+
 /// What the practice tenant's API exposes.
 pub(super) fn of_practice() -> ScopeSet {
     ScopeSet::parse_lenient(known("entra.required_scopes").field().default)
