@@ -17,7 +17,7 @@ use crate::flow::{Flow, Shared, about_grant};
 use crate::pages::{self, Refusal};
 use crate::params::{ParamError, Params};
 use crate::site::Here;
-use crate::{consent, cookies, test_sign_in};
+use crate::{consent, cookies, my_sessions, test_sign_in};
 
 #[derive(Debug, thiserror::Error)]
 enum CallbackError {
@@ -81,6 +81,12 @@ async fn receive(
     if let Some(test) = flow.test_of_state(state) {
         return Ok(test_sign_in::receive(flow, site, headers, &test, &params).await);
     }
+    if let Some(way) = flow.way_of_state(state) {
+        return Ok(my_sessions::receive(flow, site, headers, &way, &params).await);
+    }
+    if my_sessions::is_signed_out(&params) {
+        return Ok(my_sessions::signed_out(flow, site));
+    }
     let id = flow.grant_of_state(state).ok_or(CallbackError::UnknownState)?;
     // A provider's code is good once, so of two identical callbacks the second waits and gets the first one's answer.
     let _turn = flow.sessions.turn(id.as_str()).await;
@@ -90,8 +96,7 @@ async fn receive(
     };
     if let Some(error) = params.get("error") {
         let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
-        // 65004: declined at Entra's own consent. It is a decision, not a fault.
-        if refusal.error == "access_denied" && matches!(refusal.code, None | Some(65004)) {
+        if refusal.is_the_persons_own_no() {
             return Err(CallbackError::Cancelled(grant));
         }
         return Err(CallbackError::Upstream(grant, UpstreamError::Refused(Box::new(refusal))));
@@ -231,7 +236,7 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
         CallbackError::Store(store) => return pages::trouble(flow, store),
         CallbackError::NotKept(store) => return pages::not_kept(flow, store),
         CallbackError::Cancelled(grant) => {
-            close(flow, grant, Closed::Declined, about_grant(grant), EventKind::ConsentDeclined).await;
+            close(flow, grant, Closed::Declined, about_grant(grant), EventKind::SignInCancelled).await;
             return ClientAnswer::of(grant).error("access_denied", "the person cancelled the sign-in");
         }
         CallbackError::Upstream(grant, UpstreamError::Refused(refusal)) => {
@@ -259,7 +264,18 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
             return pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after);
         }
         CallbackError::Finished => {
-            ("This sign-in is already done", "Go back to your client; this tab can be closed.")
+            flow.event(
+                known(flow, query).await.unwrap_or_default(),
+                EventKind::CallbackRefused { reason: refused.to_string() },
+            );
+            let page = Refusal {
+                title: "This sign-in is already done",
+                what: &what,
+                hint: "Go back to your client; this tab can be closed.",
+                link: Some((my_sessions::PATH, "See who is signed in as you")),
+                ..Refusal::default()
+            };
+            return pages::refusal(flow, StatusCode::BAD_REQUEST, &page);
         }
         CallbackError::OtherBrowser => (
             "Finish in the browser you started in",

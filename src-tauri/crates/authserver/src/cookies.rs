@@ -1,4 +1,4 @@
-//! The two cookies of the sign-in pages: one per rendered consent page, and one that remembers a browser.
+//! The cookies of the pages: one per rendered consent page, one that remembers a browser, and one that says whose sessions are shown.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -12,6 +12,8 @@ use model::time::Timestamp;
 const RENDER: &str = "jmop_page_";
 /// Carries a remembered approval.
 const BROWSER: &str = "jmop_browser";
+/// Says whose sessions a page shows, under seal.
+const VISITOR: &str = "jmop_visitor";
 const MAX_RENDER_COOKIES: usize = 10;
 
 /// Every cookie of the request, in the order sent.
@@ -59,6 +61,15 @@ pub(crate) fn browser<'a>(headers: &'a HeaderMap, site: &Site) -> Option<&'a str
 
 pub(crate) fn set_browser(value: &str, max_age_secs: u64, site: &Site) -> Option<HeaderValue> {
     cookie(&named(BROWSER, site), value, max_age_secs, site)
+}
+
+pub(crate) fn visitor<'a>(headers: &'a HeaderMap, site: &Site) -> Option<&'a str> {
+    let ours = named(VISITOR, site);
+    all(headers).find(|(name, _)| *name == ours).map(|(_, value)| value)
+}
+
+pub(crate) fn set_visitor(value: &str, max_age_secs: u64, site: &Site) -> Option<HeaderValue> {
+    cookie(&named(VISITOR, site), value, max_age_secs, site)
 }
 
 /// Over https the name says that only this very host can have set it (`__Host-`, RFC 6265bis): a page on a neighbouring

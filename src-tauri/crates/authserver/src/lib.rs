@@ -19,6 +19,7 @@ mod error;
 pub mod flow;
 mod look;
 mod metadata;
+mod my_sessions;
 mod pages;
 mod pairing;
 mod params;

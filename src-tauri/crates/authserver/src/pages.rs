@@ -17,6 +17,7 @@ use model::remedy::first_page;
 use model::upstream::{Effect, Fixer};
 
 use crate::flow::Flow;
+use crate::my_sessions::Row;
 use crate::site::Here;
 use crate::test_sign_in::Line;
 
@@ -95,6 +96,31 @@ pub(crate) struct TestSignIn<'a> {
     /// Why nothing can be shown.
     pub(crate) trouble: Option<String>,
     pub(crate) lines: Vec<Line>,
+}
+
+/// What one person has signed in here.
+#[derive(Template)]
+#[template(path = "my_sessions.html")]
+pub(crate) struct MySessions<'a> {
+    pub(crate) notice: Option<&'a str>,
+    /// `None` before they said who they are.
+    pub(crate) person: Option<&'a str>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) form: &'a str,
+    /// Where the provider signs them out.
+    pub(crate) sign_out: Option<&'a str>,
+}
+
+impl<'a> MySessions<'a> {
+    pub(crate) fn before_sign_in(flow: &'a Flow) -> Self {
+        Self {
+            notice: flow.policy.notice.as_deref(),
+            person: None,
+            rows: Vec::new(),
+            form: "",
+            sign_out: None,
+        }
+    }
 }
 
 trait Styled {
@@ -189,6 +215,15 @@ pub(crate) fn to_client(url: &str) -> Response {
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (StatusCode::FOUND, headers).into_response()
+}
+
+/// After a form, so that reloading sends it no second time (RFC 9110 section 15.4.4).
+pub(crate) fn see_other(url: &str) -> Response {
+    let mut response = to_client(url);
+    if response.status() == StatusCode::FOUND {
+        *response.status_mut() = StatusCode::SEE_OTHER;
+    }
+    response
 }
 
 pub(crate) fn render(status: StatusCode, page: &impl Template) -> Response {

@@ -13,8 +13,8 @@ use tower::Layer as _;
 use crate::flow::Flow;
 use crate::site::Here;
 use crate::{
-    authorize, callback, consent, look, metadata, method_not_allowed, not_found, not_the_endpoint, pages,
-    ready, register, revoke, test_sign_in, token,
+    authorize, callback, consent, look, metadata, method_not_allowed, my_sessions, not_found,
+    not_the_endpoint, pages, ready, register, revoke, test_sign_in, token,
 };
 
 /// What one table is: a path and what answers there.
@@ -60,6 +60,8 @@ pub(crate) fn oauth() -> Table {
 pub(crate) fn pages() -> Table {
     vec![
         ("/consent", get(consent::get).post(consent::post)),
+        (my_sessions::PATH, get(my_sessions::get).post(my_sessions::post)),
+        (my_sessions::SIGN_IN, get(my_sessions::sign_in)),
         ("/", get(pages::index).fallback(not_the_endpoint)),
         ("/healthz", get(async || "ok")),
     ]
@@ -126,6 +128,8 @@ mod tests {
             "/revoke",
             "/.well-known/just-mcp-oauth-proxy",
             "/consent",
+            "/my-sessions",
+            "/my-sessions/sign-in",
             "/",
             "/healthz",
         ];

@@ -281,8 +281,7 @@ async fn back(
     }
     if let Some(error) = params.get("error") {
         let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
-        // 65004: declined at Entra's own consent. It is a decision, not a fault.
-        if refusal.error == "access_denied" && matches!(refusal.code, None | Some(65004)) {
+        if refusal.is_the_persons_own_no() {
             flow.cancel_test_sign_in();
             return Ok(cancelled(flow));
         }

@@ -79,6 +79,9 @@ impl Door<'_> {
 
     async fn ask_graph(&self, token: &Secret) -> Result<bool, Trouble> {
         let unknown = |why| Trouble::Fault(Fault::Barred(Barred::GroupsUnknown(why)));
+        if self.entra.needs_groups_in_tokens() {
+            return Err(Fault::Barred(Barred::GroupsUnaskable).into());
+        }
         let Some(base) = graph::address(self.entra, self.metadata) else { return Err(unknown(None)) };
         let asked = async {
             let graph = Graph::on_behalf_of(self.entra, self.metadata, base, token).await?;

@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::credential::{Expiry, is_about_the_credential};
 use crate::discovery::Metadata;
+use crate::fault::NO_CREDENTIAL;
 use crate::http::send;
 use crate::upstream::Entra;
 use crate::wire::Grant;
@@ -61,6 +62,10 @@ impl Entra {
             api = api.or(about_api);
         }
         steps.extend(api);
+        if self.needs_groups_in_tokens() {
+            let what = "groups decide who may sign in, and without a credential nobody can be asked for those of people in more than 200";
+            steps.push(Step { hint: Some(NO_CREDENTIAL.to_owned()), ..unknown("access", what.to_owned()) });
+        }
         steps
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Metadata {
     pub(crate) authorization_endpoint: Url,
     pub(crate) token_endpoint: Url,
     pub(crate) jwks_uri: Url,
+    /// Where people end their sign-in (OpenID Connect RP-Initiated Logout 1.0 section 2.1).
+    pub(crate) end_session_endpoint: Option<Url>,
     /// Where a sign-in on another device begins (RFC 8628 section 4).
     pub(crate) device_endpoint: Option<Url>,
     /// The Microsoft Graph that belongs to the authority, where it says so: each of Microsoft's clouds has its own.
@@ -53,6 +55,7 @@ struct Document {
     authorization_endpoint: Url,
     token_endpoint: Url,
     jwks_uri: Url,
+    end_session_endpoint: Option<Url>,
     device_authorization_endpoint: Option<Url>,
     /// Entra's own: a host, without a scheme; each cloud has a Graph of its own.
     msgraph_host: Option<String>,
@@ -154,6 +157,8 @@ fn read(
         authorization_endpoint: document.authorization_endpoint,
         token_endpoint: document.token_endpoint,
         jwks_uri: document.jwks_uri,
+        // A link that only people follow; one that is not safe is not offered.
+        end_session_endpoint: document.end_session_endpoint.filter(is_safe),
         device_endpoint: document.device_authorization_endpoint,
         graph,
         layout,

@@ -64,7 +64,13 @@ pub(crate) enum Barred {
     },
     /// Only a group could let them in, and nobody says which groups they are in: the refusal, if somebody was asked.
     GroupsUnknown(Option<Box<Refusal>>),
+    /// The same, and nobody can be asked: without a credential nothing is exchanged on behalf of anybody (AADSTS7000218).
+    GroupsUnaskable,
 }
+
+/// What to do where groups decide and the app has no credential.
+pub(crate) const NO_CREDENTIAL: &str = "Give the app a client secret or certificate, so that it can ask Microsoft Graph, or let tokens \
+     list only groups assigned to the app under Token configuration > Add groups claim, then connect again.";
 
 /// Why an answer did not become a sign-in: the provider, or our rules.
 #[derive(Debug)]
@@ -116,7 +122,7 @@ impl Fault {
             Self::Tenant(_) => "tenant",
             Self::Barred(Barred::Guest) => "guest",
             Self::Barred(Barred::NotListed { .. }) => "not_listed",
-            Self::Barred(Barred::GroupsUnknown(_)) => "groups_unknown",
+            Self::Barred(Barred::GroupsUnknown(_) | Barred::GroupsUnaskable) => "groups_unknown",
             Self::Scope(_) => "scope",
             Self::AnotherPerson => "another_person",
             Self::NoRefreshToken => "no_refresh_token",
@@ -327,7 +333,7 @@ impl Barred {
                 "Who may sign in here depends on groups, and Microsoft did not say which of them the account is in. {}",
                 refused.what
             ),
-            Self::GroupsUnknown(_) => {
+            Self::GroupsUnknown(_) | Self::GroupsUnaskable => {
                 "Who may sign in here depends on groups, and nobody tells this server which of them the account is in."
                     .into()
             }
@@ -363,6 +369,7 @@ impl Barred {
                 )
             }
             Self::GroupsUnknown(Some(refused)) if !is_about_consent(refused) => refused.hint.clone(),
+            Self::GroupsUnaskable => NO_CREDENTIAL.into(),
             Self::GroupsUnknown(_) => format!(
                 "{}, or let tokens carry groups under Token configuration > Add groups claim, then connect again.",
                 crate::graph::GRANT_IT
@@ -374,6 +381,7 @@ impl Barred {
         match self {
             Self::Guest | Self::NotListed { people: true, .. } => (Fixer::Operator, Effect::Barred),
             Self::NotListed { people: false, .. } => (Fixer::TenantAdmin, Effect::Barred),
+            Self::GroupsUnaskable => (Fixer::AppOwner, Effect::SetUp),
             Self::GroupsUnknown(_) => (Fixer::TenantAdmin, Effect::SetUp),
         }
     }
@@ -389,6 +397,9 @@ impl Barred {
             .into_iter()
             .flatten()
             .collect(),
+            Self::GroupsUnaskable => {
+                vec![Fix::Open(Page::Credentials), Fix::Change(RemedyField::Credential)]
+            }
             Self::GroupsUnknown(_) => vec![Fix::Open(Page::Permissions)],
         }
     }

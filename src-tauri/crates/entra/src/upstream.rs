@@ -12,7 +12,7 @@ use model::check::{Step, Trial};
 use model::person::{Person, PersonId};
 use model::ports::{Clock, Entropy};
 use model::scope::ScopeSet;
-use model::settings::EntraSettings;
+use model::settings::{Credential, EntraSettings};
 use model::time::Timestamp;
 use model::upstream::{Leg, Profile, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
 use model::{ExposeSecret as _, Secret};
@@ -21,7 +21,7 @@ use url::Url;
 use crate::access::Door;
 use crate::check;
 use crate::credential::{Credentials, Making, is_about_the_credential};
-use crate::discovery::{Discovery, Metadata};
+use crate::discovery::{Discovery, Layout, Metadata};
 use crate::fault::{Barred, Fault, Trouble, Which};
 use crate::http::unavailable;
 use crate::identity::ManagedIdentity;
@@ -121,6 +121,11 @@ impl Entra {
     fn source<'a>(&'a self, metadata: &'a Metadata) -> Source<'a> {
         let rs256_only = matches!(Provider::of(&self.settings, metadata), Provider::Entra | Provider::B2c);
         Source { jwks_uri: &metadata.jwks_uri, http: &self.http, clock: &*self.clock, rs256_only }
+    }
+
+    /// Whether groups decide who may come in while Graph cannot be asked for those that a token does not list.
+    pub(crate) fn needs_groups_in_tokens(&self) -> bool {
+        !self.access.groups.is_empty() && matches!(self.settings.credential, Credential::None)
     }
 
     pub(crate) const fn http(&self) -> &reqwest::Client {
@@ -270,9 +275,9 @@ impl Entra {
         let door = Door { id: &none, ..door };
         door.admit(token).await.map_err(|trouble| match trouble {
             // Why the groups cannot be asked is told as it is: a set-up fault ends no session.
-            Trouble::Fault(Fault::Barred(Barred::NotListed { .. } | Barred::GroupsUnknown(None))) => {
-                Fault::OldIdToken.into()
-            }
+            Trouble::Fault(Fault::Barred(
+                Barred::NotListed { .. } | Barred::GroupsUnknown(None) | Barred::GroupsUnaskable,
+            )) => Fault::OldIdToken.into(),
             trouble => trouble,
         })
     }
@@ -437,6 +442,23 @@ impl Upstream for Entra {
     async fn profile(&self, tokens: &UpstreamTokens) -> Option<Profile> {
         let metadata = self.metadata().await.ok()?;
         profile::ask(self, &metadata, tokens).await
+    }
+
+    async fn sign_out_url(&self, id: &Claims, back: &str, state: &str) -> Option<String> {
+        let metadata = self.metadata().await.ok()?;
+        let mut url = metadata.end_session_endpoint.clone()?;
+        let mut query = url.query_pairs_mut();
+        query.append_pair("client_id", &self.settings.client_id);
+        // Entra takes any registered redirect URI; elsewhere such addresses are registered apart, and others are an error.
+        if metadata.layout == Layout::Entra {
+            query.append_pair("post_logout_redirect_uri", back).append_pair("state", state);
+        }
+        // An opaque value where the registration asks for it; a user name has no place in an address.
+        if let Some(hint) = text(id, "login_hint") {
+            query.append_pair("logout_hint", hint);
+        }
+        drop(query);
+        Some(url.into())
     }
 
     fn explain(&self, error: &str, description: &str) -> Refusal {

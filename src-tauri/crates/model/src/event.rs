@@ -97,6 +97,8 @@ pub enum EventKind {
     UpstreamUnavailable {
         detail: String,
     },
+    /// The person cancelled on a page of the provider, or declined what it asked them for.
+    SignInCancelled,
     /// The person is known and may come in; the client gets its code.
     SignedIn,
     CallbackRefused {
@@ -160,6 +162,7 @@ impl EventKind {
                 Step::Upstream
             }
             Self::SignedIn
+            | Self::SignInCancelled
             | Self::CallbackRefused { .. }
             | Self::TestSignInPassed
             | Self::TestSignInCancelled => Step::Callback,
@@ -188,6 +191,7 @@ impl EventKind {
             Self::SentToUpstream => "sent_to_upstream",
             Self::UpstreamRefused { .. } => "upstream_refused",
             Self::UpstreamUnavailable { .. } => "upstream_unavailable",
+            Self::SignInCancelled => "sign_in_cancelled",
             Self::SignedIn => "signed_in",
             Self::CallbackRefused { .. } => "callback_refused",
             Self::TokenIssued => "token_issued",

@@ -60,6 +60,8 @@ pub enum Ended {
     RevokedByClient,
     /// Somebody ended it in the window or the console.
     RevokedByOwner,
+    /// The person ended it, on the page of their own sessions.
+    RevokedByPerson,
     /// The authorization code was presented a second time.
     CodeReplayed,
     /// A refresh token was used again after its grace.
@@ -121,6 +123,7 @@ impl Ended {
             Self::RevokedByOwner => {
                 "the owner of this server ended the session; connect again to sign in".into()
             }
+            Self::RevokedByPerson => "the person ended the session; connect again to sign in".into(),
             Self::CodeReplayed => {
                 "an authorization code was used twice, which can mean it was stolen; connect again to sign in"
                     .into()

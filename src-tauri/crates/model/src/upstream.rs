@@ -86,6 +86,13 @@ pub struct Refusal {
     pub person: Option<Box<Person>>,
 }
 
+impl Refusal {
+    /// The person cancelled, or declined what the provider asked them for (65004 at Entra): a decision, not a fault.
+    pub fn is_the_persons_own_no(&self) -> bool {
+        self.error == "access_denied" && matches!(self.code, None | Some(65004))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fixer {
@@ -146,6 +153,12 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// Asks the directory about the person the tokens belong to. `None` where there is none to ask.
     async fn profile(&self, _tokens: &UpstreamTokens) -> Option<Profile> {
+        None
+    }
+
+    /// Where a person whose ID token had these claims ends their sign-in at the provider; `back` with `state` is where it sends
+    /// them afterwards, if it does. `None` where there is no such page.
+    async fn sign_out_url(&self, _id: &Map<String, Value>, _back: &str, _state: &str) -> Option<String> {
         None
     }
 

@@ -3,12 +3,14 @@
 //! No script, one style sheet of our own, nothing fetched from elsewhere. Every page says that it is not Microsoft.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use url::Url;
 
 use crate::authorize::SignInRequest;
 use crate::directory::{CLIENT_ID, Flow, PEOPLE, TENANT_ID, Tenant};
+use crate::params::Params;
 use crate::refusal::{Refusal, Why};
 use crate::scope::Requested;
 use crate::switches::Resident;
@@ -126,8 +128,22 @@ pub(crate) async fn home(State(practice): State<Practice>) -> Response {
     html(StatusCode::OK, &HomePage { base: practice.base(), people: practice.people(), faults })
 }
 
-/// There is no session to end; the page is where `end_session_endpoint` leads.
-pub(crate) async fn signed_out() -> Response {
+/// There is no session to end; the page is where `end_session_endpoint` leads. From it people are sent back to a registered
+/// redirect URI, as at Entra; any other is ignored.
+pub(crate) async fn signed_out(State(practice): State<Practice>, RawQuery(query): RawQuery) -> Response {
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).ok();
+    let back = params.as_ref().and_then(|params| {
+        let app = practice.app(params.get("client_id")?).ok()?;
+        let back = params.get("post_logout_redirect_uri")?;
+        let mut url = Url::parse(back).ok().filter(|_| practice.is_registered(&app, back))?;
+        if let Some(state) = params.get("state") {
+            url.query_pairs_mut().append_pair("state", state);
+        }
+        HeaderValue::from_str(url.as_str()).ok()
+    });
+    if let Some(back) = back {
+        return (StatusCode::FOUND, [(header::LOCATION, back)]).into_response();
+    }
     let text = "The practice tenant remembers nobody, so there was nothing to end. You can close this page.";
     note("You are signed out", text)
 }

@@ -15,6 +15,8 @@ use crate::tunnel::Tunnel;
 pub struct Browser {
     http: reqwest::Client,
     cookies: BTreeMap<String, BTreeMap<String, String>>,
+    /// Whether forms come from a page of another site, instead of the one they are on.
+    pub forms_are_foreign: bool,
     /// Sent as `Sec-Fetch-Site` with navigations.
     pub fetch_site: Option<&'static str>,
     /// How it reaches the public origin.
@@ -45,7 +47,14 @@ impl Browser {
             .no_proxy()
             .build()
             .expect("a plain client");
-        Self { http, cookies: BTreeMap::new(), fetch_site: Some("none"), tunnel: None, window: None }
+        Self {
+            http,
+            cookies: BTreeMap::new(),
+            fetch_site: Some("none"),
+            forms_are_foreign: false,
+            tunnel: None,
+            window: None,
+        }
     }
 
     /// Like [`Self::open`]; `None` if the server goes away meanwhile.
@@ -131,15 +140,16 @@ impl Browser {
                 return Some(Landed { url, status: 0, headers: HeaderMap::new(), body: String::new() });
             }
             let host = url.host_str().unwrap_or_default().to_owned();
+            let is_form = form.is_some();
             let mut request = match form.take() {
                 None => Tunnel::carry(self.tunnel.as_ref(), &self.http, Method::GET, url.as_str()),
                 // As browsers do with `Referrer-Policy: no-referrer`.
                 Some(fields) => Tunnel::carry(self.tunnel.as_ref(), &self.http, Method::POST, url.as_str())
                     .form(&fields)
-                    .header(ORIGIN, "null")
-                    .header("sec-fetch-site", "same-origin"),
+                    .header(ORIGIN, "null"),
             };
-            if let Some(site) = self.fetch_site {
+            let form_site = if self.forms_are_foreign { "cross-site" } else { "same-origin" };
+            if let Some(site) = if is_form { Some(form_site) } else { self.fetch_site } {
                 request = request.header("sec-fetch-site", site);
             }
             if let Some(jar) = self.cookies.get(&host) {

@@ -524,6 +524,7 @@ impl SessionState {
         let (why, code) = match ended {
             Ended::RevokedByClient => ("revoked_by_client", None),
             Ended::RevokedByOwner => ("revoked_by_owner", None),
+            Ended::RevokedByPerson => ("revoked_by_person", None),
             Ended::CodeReplayed => ("code_replayed", None),
             Ended::RefreshReused => ("refresh_reused", None),
             Ended::UpstreamRefused { code, .. } => ("upstream_refused", *code),

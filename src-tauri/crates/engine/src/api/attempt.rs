@@ -407,6 +407,11 @@ impl Story<'_> {
                 format!("{client} was not allowed"),
                 "connect again in the client to be asked again",
             ),
+            EventKind::SignInCancelled => Verdict::hinted(
+                Outcome::Refused,
+                format!("The person cancelled at the identity provider, so {client} did not connect"),
+                "connect again in the client, and finish the sign-in on the page that opens",
+            ),
             EventKind::RegistrationRefused { reason, .. } => Verdict::hinted(
                 Outcome::Refused,
                 format!("{client} could not register: {reason}"),
@@ -521,7 +526,7 @@ fn state_after(kind: &EventKind) -> (StepState, Option<String>) {
         | EventKind::RefreshRepeated
         | EventKind::TestSignInStarted
         | EventKind::TestSignInPassed => (StepState::Done, None),
-        EventKind::TestSignInCancelled => failed("cancelled"),
+        EventKind::SignInCancelled | EventKind::TestSignInCancelled => failed("cancelled"),
         EventKind::ConsentDeclined => failed("not allowed"),
         EventKind::CodeReplayed => failed("the code came a second time"),
         EventKind::RegistrationRefused { reason, .. }

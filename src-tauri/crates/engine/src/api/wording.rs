@@ -38,6 +38,7 @@ impl Level {
             | EventKind::RefreshRepeated
             | EventKind::TestSignInStarted
             | EventKind::TestSignInPassed
+            | EventKind::SignInCancelled
             | EventKind::TestSignInCancelled => Self::Info,
             EventKind::RegistrationRefused { .. }
             | EventKind::AuthorizeRefused { .. }
@@ -53,7 +54,9 @@ impl Level {
             },
             EventKind::CodeReplayed => Self::Error,
             EventKind::SessionEnded { ended } => match ended {
-                Ended::RevokedByClient | Ended::RevokedByOwner | Ended::Expired => Self::Info,
+                Ended::RevokedByClient | Ended::RevokedByOwner | Ended::RevokedByPerson | Ended::Expired => {
+                    Self::Info
+                }
                 Ended::UpstreamRefused { .. } | Ended::NotAllowed { .. } | Ended::SignInNeeded { .. } => {
                     Self::Warn
                 }
@@ -98,6 +101,7 @@ pub(super) fn summary(event: &AuthEvent) -> String {
         EventKind::UpstreamUnavailable { detail } => {
             format!("The identity provider is not available: {detail}")
         }
+        EventKind::SignInCancelled => "The person cancelled at the identity provider".to_owned(),
         EventKind::SignedIn => format!("{who} signed in"),
         EventKind::CallbackRefused { reason } => {
             format!("The way back from the sign-in was refused: {reason}")

@@ -243,7 +243,7 @@ pub const FIELDS: &[Field] = &[
          which stay when a name changes, or user names of members of the home directory; without people, groups and roles, everybody of an allowed directory.",
     )
     .shape(Shape::List),
-    field("access.groups", "", "Object ids of groups whose members may sign in.").shape(Shape::List),
+    field("access.groups", "", "Object ids of groups whose members may sign in. Without a credential (`none`) only groups that tokens list count.").shape(Shape::List),
     field("access.roles", "", "Values of app roles whose holders may sign in.").shape(Shape::List),
     field("access.guests", "true", "Whether guests of the directory may sign in.").shape(Shape::Flag),
     field(

@@ -2,6 +2,7 @@
 
 use model::access::Access;
 use model::scope::ScopeSet;
+use model::settings::Credential;
 use model::upstream::{Effect, Profile, Upstream as _};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, header, method, path};
@@ -149,6 +150,23 @@ async fn groups_are_asked_for_twenty_at_a_time() {
     assert_eq!(refused.effect, Effect::Barred);
     assert_eq!(refused.person.unwrap().id.object, "oid-1");
     assert_eq!(rig.asked(CHECK).await, 3);
+}
+
+#[tokio::test]
+async fn without_a_credential_groups_that_a_token_does_not_list_cannot_be_asked_for() {
+    let mut rig = with_graph().await;
+    rig.settings.credential = Credential::None;
+    rig.gives(&rig.id(), &but(rig.access(), &json!({"groups": ["group-1"]})));
+    redeem(&rig.entra().admitting(groups(2))).await.unwrap();
+    rig.gives(&rig.id(), &but(rig.access(), &json!({"_claim_names": {"groups": "src1"}})));
+    let refused = refusal(redeem(&rig.entra().admitting(groups(2))).await);
+    assert!(refused.hint.contains("client secret or certificate"), "{}", refused.hint);
+    assert_eq!((refused.effect, refused.code), (Effect::SetUp, None));
+    assert_eq!(rig.asked("/token").await, 2, "for the sign-ins themselves");
+    let entra = rig.entra().admitting(groups(2));
+    let steps = entra.check(&["http://localhost:4242/auth/callback".to_owned()]).await;
+    let told = steps.iter().find(|step| step.about == "access").expect("before anybody meets it");
+    assert!(told.hint.as_ref().unwrap().contains("client secret"), "{told:?}");
 }
 
 #[tokio::test]

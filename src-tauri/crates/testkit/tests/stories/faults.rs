@@ -140,4 +140,7 @@ async fn a_person_who_cancels_at_the_provider_is_taken_back_to_the_client() {
     let landed = browser.press(&provider, "cancel", "1", &client.redirect_uri).await;
     assert_eq!(landed.param("error").as_deref(), Some("access_denied"), "{} {}", landed.url, landed.body);
     assert_eq!(landed.param("iss").as_deref(), Some(rig.base()));
+    let names = rig.event_names().await;
+    assert_eq!(names.last(), Some(&"sign_in_cancelled"), "{names:?}");
+    assert!(!names.contains(&"consent_declined"), "they had allowed it: {names:?}");
 }

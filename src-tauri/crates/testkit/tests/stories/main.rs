@@ -13,6 +13,7 @@ mod customers;
 mod discovery;
 mod faults;
 mod moved;
+mod my_sessions;
 mod pages;
 mod pairing;
 mod profile;

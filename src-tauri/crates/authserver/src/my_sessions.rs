@@ -1,0 +1,363 @@
+//! Where a person sees which clients are signed in as them, and ends what they do not use.
+//!
+//! Who they are is what the identity provider says, in the way of every other sign-in. Nothing of it is stored: the way back is
+//! held to a cookie that is computed from its `state`, and who signed in is sealed in another one for ten minutes. The page shows
+//! one person's sessions and knows of no others.
+
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use model::ids::{GrantId, SessionId, TokenHash, random_text};
+use model::keys::{Place, Purpose, Sealed};
+use model::origin::Site;
+use model::person::PersonId;
+use model::ports::StoreError;
+use model::scope::ScopeSet;
+use model::session::{Ended, Session};
+use model::time::Timestamp;
+use model::upstream::{Leg, SignedIn, UpstreamError};
+use model::{ExposeSecret as _, Secret};
+use serde::{Deserialize, Serialize};
+
+use crate::cookies;
+use crate::flow::{Flow, Shared};
+use crate::pages::{self, Refusal};
+use crate::params::{Form, Params};
+use crate::site::{self, Here};
+
+pub(crate) const PATH: &str = "/my-sessions";
+pub(crate) const SIGN_IN: &str = "/my-sessions/sign-in";
+/// `state` with which the provider sends people back whom it signed out.
+const SIGNED_OUT: &str = "signed-out";
+/// How long the page stays somebody's.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+const PLACE: Place<'static> = Place { table: "my_sessions", row: "", column: "cookie" };
+
+/// Who signed in, under seal in a cookie.
+#[derive(Serialize, Deserialize)]
+struct Visitor {
+    person: PersonId,
+    name: String,
+    /// Where: a cookie of one origin is none of another.
+    at: String,
+    /// Ends their sign-in at the provider, where it has such a page.
+    sign_out: Option<String>,
+    until: Timestamp,
+}
+
+/// A sign-in that is on its way: which, and whether it answers a claims challenge already.
+#[derive(Clone)]
+pub(crate) struct Way {
+    id: GrantId,
+    challenged: bool,
+}
+
+/// A session as its person sees it.
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) client: String,
+    pub(crate) since: String,
+    pub(crate) used: String,
+}
+
+/// Why somebody is not served.
+#[derive(Debug, thiserror::Error)]
+enum NotServed {
+    #[error("the sign-in was started in another browser, or too long ago")]
+    OtherBrowser,
+    #[error("the sign-in service sent neither a code nor an error")]
+    Empty,
+    #[error("the form is not from a page that this server showed to this browser")]
+    NotThisBrowser,
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// The way that `state` names, if it is one of these.
+    pub(crate) fn way_of_state(&self, state: &str) -> Option<Way> {
+        let id = GrantId::parse(state.split_once('.')?.0)?;
+        let ways = [false, true].map(|challenged| Way { id: id.clone(), challenged });
+        ways.into_iter().find(|way| TokenHash::of(self.way_state(way)).matches(state))
+    }
+
+    fn way_state(&self, way: &Way) -> String {
+        let what = if way.challenged { "my sessions state, challenged" } else { "my sessions state" };
+        format!("{}.{}", way.id, self.leg_secret(what, &way.id))
+    }
+
+    fn way_cookie(&self, id: &GrantId) -> Secret {
+        self.leg_secret("my sessions browser", id).into()
+    }
+
+    fn way_leg(&self, site: &Site, way: &Way, claims: Option<String>) -> Leg {
+        Leg {
+            redirect_uri: site.base.join(&self.policy.callback_path),
+            state: self.way_state(way),
+            nonce: self.leg_secret("my sessions nonce", &way.id),
+            verifier: self.leg_secret("my sessions verifier", &way.id).into(),
+            more: ScopeSet::default(),
+            claims,
+        }
+    }
+
+    /// Only whoever was given the cookie can know it.
+    fn form_token(&self, cookie: &str) -> String {
+        let mac = self.master.mac(Purpose::UpstreamLeg, &format!("my sessions form {cookie}"));
+        base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, mac.as_ref())
+    }
+
+    /// Who has the page, with the cookie that says so.
+    fn visitor<'a>(&self, site: &Site, headers: &'a HeaderMap) -> Option<(Visitor, &'a str)> {
+        let cookie = cookies::visitor(headers, site)?;
+        let plain = self.open(PLACE, &Sealed::from_text(cookie)).ok()?;
+        let visitor: Visitor = serde_json::from_slice(&plain).ok()?;
+        (self.now() < visitor.until && visitor.at == site.base.as_str()).then_some((visitor, cookie))
+    }
+
+    async fn sessions_of(&self, person: &PersonId) -> Result<Vec<Session>, StoreError> {
+        let now = self.now();
+        let mut own = self.store.list_sessions().await?;
+        own.retain(|session| session.person.id == *person && session.is_live() && now < session.expires_at());
+        own.sort_by_key(|session| std::cmp::Reverse(session.active_at));
+        Ok(own)
+    }
+}
+
+// === pages ===
+
+pub(crate) async fn get(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
+    let home = flow.sign_in_site(&site);
+    if site != home {
+        return pages::to_client(&home.base.join(PATH));
+    }
+    let Some((visitor, cookie)) = flow.visitor(&site, &headers) else {
+        return pages::render(StatusCode::OK, &pages::MySessions::before_sign_in(&flow));
+    };
+    match flow.sessions_of(&visitor.person).await {
+        Ok(own) => {
+            let now = flow.now();
+            let page = pages::MySessions {
+                notice: flow.policy.notice.as_deref(),
+                person: Some(&visitor.name),
+                rows: own.iter().map(|session| Row::of(session, now)).collect(),
+                form: &flow.form_token(cookie),
+                sign_out: visitor.sign_out.as_deref(),
+            };
+            pages::render(StatusCode::OK, &page)
+        }
+        Err(error) => pages::trouble(&flow, &error),
+    }
+}
+
+/// On to the provider, with a cookie that the way back is held to.
+pub(crate) async fn sign_in(State(flow): State<Flow>, Here(site): Here, headers: HeaderMap) -> Response {
+    let home = flow.sign_in_site(&site);
+    if site != home {
+        return pages::to_client(&home.base.join(PATH));
+    }
+    let way = Way { id: GrantId::generate(flow.entropy.as_ref()), challenged: false };
+    match flow.upstream.authorize_url(&flow.way_leg(&site, &way, None)).await {
+        Ok(url) => {
+            let mut response = pages::to_client(&url);
+            let salt = random_text::<4>(flow.entropy.as_ref());
+            let cookie = flow.way_cookie(&way.id);
+            cookies::attach(&mut response, cookies::set_render(&headers, &site, &cookie, flow.now(), &salt));
+            response
+        }
+        Err(error) => refuse(&flow, &error.into()),
+    }
+}
+
+/// The way back, for the callback that found the `state` to be one of these.
+pub(crate) async fn receive(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    way: &Way,
+    params: &Params,
+) -> Response {
+    back(flow, site, headers, way, params).await.unwrap_or_else(|refused| refuse(flow, &refused))
+}
+
+async fn back(
+    flow: &Flow,
+    site: &Site,
+    headers: &HeaderMap,
+    way: &Way,
+    params: &Params,
+) -> Result<Response, NotServed> {
+    let cookie = TokenHash::of(flow.way_cookie(&way.id).expose_secret());
+    if *site != flow.sign_in_site(site) || cookies::render_named(headers, site, &cookie).is_none() {
+        return Err(NotServed::OtherBrowser);
+    }
+    if let Some(error) = params.get("error") {
+        let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
+        return if refusal.is_the_persons_own_no() {
+            Ok(pages::to_client(&site.base.join(PATH)))
+        } else {
+            Err(UpstreamError::Refused(Box::new(refusal)).into())
+        };
+    }
+    let code = params.get("code").map(Secret::from).ok_or(NotServed::Empty)?;
+    // A provider's code is good once, so of two identical callbacks the second is told that it came late.
+    let signed_in = match flow.upstream.redeem(code, &flow.way_leg(site, way, None)).await {
+        Ok(signed_in) => signed_in,
+        Err(UpstreamError::Refused(refusal)) if refusal.claims.is_some() && !way.challenged => {
+            let again = Way { challenged: true, ..way.clone() };
+            let leg = flow.way_leg(site, &again, refusal.claims.map(String::from));
+            return Ok(pages::to_client(&flow.upstream.authorize_url(&leg).await?));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let visitor = visitor(flow, site, signed_in).await;
+    let plain = serde_json::to_vec(&visitor).unwrap_or_default();
+    let sealed = flow.seal(PLACE, &plain);
+    let mut response = pages::to_client(&site.base.join(PATH));
+    cookies::attach(&mut response, cookies::set_visitor(sealed.as_str(), LIFETIME.as_secs(), site));
+    Ok(response)
+}
+
+/// What the provider gave is dropped here: who signed in is all that was asked.
+async fn visitor(flow: &Flow, site: &Site, signed_in: SignedIn) -> Visitor {
+    let back = site.base.join(&flow.policy.callback_path);
+    Visitor {
+        name: signed_in.person.display().to_owned(),
+        person: signed_in.person.id,
+        at: site.base.as_str().to_owned(),
+        sign_out: flow.upstream.sign_out_url(&signed_in.tokens.id_claims, &back, SIGNED_OUT).await,
+        until: flow.now().plus(LIFETIME),
+    }
+}
+
+/// Whether the provider sends somebody back whom it signed out.
+pub(crate) fn is_signed_out(params: &Params) -> bool {
+    params.get("state") == Some(SIGNED_OUT) && params.get("code").is_none() && params.get("error").is_none()
+}
+
+pub(crate) fn signed_out(flow: &Flow, site: &Site) -> Response {
+    let page = Refusal {
+        title: "You are signed out",
+        what: "The sign-in service forgot who you are in this browser.",
+        hint: "Clients that are signed in here as you stay so until you end them under Your sessions.",
+        link: Some((&site.base.join(PATH), "Your sessions")),
+        ..Refusal::default()
+    };
+    pages::refusal(flow, StatusCode::OK, &page)
+}
+
+/// `end` is the id of a session, or `all`.
+pub(crate) async fn post(
+    State(flow): State<Flow>,
+    Here(site): Here,
+    headers: HeaderMap,
+    RawQuery(_): RawQuery,
+    Form(body): Form,
+) -> Response {
+    let carried = flow.clone();
+    carried
+        .to_the_end(async move {
+            let ended = end(&flow, &site, &headers, &body).await;
+            ended.unwrap_or_else(|refused| refuse(&flow, &refused))
+        })
+        .await
+}
+
+async fn end(flow: &Flow, site: &Site, headers: &HeaderMap, body: &[u8]) -> Result<Response, NotServed> {
+    let params = Params::parse(body).map_err(|_| NotServed::NotThisBrowser)?;
+    let (visitor, cookie) = flow.visitor(site, headers).ok_or(NotServed::NotThisBrowser)?;
+    let form = params.get("form").unwrap_or_default();
+    if !site::is_own_form(site, headers) || !TokenHash::of(flow.form_token(cookie)).matches(form) {
+        return Err(NotServed::NotThisBrowser);
+    }
+    let which = params.get("end").unwrap_or_default();
+    let own = flow.sessions_of(&visitor.person).await?;
+    let meant: Vec<SessionId> = own
+        .into_iter()
+        .map(|session| session.id)
+        .filter(|id| which == "all" || id.as_str() == which)
+        .collect();
+    for id in meant {
+        flow.end_session(&id, Ended::RevokedByPerson).await?;
+    }
+    Ok(pages::see_other(&site.base.join(PATH)))
+}
+
+fn refuse(flow: &Flow, refused: &NotServed) -> Response {
+    let what = pages::sentence(&refused.to_string());
+    let again = Some((PATH, "Your sessions"));
+    match refused {
+        NotServed::Store(error) => pages::trouble(flow, error),
+        NotServed::Upstream(UpstreamError::Refused(refusal)) => pages::upstream_refused(flow, refusal, None),
+        NotServed::Upstream(UpstreamError::Unavailable { retry_after, .. }) => {
+            let page = Refusal {
+                title: "The sign-in service does not answer",
+                what: &what,
+                hint: "Nothing is lost: wait a moment, then try again.",
+                link: again,
+                ..Refusal::default()
+            };
+            pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after)
+        }
+        NotServed::OtherBrowser | NotServed::Empty | NotServed::NotThisBrowser => {
+            let page = Refusal {
+                title: "Sign in again to see your sessions",
+                what: &what,
+                hint: "Nothing was ended. Open the page again and stay in one browser; cookies must be allowed for this address.",
+                link: again,
+                ..Refusal::default()
+            };
+            pages::refusal(flow, StatusCode::BAD_REQUEST, &page)
+        }
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    fn of(session: &Session, now: Timestamp) -> Self {
+        Self {
+            id: session.id.as_str().to_owned(),
+            client: session.client_name.clone().unwrap_or_else(|| session.client.as_str().to_owned()),
+            since: ago(now.since(session.created_at)),
+            used: ago(now.since(session.active_at)),
+        }
+    }
+}
+
+/// Without a time zone, which a page without script does not know.
+fn ago(span: Duration) -> String {
+    let (count, unit) = match span.as_secs() {
+        ..60 => return "just now".to_owned(),
+        secs @ 60..3600 => (secs / 60, "minute"),
+        secs @ 3600..86_400 => (secs / 3600, "hour"),
+        secs => (secs / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_tell_them() {
+        for (secs, said) in [
+            (59, "just now"),
+            (60, "1 minute ago"),
+            (7_199, "1 hour ago"),
+            (7_200, "2 hours ago"),
+            (86_400, "1 day ago"),
+            (40 * 86_400, "40 days ago"),
+        ] {
+            assert_eq!(ago(Duration::from_secs(secs)), said);
+        }
+    }
+}
