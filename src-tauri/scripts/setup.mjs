@@ -48,8 +48,6 @@ const PACKAGES = [
   ['build-essential', () => works('cc', '--version') && works('make', '--version')],
   ['pkg-config', () => works('pkg-config', '--version')],
   ['openssh-client', () => works('sh', '-c', 'command -v ssh && command -v ssh-keygen')],
-  // The tests run one of their own, as whoever runs them.
-  ['openssh-server', () => existsSync('/usr/sbin/sshd')],
   ['procps', tool('ps')],
   ['python3-venv', () => works('python3', '-c', 'import venv, ensurepip')],
 ];
@@ -82,7 +80,13 @@ const PAGES_TEST_PACKAGES = [
   ['fonts-dejavu-core', () => existsSync('/usr/share/fonts/truetype/dejavu')],
 ];
 
-const KNOWN = [...PACKAGES, ...DESKTOP_BUILD_PACKAGES, ...DESKTOP_TEST_PACKAGES, ...PAGES_TEST_PACKAGES];
+/** For `needSshd`: the server, or what it is linked with. */
+const SSHD_PACKAGES = [
+  ['openssh-server', () => existsSync('/usr/sbin/sshd')],
+  ['libwrap0', () => works('sh', '-c', 'ls /lib/*/libwrap.so.0 /usr/lib/*/libwrap.so.0 2>/dev/null | grep -q .')],
+];
+
+const KNOWN = [...PACKAGES, ...SSHD_PACKAGES, ...DESKTOP_BUILD_PACKAGES, ...DESKTOP_TEST_PACKAGES, ...PAGES_TEST_PACKAGES];
 const names = (packages) => packages.map(([name]) => name);
 
 /** For `needSystemPackages`: everything to build the desktop app. */
@@ -105,6 +109,27 @@ export function needSystemPackages(wanted = names(PACKAGES)) {
   };
   apt('update', '-qq');
   if (!apt('install', '-y', '-qq', '--no-install-recommends', ...missing)) throw new Missing(`apt-get could not install ${missing.join(', ')}: install them by hand, then run this again.`);
+}
+
+/**
+ * The SSH server that tests run as whoever runs them. Installing its package starts it for the whole computer: that is done for
+ * root only, who is in a container. Everybody else gets its program unpacked under target/.
+ */
+export function needSshd() {
+  const installed = '/usr/sbin/sshd';
+  if (existsSync(installed)) return installed;
+  if (process.getuid() === 0) {
+    needSystemPackages(['openssh-server']);
+    return installed;
+  }
+  needSystemPackages(['libwrap0']);
+  const folder = join(TARGET, 'sshd');
+  const unpacked = join(folder, 'usr', 'sbin', 'sshd');
+  if (existsSync(unpacked)) return unpacked;
+  mkdirSync(folder, { recursive: true });
+  const got = spawnSync('sh', ['-c', 'apt-get download -qq openssh-server && dpkg-deb -x openssh-server_*.deb .'], { cwd: folder, stdio: 'inherit', timeout: 5 * MINUTE });
+  if (got.status !== 0) throw new Missing('The SSH server that tests use could not be fetched: put sshd at /usr/sbin/sshd, then run this again.');
+  return unpacked;
 }
 
 /** The npm packages of package-lock.json, exactly. */

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { readdirSync } from 'node:fs';
 import { run } from './process.mjs';
-import { DESKTOP_TEST, Missing, needCargo, needNpmPackages, needPython, needSystemPackages, newNode, PAGES_TEST, ROOT, TARGET, works } from './setup.mjs';
+import { DESKTOP_TEST, Missing, needCargo, needNpmPackages, needPython, needSshd, needSystemPackages, newNode, PAGES_TEST, ROOT, TARGET, works } from './setup.mjs';
 
 const MINUTE = 60_000;
 const TESTS = join('src-tauri', 'tests');
@@ -51,6 +51,7 @@ async function cargo(args, minutes, env = {}) {
 const stages = {
   async setup() {
     needSystemPackages();
+    process.env.JMOP_SSHD = needSshd();
     needCargo('fmt', 'clippy');
     await needNpmPackages();
     await needPython('venv', join(ROOT, TESTS, 'requirements.txt'));
