@@ -184,6 +184,16 @@ describe('the provider', () => {
     await waitFor(() => expect(shown.queryByText(/Install devtunnel/)).toBeNull());
   });
 
+  it('offers what works right away instead of one that is not there', async () => {
+    const { host, user } = mountApp('entra');
+    host.world.programs.find(({ id }) => id === 'cloudflared')!.found = false;
+    await user.selectOptions(await provider(), 'devtunnel');
+    const shown = await section();
+    await user.click(await shown.findByRole('button', { name: 'Use localhost.run (SSH)' }));
+    await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.provider': 'localhost-run' } }));
+    await waitFor(() => expect(shown.queryByText('Not found on this computer.')).toBeNull());
+  });
+
   it('takes back what was said of a refused one', async () => {
     const { host, user } = mountApp('tunnel_refused');
     await user.selectOptions(await provider(), 'cloudflared');

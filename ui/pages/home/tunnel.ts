@@ -9,6 +9,11 @@ import { readable } from '../draft/fields';
 export const OWN = 'command';
 /** The provider that is a server of a person's own. */
 export const SSH = 'ssh';
+/** Those that open with one press where their program is: no account, nothing to type in. */
+const AT_ONCE: ReadonlySet<string> = new Set(['cloudflared', 'localhost-run', 'pinggy', 'serveo']);
+
+/** What works right away on this computer, for whoever has chosen what is not there. */
+export const atOnce = (programs: readonly TunnelProgram[]) => programs.find(({ id, found }) => found && AT_ONCE.has(id));
 
 export interface TunnelWords {
   tone: Tone;
