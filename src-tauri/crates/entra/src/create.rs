@@ -365,8 +365,11 @@ async fn undo(
         return if matches!(failed, NotDone::Lost { .. }) { Undone::Left(made) } else { Undone::Nothing };
     };
     told(Progress::Undoing);
-    match calls.again(Method::DELETE, &format!("v1.0/applications/{object}"), None).await {
-        Ok(_) => Undone::Removed(made),
+    let path = format!("v1.0/applications/{object}");
+    match calls.again(Method::DELETE, &path, None).await {
+        // Not found for as long as anything takes to be found everywhere: an earlier try did it, and its answer was lost.
+        Ok(_) | Err(NotDone::Refused { status: StatusCode::NOT_FOUND, .. }) => Undone::Removed(made),
+        Err(NotDone::Lost { .. }) if calls.is_gone(&path).await => Undone::Removed(made),
         Err(error) => {
             tracing::warn!(reason = error.name(), "an app registration could not be removed again");
             Undone::Left(made)

@@ -102,6 +102,12 @@ impl Calls<'_> {
         }
     }
 
+    /// Looks once whether something that was deleted is not there any more.
+    pub(super) async fn is_gone(&self, path: &str) -> bool {
+        let looked = self.try_once(&Method::GET, path, None).await;
+        looked.is_ok_and(|answer| answer.status == StatusCode::NOT_FOUND)
+    }
+
     async fn call(
         &self,
         method: Method,

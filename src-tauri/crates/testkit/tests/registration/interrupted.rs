@@ -54,6 +54,20 @@ async fn an_answer_that_gets_lost_is_asked_for_again_but_never_for_a_second_secr
     }
 }
 
+/// A second try is told 404; where no try is ever answered, a look tells it.
+#[tokio::test]
+async fn a_removal_whose_answer_gets_lost_is_looked_at_before_anything_is_said_to_be_left() {
+    for call in 2..=PLAN.len() {
+        for times in [1, usize::MAX - PLAN.len()] {
+            let rig = Rig::start().await;
+            rig.breaks(call, Mishap::RefusedAndDeletesLost(times));
+            let failed = rig.creates().await.unwrap_err();
+            assert!(matches!(failed.undone, Undone::Removed(_)), "call {call}, {times}: {failed:?}");
+            assert_eq!(rig.practice.registered(), 0, "call {call}, {times}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_a_connection_what_is_left_is_named() {
     for call in CALLS {

@@ -43,6 +43,8 @@ pub(crate) enum Mishap {
     Refused,
     /// It is done, and the answer breaks off.
     AnswerLost,
+    /// It is refused; so many times, deleting is done and its answer breaks off.
+    RefusedAndDeletesLost(usize),
     /// It is not done, and neither is any later one.
     Gone,
     /// It has to wait.
@@ -193,6 +195,11 @@ async fn between(State(front): State<Arc<Front>>, request: Request, next: Next) 
         }
         Mishap::Refused if call >= at && !deletes => StatusCode::FORBIDDEN.into_response(),
         Mishap::AnswerLost if call == at => {
+            let _ = next.run(request).await;
+            broken()
+        }
+        Mishap::RefusedAndDeletesLost(_) if call == at => StatusCode::FORBIDDEN.into_response(),
+        Mishap::RefusedAndDeletesLost(times) if deletes && call <= at + times => {
             let _ = next.run(request).await;
             broken()
         }
