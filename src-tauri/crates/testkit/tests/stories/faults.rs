@@ -1,6 +1,8 @@
 //! Every named fault of the practice tenant: the page a person gets, the event in the log, and the hint in both.
 
+use engine::Engine;
 use practice::Fault;
+use serde_json::{Value, json};
 use testkit::Rig;
 
 /// Where a fault shows, and what must be on the page.
@@ -143,4 +145,111 @@ async fn a_person_who_cancels_at_the_provider_is_taken_back_to_the_client() {
     let names = rig.event_names().await;
     assert_eq!(names.last(), Some(&"sign_in_cancelled"), "{names:?}");
     assert!(!names.contains(&"consent_declined"), "they had allowed it: {names:?}");
+}
+
+/// What a first sign-in comes to while a fault is on.
+enum Comes {
+    /// They get in.
+    In,
+    /// They get in once the provider was satisfied.
+    InAtTheSecondTry,
+    /// This server refuses, and says so with this AADSTS number or none.
+    Refused(Option<u32>),
+    /// The provider does not answer, and nothing is lost.
+    NoAnswer,
+    /// The provider keeps them on a page of its own with this number.
+    Stays(&'static str),
+}
+
+/// A fault that is added does not compile without a line here.
+const fn comes_of(fault: Fault) -> Option<Comes> {
+    Some(match fault {
+        Fault::ExpiredSecret => Comes::Refused(Some(7_000_222)),
+        Fault::PublicClient => Comes::Refused(Some(700_025)),
+        Fault::MissingConsent => Comes::Refused(Some(65_001)),
+        Fault::ClockSkew | Fault::WrongAudience | Fault::MissingScope => Comes::Refused(None),
+        Fault::ServerError | Fault::Throttled | Fault::Garbage => Comes::NoAnswer,
+        Fault::WrongRedirectUri => Comes::Stays("AADSTS50011"),
+        Fault::ConditionalAccess => Comes::Stays("AADSTS53003"),
+        Fault::UserNotAssigned => Comes::Stays("AADSTS50105"),
+        Fault::MfaRequired => Comes::InAtTheSecondTry,
+        Fault::DisabledAtRefresh
+        | Fault::DeletedAtRefresh
+        | Fault::PasswordChanged
+        | Fault::SessionRevoked
+        | Fault::SignInFrequency
+        | Fault::TokenRevoked
+        | Fault::DeviceNotCompliant
+        | Fault::GraphConsentMissing
+        | Fault::GraphDown
+        | Fault::NoRefreshToken
+        | Fault::V1Tokens
+        | Fault::GroupOverage
+        | Fault::NoEmail
+        | Fault::RotatedKeys
+        | Fault::SlowDirectory => Comes::In,
+        // It lasts 40 seconds by the clock on the wall.
+        Fault::Slow => return None,
+    })
+}
+
+async fn first(rig: &Rig, command: &str) -> Value {
+    let answer = Engine::around(&rig.running).api().call(command, json!({})).await;
+    answer.expect("the command is answered")[0].clone()
+}
+
+#[tokio::test]
+async fn of_every_fault_the_page_the_verdict_and_the_session_say_the_same() {
+    for fault in Fault::ALL.iter().copied() {
+        let Some(comes) = comes_of(fault) else { continue };
+        let rig = Rig::start().await;
+        let client = rig.client("c").registers().await;
+        let mut browser = rig.browser();
+        let consent = browser.open(&client.authorize_url(&[]), "").await;
+        if matches!(comes, Comes::Stays(_)) {
+            rig.practice().set_fault(fault, true);
+        }
+        let mut page = browser.press(&consent, "decision", "approve", "").await;
+        rig.practice().set_fault(fault, true);
+        if fault != Fault::WrongRedirectUri {
+            page = browser.pick(&page, "ada", &client.redirect_uri).await;
+        }
+        if matches!(comes, Comes::InAtTheSecondTry) {
+            assert!(page.param("claims").is_some(), "{fault:?}: {}", page.url);
+            page = browser.pick(&page, "ada", &client.redirect_uri).await;
+        }
+        let session = || async { first(&rig, "list_sessions").await["state"]["is"].clone() };
+        match comes {
+            Comes::In | Comes::InAtTheSecondTry => {
+                let code = page.param("code").unwrap_or_else(|| panic!("{fault:?}: {}", page.body));
+                let ada = client.connected(&client.redeem(&code, &[]).await);
+                assert_eq!(ada.calls("version").await.status, 200, "{fault:?}");
+                assert_eq!(session().await, "live", "{fault:?}");
+                continue;
+            }
+            Comes::Refused(code) => {
+                assert_eq!(page.status, 403, "{fault:?}: {}", page.body);
+                let verdict = first(&rig, "list_attempts").await["verdict"].clone();
+                assert_eq!(verdict["code"], json!(code), "{fault:?}: {verdict}");
+                assert!(
+                    verdict["hint"].as_str().is_some_and(|hint| !hint.is_empty()),
+                    "{fault:?}: {verdict}"
+                );
+                let number = code.map(|code| format!("AADSTS{code}"));
+                assert_eq!(
+                    number.as_ref().is_some_and(|number| page.body.contains(number)),
+                    number.is_some(),
+                    "{fault:?}"
+                );
+                let event = serde_json::to_value(rig.last_event("upstream_refused").await).unwrap();
+                assert_eq!(event["refusal"]["code"], verdict["code"], "{fault:?}");
+            }
+            Comes::NoAnswer => {
+                assert_eq!(page.status, 503, "{fault:?}: {}", page.body);
+                assert!(rig.event_names().await.contains(&"upstream_unavailable"), "{fault:?}");
+            }
+            Comes::Stays(number) => assert!(page.body.contains(number), "{fault:?}: {}", page.body),
+        }
+        assert_eq!(session().await, Value::Null, "{fault:?}: nobody got in");
+    }
 }
