@@ -314,13 +314,13 @@ async fn try_code(
         }
         // Nothing was looked at.
         if let Some(guess) = guess {
-            guess.was_right();
+            guess.costs_nothing();
         }
         grant = flow.store.lookup_grant(&next.id).await?.ok_or(ConsentError::Gone)?;
     };
     if flow.is_pairing_code(&grant.id, &browser, typed) {
         if let Some(guess) = guess {
-            guess.was_right();
+            guess.costs_nothing();
         }
         return Ok(Some(advance(flow, grant, |grant| grant.code_given(browser).ok()).await?));
     }

@@ -8,6 +8,8 @@ use model::ids::TokenHash;
 use model::origin::Site;
 use model::time::Timestamp;
 
+use crate::my_sessions;
+
 /// One cookie per rendering of the consent page. Names sort by age.
 const RENDER: &str = "jmop_page_";
 /// Carries a remembered approval.
@@ -69,7 +71,10 @@ pub(crate) fn visitor<'a>(headers: &'a HeaderMap, site: &Site) -> Option<&'a str
 }
 
 pub(crate) fn set_visitor(value: &str, max_age_secs: u64, site: &Site) -> Option<HeaderValue> {
-    cookie(&named(VISITOR, site), value, max_age_secs, site)
+    // Over http other programs of this computer serve under the same host, so it goes to no other page of theirs than one of
+    // this very path. Over https `__Host-` demands `/`, and the host is ours.
+    let path = if site.base.is_https() { "/" } else { my_sessions::PATH };
+    cookie_below(path, &named(VISITOR, site), value, max_age_secs, site)
 }
 
 /// Over https the name says that only this very host can have set it (`__Host-`, RFC 6265bis): a page on a neighbouring
@@ -89,9 +94,32 @@ pub(crate) fn expire(name: &str, site: &Site) -> Option<HeaderValue> {
     cookie(name, "", 0, site)
 }
 
-/// `SameSite=Lax`: the callback is a navigation from the identity provider and must carry the cookie.
 fn cookie(name: &str, value: &str, max_age_secs: u64, site: &Site) -> Option<HeaderValue> {
+    cookie_below("/", name, value, max_age_secs, site)
+}
+
+/// `SameSite=Lax`: the callback is a navigation from the identity provider and must carry the cookie.
+fn cookie_below(path: &str, name: &str, value: &str, max_age_secs: u64, site: &Site) -> Option<HeaderValue> {
     let secure = if site.base.is_https() { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}");
+    let text = format!("{name}={value}; Path={path}; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::origin::{BaseUrl, Origins};
+
+    use super::*;
+
+    #[test]
+    fn on_this_computer_whose_sessions_are_shown_goes_to_no_page_of_another_program() {
+        let origins = Origins::new(4242, Some(BaseUrl::parse("https://mcp.example").unwrap()));
+        for value in ["sealed", ""] {
+            let here = set_visitor(value, 600, &origins.local()).unwrap();
+            assert!(here.to_str().unwrap().contains("; Path=/my-sessions;"), "{here:?}");
+            let outside = set_visitor(value, 600, &origins.public().unwrap()).unwrap();
+            let outside = outside.to_str().unwrap();
+            assert!(outside.starts_with("__Host-") && outside.contains("; Path=/;"), "{outside}");
+        }
+    }
 }

@@ -33,6 +33,11 @@ use crate::test_sign_in::Tests;
 /// Between two tries to write down what cannot be had a second time. The store itself waits before it says no.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
+/// How many returns to the page of one's own sessions may be refused, all of them together: each is a request to the provider
+/// that a stranger can cause. People are refused now and then.
+const MOST_REFUSED_WAYS: usize = 120;
+const REFUSED_WITHIN: Duration = Duration::from_secs(10 * 60);
+
 /// The parts the authorization server is composed of.
 pub struct Parts {
     pub clock: Arc<dyn Clock>,
@@ -76,6 +81,8 @@ pub struct Shared {
     events: Arc<dyn EventSink>,
     pub(crate) documents: Documents,
     pub(crate) guesses: Guesses,
+    /// Refused sign-ins of the page where people see their sessions.
+    pub(crate) refused_ways: Guesses,
     pub(crate) master: Arc<MasterKey>,
     sealer: Sealer,
     pub(crate) mint: Mint,
@@ -108,6 +115,7 @@ impl Flow {
             events,
             documents,
             guesses,
+            refused_ways: Guesses::of(MOST_REFUSED_WAYS, REFUSED_WITHIN),
             master,
             policy,
         }))
@@ -170,6 +178,7 @@ impl Shared {
             verifier: self.leg_secret("verifier", &grant.id).into(),
             more: self.more_of(&grant.scope),
             claims: grant.claims.clone(),
+            ask_who: false,
         }
     }
 

@@ -1,14 +1,15 @@
 //! Where a person sees which clients are signed in as them, and ends what they do not use.
 //!
-//! Who they are is what the identity provider says, in the way of every other sign-in. Nothing of it is stored: the way back is
-//! held to a cookie that is computed from its `state`, and who signed in is sealed in another one for ten minutes. The page shows
-//! one person's sessions and knows of no others.
+//! Who they are is what the identity provider says, in the way of every other sign-in, and asked each time. Nothing of it is
+//! stored: the way back is held to a cookie that is computed from its `state`, and who signed in is sealed in another one for ten
+//! minutes or until they sign out. The page shows one person's sessions and knows of no others.
 
 use std::time::Duration;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use model::event::{About, EventKind};
 use model::ids::{GrantId, SessionId, TokenHash, random_text};
 use model::keys::{Place, Purpose, Sealed};
 use model::origin::Site;
@@ -33,6 +34,8 @@ pub(crate) const SIGN_IN: &str = "/my-sessions/sign-in";
 const SIGNED_OUT: &str = "signed-out";
 /// How long the page stays somebody's.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// How long a sign-in may be on its way, as any other.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const PLACE: Place<'static> = Place { table: "my_sessions", row: "", column: "cookie" };
 
 /// Who signed in, under seal in a cookie.
@@ -47,10 +50,12 @@ struct Visitor {
     until: Timestamp,
 }
 
-/// A sign-in that is on its way: which, and whether it answers a claims challenge already.
+/// A sign-in that is on its way.
 #[derive(Clone)]
 pub(crate) struct Way {
     id: GrantId,
+    begun: Timestamp,
+    /// It answers a claims challenge already.
     challenged: bool,
 }
 
@@ -69,6 +74,9 @@ enum NotServed {
     OtherBrowser,
     #[error("the sign-in service sent neither a code nor an error")]
     Empty,
+    /// Strangers can begin as many as they like, and each return is asked about at the provider.
+    #[error("too many sign-ins were refused just now")]
+    TooManyRefused { until: Timestamp },
     #[error("the form is not from a page that this server showed to this browser")]
     NotThisBrowser,
     #[error(transparent)]
@@ -82,14 +90,17 @@ enum NotServed {
 impl Shared {
     /// The way that `state` names, if it is one of these.
     pub(crate) fn way_of_state(&self, state: &str) -> Option<Way> {
-        let id = GrantId::parse(state.split_once('.')?.0)?;
-        let ways = [false, true].map(|challenged| Way { id: id.clone(), challenged });
+        let (id, rest) = state.split_once('.')?;
+        let (id, begun) = (GrantId::parse(id)?, rest.split_once('.')?.0.parse().ok()?);
+        let begun = Timestamp::from_secs(begun);
+        let ways = [false, true].map(|challenged| Way { id: id.clone(), begun, challenged });
         ways.into_iter().find(|way| TokenHash::of(self.way_state(way)).matches(state))
     }
 
     fn way_state(&self, way: &Way) -> String {
-        let what = if way.challenged { "my sessions state, challenged" } else { "my sessions state" };
-        format!("{}.{}", way.id, self.leg_secret(what, &way.id))
+        let (begun, challenged) = (way.begun.secs(), if way.challenged { ", challenged" } else { "" });
+        let mac = self.leg_secret(&format!("my sessions state of {begun}{challenged}"), &way.id);
+        format!("{}.{begun}.{mac}", way.id)
     }
 
     fn way_cookie(&self, id: &GrantId) -> Secret {
@@ -104,6 +115,7 @@ impl Shared {
             verifier: self.leg_secret("my sessions verifier", &way.id).into(),
             more: ScopeSet::default(),
             claims,
+            ask_who: !way.challenged,
         }
     }
 
@@ -148,7 +160,7 @@ pub(crate) async fn get(State(flow): State<Flow>, Here(site): Here, headers: Hea
                 person: Some(&visitor.name),
                 rows: own.iter().map(|session| Row::of(session, now)).collect(),
                 form: &flow.form_token(cookie),
-                sign_out: visitor.sign_out.as_deref(),
+                leaves_provider: visitor.sign_out.is_some(),
             };
             pages::render(StatusCode::OK, &page)
         }
@@ -162,7 +174,7 @@ pub(crate) async fn sign_in(State(flow): State<Flow>, Here(site): Here, headers:
     if site != home {
         return pages::to_client(&home.base.join(PATH));
     }
-    let way = Way { id: GrantId::generate(flow.entropy.as_ref()), challenged: false };
+    let way = Way { id: GrantId::generate(flow.entropy.as_ref()), begun: flow.now(), challenged: false };
     match flow.upstream.authorize_url(&flow.way_leg(&site, &way, None)).await {
         Ok(url) => {
             let mut response = pages::to_client(&url);
@@ -194,9 +206,27 @@ async fn back(
     params: &Params,
 ) -> Result<Response, NotServed> {
     let cookie = TokenHash::of(flow.way_cookie(&way.id).expose_secret());
-    if *site != flow.sign_in_site(site) || cookies::render_named(headers, site, &cookie).is_none() {
+    if *site != flow.sign_in_site(site)
+        || cookies::render_named(headers, site, &cookie).is_none()
+        || flow.now() >= way.begun.plus(PATIENCE)
+    {
         return Err(NotServed::OtherBrowser);
     }
+    let _turn = flow.sessions.turn(&format!("my-sessions {}", way.id)).await;
+    let counted = flow.refused_ways.count(flow.now()).map_err(|until| NotServed::TooManyRefused { until })?;
+    let outcome = judge(flow, site, way, params).await;
+    if let Err(NotServed::Upstream(UpstreamError::Refused(refusal))) = &outcome {
+        let person = refusal.person.as_deref().cloned();
+        let about = About { origin: Some(site.origin), person, ..About::default() };
+        flow.event(about, EventKind::UpstreamRefused { refusal: (**refusal).clone() });
+    } else {
+        counted.costs_nothing();
+    }
+    outcome
+}
+
+/// What the provider says of a return that may be asked about.
+async fn judge(flow: &Flow, site: &Site, way: &Way, params: &Params) -> Result<Response, NotServed> {
     if let Some(error) = params.get("error") {
         let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
         return if refusal.is_the_persons_own_no() {
@@ -241,23 +271,24 @@ pub(crate) fn is_signed_out(params: &Params) -> bool {
     params.get("state") == Some(SIGNED_OUT) && params.get("code").is_none() && params.get("error").is_none()
 }
 
+/// Anybody can open this address, so the page claims nothing of who reads it.
 pub(crate) fn signed_out(flow: &Flow, site: &Site) -> Response {
     let page = Refusal {
-        title: "You are signed out",
-        what: "The sign-in service forgot who you are in this browser.",
-        hint: "Clients that are signed in here as you stay so until you end them under Your sessions.",
+        title: "Back from the sign-in service",
+        what: "It sends people here once it has signed them out.",
+        hint: "Clients that are signed in here as you stay so until you end them under Your sessions, which also shows whether \
+               this browser still knows who you are.",
         link: Some((&site.base.join(PATH), "Your sessions")),
         ..Refusal::default()
     };
     pages::refusal(flow, StatusCode::OK, &page)
 }
 
-/// `end` is the id of a session, or `all`.
+/// `end` is the id of a session, `all`, or `sign-out`, which ends none of them.
 pub(crate) async fn post(
     State(flow): State<Flow>,
     Here(site): Here,
     headers: HeaderMap,
-    RawQuery(_): RawQuery,
     Form(body): Form,
 ) -> Response {
     let carried = flow.clone();
@@ -277,6 +308,12 @@ async fn end(flow: &Flow, site: &Site, headers: &HeaderMap, body: &[u8]) -> Resu
         return Err(NotServed::NotThisBrowser);
     }
     let which = params.get("end").unwrap_or_default();
+    let page = site.base.join(PATH);
+    if which == "sign-out" {
+        let mut response = pages::see_other(visitor.sign_out.as_deref().unwrap_or(&page));
+        cookies::attach(&mut response, cookies::set_visitor("", 0, site));
+        return Ok(response);
+    }
     let own = flow.sessions_of(&visitor.person).await?;
     let meant: Vec<SessionId> = own
         .into_iter()
@@ -286,7 +323,7 @@ async fn end(flow: &Flow, site: &Site, headers: &HeaderMap, body: &[u8]) -> Resu
     for id in meant {
         flow.end_session(&id, Ended::RevokedByPerson).await?;
     }
-    Ok(pages::see_other(&site.base.join(PATH)))
+    Ok(pages::see_other(&page))
 }
 
 fn refuse(flow: &Flow, refused: &NotServed) -> Response {
@@ -304,6 +341,17 @@ fn refuse(flow: &Flow, refused: &NotServed) -> Response {
                 ..Refusal::default()
             };
             pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after)
+        }
+        NotServed::TooManyRefused { until } => {
+            let page = Refusal {
+                title: "Too many sign-ins were refused",
+                what: &what,
+                hint: "Nothing was ended. Try again in a minute; it can take ten.",
+                link: again,
+                ..Refusal::default()
+            };
+            let response = pages::refusal(flow, StatusCode::TOO_MANY_REQUESTS, &page);
+            pages::busy(response, Some(until.since(flow.now())))
         }
         NotServed::OtherBrowser | NotServed::Empty | NotServed::NotThisBrowser => {
             let page = Refusal {

@@ -107,8 +107,8 @@ pub(crate) struct MySessions<'a> {
     pub(crate) person: Option<&'a str>,
     pub(crate) rows: Vec<Row>,
     pub(crate) form: &'a str,
-    /// Where the provider signs them out.
-    pub(crate) sign_out: Option<&'a str>,
+    /// Signing out here goes on to the provider's own page for it.
+    pub(crate) leaves_provider: bool,
 }
 
 impl<'a> MySessions<'a> {
@@ -118,7 +118,7 @@ impl<'a> MySessions<'a> {
             person: None,
             rows: Vec::new(),
             form: "",
-            sign_out: None,
+            leaves_provider: false,
         }
     }
 }
@@ -193,7 +193,7 @@ pub(crate) fn not_kept(flow: &Flow, error: &StoreError) -> Response {
     busy(refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), None)
 }
 
-/// With `Retry-After`, as every 503 has.
+/// With `Retry-After`, as every 503 and 429 has.
 pub(crate) fn busy(mut response: Response, retry_after: Option<Duration>) -> Response {
     let secs = retry_after.map_or(5, |after| after.as_secs().max(1));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));

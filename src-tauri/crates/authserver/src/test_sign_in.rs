@@ -193,6 +193,7 @@ impl Shared {
             verifier: self.leg_secret("test verifier", &test.id).into(),
             more: model::scope::ScopeSet::default(),
             claims: test.claims.clone(),
+            ask_who: false,
         }
     }
 }

@@ -247,6 +247,7 @@ fn nobodys(redirect_uri: &str) -> Leg {
         verifier: Secret::from("a-verifier-of-a-sign-in-that-nobody-ever-began"),
         more: ScopeSet::default(),
         claims: None,
+        ask_who: false,
     }
 }
 

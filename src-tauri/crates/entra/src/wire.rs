@@ -110,6 +110,9 @@ impl Wire<'_> {
             .set_redirect_uri(Cow::Owned(self.redirect_uri(leg)?))
             .add_extra_param("nonce", &leg.nonce);
         let prompt = match access.prompt {
+            // Azure AD B2C knows no other.
+            Prompt::AsNeeded if leg.ask_who && self.settings.policy().is_some() => Some("login"),
+            Prompt::AsNeeded if leg.ask_who => Some("select_account"),
             Prompt::AsNeeded => None,
             Prompt::SelectAccount => Some("select_account"),
             Prompt::Login => Some("login"),

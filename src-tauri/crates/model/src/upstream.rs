@@ -28,6 +28,8 @@ pub struct Leg {
     pub more: ScopeSet,
     /// Answers a claims challenge of the provider.
     pub claims: Option<String>,
+    /// Whether people are asked who they are although the provider knows.
+    pub ask_who: bool,
 }
 
 /// The provider's tokens, kept to be replayed and shown, never handed to a client.

@@ -384,7 +384,7 @@ impl Wish {
         match path {
             "/jwks" | "/healthz" | "/readyz" => Self::Unlimited,
             "/register" | "/oauth/register" => Self::Registration,
-            "/authorize" | "/oauth/authorize" => Self::SignIn,
+            "/authorize" | "/oauth/authorize" | "/my-sessions/sign-in" => Self::SignIn,
             _ if path.contains("/.well-known/") => Self::Unlimited,
             _ => Self::Other,
         }
@@ -409,7 +409,7 @@ pub(super) fn too_many(TooMany { wait, limit }: TooMany) -> Response {
         Limit::SharedRequests => "too many requests come in at present; wait a moment, then try again",
         Limit::AtOnce => "too many requests are under way; wait until some are answered, then try again",
         Limit::SignIns | Limit::ClientSignIns | Limit::AllSignIns => {
-            "too many sign-ins were begun; wait a moment, then start again from your client"
+            "too many sign-ins were begun; wait a moment, then start again"
         }
         Limit::Registrations | Limit::AllRegistrations => {
             "too many clients registered; wait a moment, then connect again"
@@ -493,7 +493,9 @@ mod tests {
     #[test]
     fn sign_ins_that_wait_are_bounded_of_one_source_and_of_all() {
         let mut state = State::new();
-        assert_eq!(of(&mut state, 500, "/authorize", |_| v4(1), NOW), 60);
+        let clients = of(&mut state, 30, "/authorize", |_| v4(1), NOW);
+        let people = of(&mut state, 500, "/my-sessions/sign-in", |_| v4(1), NOW);
+        assert_eq!((clients, people), (30, 30), "whoever asks for it");
         assert!(admits(&mut state, "/token", v4(1), NOW).is_ok(), "what is under way goes on");
         let others = of(&mut state, 2_000, "/authorize", |n| v4(n + 2), NOW);
         assert_eq!(others, 940, "those turned away took nothing");

@@ -201,6 +201,7 @@ pub(crate) fn leg() -> Leg {
         verifier: Secret::from("v".repeat(43)),
         more: ScopeSet::default(),
         claims: None,
+        ask_who: false,
     }
 }
 

@@ -48,6 +48,7 @@ async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
         verifier: Secret::from("v".repeat(43)),
         more: ScopeSet::default(),
         claims: None,
+        ask_who: false,
     };
     let page = http.get(entra.authorize_url(&leg).await.unwrap()).send().await.unwrap();
     let page = page.text().await.unwrap();

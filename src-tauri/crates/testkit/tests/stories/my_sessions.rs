@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use model::access::Somebody;
+use model::origin::Origin;
 use model::settings::SignInFrom;
 use practice::Fault;
 use testkit::rig::is_public;
@@ -20,6 +22,14 @@ async fn page_of(browser: &mut Browser, base: &str, person: &str) -> Landed {
     assert!(!start.body.contains("<form"), "nobody's yet: {}", start.body);
     let provider = browser.open(&format!("{base}/my-sessions/sign-in"), "").await;
     browser.pick(&provider, person, "").await
+}
+
+/// What Ada reads at the end of a sign-in, page or not.
+async fn sign_in_again(browser: &mut Browser, base: &str) -> Landed {
+    let callback = format!("{base}/auth/callback");
+    let provider = browser.open(&format!("{base}/my-sessions/sign-in"), "").await;
+    let back = browser.pick(&provider, "ada", &callback).await;
+    browser.open(back.url.as_str(), "").await
 }
 
 #[tokio::test]
@@ -67,14 +77,21 @@ async fn a_person_sees_their_own_sessions_ends_one_and_then_all() {
 async fn nobody_ends_the_session_of_another() {
     let rig = Rig::start().await;
     let ada = connected(&rig, "Editor", "ada").await;
+    let ben = connected(&rig, "Bens client", "ben").await;
     let mut adas = rig.browser();
     let page = page_of(&mut adas, rig.base(), "ada").await;
     let id = page.body.split("name=\"end\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
 
     let mut bens = rig.browser();
     let own = page_of(&mut bens, rig.base(), "ben").await;
-    assert!(own.body.contains("No client is signed in here as Ben"), "{}", own.body);
-    // Without a form of his own he borrows hers; with his cookie, and with none.
+    assert!(own.body.contains("Bens client") && !own.body.contains("Editor"), "{}", own.body);
+    // His own form, with the id of her session.
+    let after = bens.press(&own, "end", &id, "").await;
+    assert!(after.status == 200 && after.body.contains("Bens client"), "{}", after.body);
+    for session in [&ada, &ben] {
+        assert_eq!(session.calls("version").await.status, 200);
+    }
+    // Her form; with his cookie, and with none.
     for mut browser in [bens, rig.browser()] {
         for which in [id.as_str(), "all"] {
             let refused = browser.press(&page, "end", which, "").await;
@@ -113,6 +130,64 @@ async fn the_way_back_belongs_to_the_browser_that_began_it() {
 }
 
 #[tokio::test]
+async fn a_sign_in_waits_for_fifteen_minutes() {
+    let rig = Rig::start().await;
+    connected(&rig, "Editor", "ada").await;
+    let callback = format!("{}/auth/callback", rig.base());
+    let mut browser = rig.browser();
+    let provider = browser.open(&format!("{}/my-sessions/sign-in", rig.base()), "").await;
+    rig.pass(Duration::from_secs(14 * 60));
+    let back = browser.pick(&provider, "ada", &callback).await;
+    let in_time = browser.open(back.url.as_str(), "").await;
+    assert!(in_time.body.contains("Editor"), "{}", in_time.body);
+
+    let junk = format!("{callback}?state={}&code=junk", back.param("state").unwrap());
+    assert_eq!(browser.open(&junk, "").await.status, 403, "the provider was asked");
+    rig.pass(Duration::from_secs(61));
+    assert_eq!(browser.open(&junk, "").await.status, 400, "and is not asked any more");
+}
+
+#[tokio::test]
+async fn whoever_makes_codes_up_is_told_to_wait_before_the_provider_is_asked() {
+    let rig = Rig::start_with(|settings| {
+        settings.access.people = vec![Somebody::Username("ada@practice.example".to_owned())]
+    })
+    .await;
+    connected(&rig, "Editor", "ada").await;
+    let callback = format!("{}/auth/callback", rig.base());
+    let mut browser = rig.browser();
+    for _ in 0..3 {
+        assert!(
+            page_of(&mut rig.browser(), rig.base(), "ada").await.body.contains("Editor"),
+            "it costs nothing"
+        );
+    }
+    let mut bens = rig.browser();
+    let provider = bens.open(&format!("{}/my-sessions/sign-in", rig.base()), "").await;
+    assert_eq!(bens.pick(&provider, "ben", "").await.status, 403);
+    let events = rig.events().await;
+    let told = events.iter().rfind(|event| event.kind.name() == "upstream_refused").expect("an event");
+    assert_eq!(told.about.origin, Some(Origin::Local));
+    assert_eq!(told.about.person.as_ref().unwrap().display(), "Ben Okafor");
+
+    let provider = browser.open(&format!("{}/my-sessions/sign-in", rig.base()), "").await;
+    let state = browser.pick(&provider, "ada", &callback).await.param("state").unwrap();
+    let junk = format!("{callback}?state={state}&code=junk");
+    for n in 1..120 {
+        assert_eq!(browser.open(&junk, "").await.status, 403, "{n}");
+    }
+    let refused = browser.open(&junk, "").await;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    assert!(refused.body.contains("oo many sign-ins were refused just now"), "{}", refused.body);
+    assert_eq!(refused.header("retry-after"), "600");
+    let others = sign_in_again(&mut rig.browser(), rig.base()).await;
+    assert_eq!(others.status, 429, "there is one budget: {}", others.body);
+
+    rig.pass(Duration::from_secs(600));
+    assert!(page_of(&mut rig.browser(), rig.base(), "ada").await.body.contains("Editor"));
+}
+
+#[tokio::test]
 async fn who_cancels_or_is_refused_reads_so_and_nothing_is_ended() {
     let rig = Rig::start().await;
     let ada = connected(&rig, "Editor", "ada").await;
@@ -138,17 +213,48 @@ async fn who_cancels_or_is_refused_reads_so_and_nothing_is_ended() {
 }
 
 #[tokio::test]
-async fn the_sign_in_can_be_ended_at_the_provider_which_sends_the_person_back() {
+async fn whoever_signs_out_is_forgotten_here_and_at_the_provider_which_sends_them_back() {
+    let rig = Rig::start().await;
+    let ada = connected(&rig, "Editor", "ada").await;
+    let practice = rig.running.practice_url.clone().unwrap();
+    let mut browser = rig.browser();
+    let page = page_of(&mut browser, rig.base(), "ada").await;
+    let away = browser.press(&page, "end", "sign-out", &practice).await;
+    assert!(away.url.path().ends_with("/logout"), "{}", away.url);
+    assert!(!away.url.as_str().contains("ada"), "nobody's name is in an address: {}", away.url);
+    // Whether or not the provider answers.
+    let again = browser.open(&format!("{}/my-sessions", rig.base()), "").await;
+    assert!(!again.body.contains("Ada") && !again.body.contains("<form"), "{}", again.body);
+    assert_eq!(browser.press(&page, "end", "all", "").await.status, 400, "the page of before ends nothing");
+    assert_eq!(ada.calls("version").await.status, 200);
+
+    let back = browser.open(away.url.as_str(), "").await;
+    assert!(back.url.as_str().starts_with(&format!("{}/auth/callback", rig.base())), "{}", back.url);
+    assert!(back.body.contains("once it has signed them out"), "{}", back.body);
+    // Nobody who only opens the address is told that they are.
+    let mut still = rig.browser();
+    page_of(&mut still, rig.base(), "ada").await;
+    let opened = still.open(back.url.as_str(), "").await;
+    assert!(!opened.body.to_lowercase().contains("you are signed out"), "{}", opened.body);
+}
+
+#[tokio::test]
+async fn who_has_no_session_signs_out_as_well() {
     let rig = Rig::start().await;
     let mut browser = rig.browser();
     let page = page_of(&mut browser, rig.base(), "ada").await;
-    let link = page.body.split("href=\"").find(|part| part.contains("/logout?")).expect("a link to it");
-    let link = link.split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
-    assert!(link.starts_with(rig.running.practice_url.as_deref().unwrap()), "{link}");
-    assert!(!link.contains("ada"), "nobody's name is in an address: {link}");
-    let back = browser.open(&link, "").await;
-    assert!(back.url.as_str().starts_with(&format!("{}/auth/callback", rig.base())), "{}", back.url);
-    assert!(back.body.contains("You are signed out"), "{}", back.body);
+    assert!(page.body.contains("No client is signed in here as Ada"), "{}", page.body);
+    browser.press(&page, "end", "sign-out", "").await;
+    let again = browser.open(&format!("{}/my-sessions", rig.base()), "").await;
+    assert!(!again.body.contains("Ada"), "{}", again.body);
+}
+
+#[tokio::test]
+async fn the_provider_asks_who_it_is_each_time() {
+    let rig = Rig::start().await;
+    let practice = rig.running.practice_url.clone().unwrap();
+    let asked = rig.browser().open(&format!("{}/my-sessions/sign-in", rig.base()), &practice).await;
+    assert_eq!(asked.param("prompt").as_deref(), Some("select_account"), "{}", asked.url);
 }
 
 #[tokio::test]
