@@ -213,18 +213,18 @@ impl Gate {
         self.0.state.borrow().clone()
     }
 
-    /// Ends the tunnel that is on, if any, and starts one.
+    /// Ends the tunnel that is on, if any, and starts one. The one that is on stays if no other can be started.
     pub(crate) async fn open(&self, engine: &Engine, settings: &Settings) -> Result<(), NotOpened> {
         let Settings { tunnel: settings, storage, .. } = settings;
         let mut on = self.0.on.lock().await;
-        if let Some(before) = on.take() {
-            before.end().await;
-        }
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listeners = bind(address, "--listen").await?;
         let port =
             listeners.port().map_err(|source| StartError::Listen { address, flag: "--listen", source })?;
         let opener = opener(settings, port, &known_hosts(&storage.data_dir))?;
+        if let Some(before) = on.take() {
+            before.end().await;
+        }
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let visitor = Provider::find(&settings.provider).and_then(Provider::visitor);
         let entrance = Entrance {
@@ -419,6 +419,10 @@ impl Outside for Engines {
             .map_err(|error| doubt(error.to_string(), "switch the tunnel off and on again"))?;
         let look = live.look(&base).map_err(|error| doubt(error.to_string(), "start the program again"))?;
         look.outside().await.verdict()
+    }
+
+    fn answers(&self) -> bool {
+        !self.engine.is_paused() && self.engine.live().is_some()
     }
 }
 

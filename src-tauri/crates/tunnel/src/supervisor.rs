@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -22,6 +23,8 @@ const LOOKS: u32 = 10;
 const LOOK_LATER: Duration = Duration::from_secs(60);
 /// Looks in a row, after this computer woke or changed its network, before what was seen from outside is opened anew.
 const LOOKS_AFTER_CHANGE: u32 = 3;
+/// How long after that what opened it is left alone: most connect again by themselves, and keep the address.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(45);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -70,6 +73,10 @@ pub trait Outside: Send + Sync + 'static {
     async fn closed(&self);
     /// Asks for ourselves by the address. What does not stop clients is told too.
     async fn look(&self, url: &Url) -> Result<Vec<Doubt>, Doubt>;
+    /// Whether anybody who gets here is answered. While not, a look in vain says nothing of the address.
+    fn answers(&self) -> bool {
+        true
+    }
 }
 
 /// What opens a public address, as often as it is lost.
@@ -144,7 +151,7 @@ impl Tunnel {
     }
 
     /// This computer woke, or is somewhere else in the network: looks at once whether the address still leads here, and opens it
-    /// anew if that stays in doubt. What waits to be tried again is tried at once.
+    /// anew if that stays in doubt for longer than it takes to connect again. What waits to be tried again is tried at once.
     pub fn look_now(&self) {
         self.changed.notify_one();
     }
@@ -239,34 +246,40 @@ impl Supervisor {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
-            end = ends(attempt, &url, known) => Some(end),
+            end = ends(attempt, &url) => Some(end),
             end = self.keep_looking(&url) => Some(end),
         }
     }
 
     /// Until it has to be opened anew.
     async fn keep_looking(&self, url: &Url) -> End {
-        let (mut failed, mut seen, mut changed) = (0, false, false);
+        let (mut failed, mut seen) = (0, false);
+        let mut changed: Option<Instant> = None;
         loop {
             let look = tokio::select! {
                 biased;
                 () = self.changed.notified() => {
                     // What was on its way may never be answered.
-                    (failed, changed) = (0, true);
+                    (failed, changed) = (0, Some(Instant::now()));
                     continue;
                 }
                 look = self.outside.look(url) => look,
             };
             let pause = match look {
                 Ok(notes) => {
-                    (failed, seen, changed) = (0, true, false);
+                    (failed, seen, changed) = (0, true, None);
                     self.tell(State::Reachable { url: url.clone(), notes });
                     LOOK_LATER
                 }
                 Err(doubt) => {
                     failed += 1;
+                    if !self.outside.answers() {
+                        // Its time begins once it could be seen.
+                        changed = changed.map(|_| Instant::now());
+                    }
+                    let had_time = changed.is_some_and(|since| since.elapsed() >= RECOVERS_WITHIN);
                     // What was never seen says nothing by not being seen now.
-                    if changed && seen && failed >= LOOKS_AFTER_CHANGE {
+                    if had_time && seen && failed >= LOOKS_AFTER_CHANGE {
                         return End::Lost {
                             reason: format!(
                                 "it was left behind when this computer woke or changed its network: {}",
@@ -283,7 +296,7 @@ impl Supervisor {
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.changed.notified() => (failed, changed) = (0, true),
+                () = self.changed.notified() => (failed, changed) = (0, Some(Instant::now())),
             }
         }
     }
@@ -304,13 +317,12 @@ impl Supervisor {
     }
 }
 
-/// Until it ends. An address that changes meanwhile is taken over.
-async fn ends(attempt: &mut dyn Attempt, url: &Url, known: &mut Option<Url>) -> End {
+/// Until it ends. For an address that changes meanwhile it is opened anew.
+async fn ends(attempt: &mut dyn Attempt, url: &Url) -> End {
     loop {
         match attempt.next().await {
             Ok(next) if next == *url => {}
             Ok(next) => {
-                *known = None;
                 return End::Lost {
                     reason: format!("the address changed to {next}"),
                     hint: "give clients the new address; a provider with a stable one spares you that"

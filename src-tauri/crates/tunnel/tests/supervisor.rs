@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ struct World {
     doubt: Mutex<Option<Doubt>>,
     looks: AtomicU32,
     notes: Mutex<Vec<Doubt>>,
+    /// Nobody is answered here.
+    paused: AtomicBool,
 }
 
 #[async_trait]
@@ -40,6 +42,10 @@ impl Outside for World {
         self.looks.fetch_add(1, Ordering::SeqCst);
         let notes = self.notes.lock().unwrap().clone();
         self.doubt.lock().unwrap().clone().map_or(Ok(notes), Err)
+    }
+
+    fn answers(&self) -> bool {
+        !self.paused.load(Ordering::SeqCst)
     }
 }
 
@@ -90,6 +96,20 @@ impl Bench {
         let state = self.until(|state| matches!(state, State::Reachable { .. })).await;
         let State::Reachable { url, .. } = state else { unreachable!() };
         url.to_string()
+    }
+
+    /// From now on it is not seen, or it is again.
+    fn is_seen(&self, seen: bool) {
+        let doubt = Doubt { reason: "that address does not answer".into(), hint: "wait".into() };
+        *self.world.doubt.lock().unwrap() = (!seen).then_some(doubt);
+    }
+
+    /// It was looked at so often, in vain or not.
+    async fn looked(&self, times: u32) {
+        let before = self.world.looks.load(Ordering::SeqCst);
+        while self.world.looks.load(Ordering::SeqCst) < before + times {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     fn told(&self) -> Vec<String> {
@@ -248,20 +268,79 @@ async fn what_does_not_stop_clients_is_a_note_that_comes_and_goes() {
 async fn after_a_change_it_is_looked_at_at_once_and_opened_anew_if_it_was_left_behind() {
     let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
     bench.reachable().await;
-    let doubt = Doubt { reason: "that address does not answer".into(), hint: "wait".into() };
-    *bench.world.doubt.lock().unwrap() = Some(doubt);
+    bench.is_seen(false);
     bench.tunnel.look_now();
     let lost = async {
+        let nudged = tokio::time::Instant::now();
         let state = bench.state.wait_for(|state| matches!(state, State::Lost { .. })).await.unwrap().clone();
         let State::Lost { reason, .. } = state else { unreachable!() };
-        reason
+        (reason, nudged.elapsed())
     };
-    let reason = moving_time(lost).await;
+    let (reason, after) = moving_time(lost).await;
+    let seconds = after.as_secs();
+    assert!((44..60).contains(&seconds), "it has time to connect again, and not for ever: {seconds} s");
     assert!(reason.contains("woke or changed its network: that address does not answer"), "{reason}");
-    *bench.world.doubt.lock().unwrap() = None;
+    bench.is_seen(true);
     assert_eq!(bench.reachable().await, QUICK);
     assert_eq!(bench.file("runs").lines().count(), 2);
     assert_eq!(bench.told(), [QUICK], "the same address: nothing changed for anybody");
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_connects_again_by_itself_after_a_change_keeps_its_address() {
+    let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
+    bench.reachable().await;
+    bench.is_seen(false);
+    bench.tunnel.look_now();
+    // 40 seconds.
+    moving_time(bench.looked(20)).await;
+    assert!(matches!(*bench.state.borrow(), State::Up { doubt: Some(_), .. }));
+    bench.is_seen(true);
+    let seen = async {
+        bench.state.wait_for(|state| matches!(state, State::Reachable { .. })).await.unwrap();
+    };
+    moving_time(seen).await;
+    assert_eq!(bench.file("runs").lines().count(), 1);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn while_nobody_is_answered_here_no_look_in_vain_counts_against_it() {
+    let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
+    bench.reachable().await;
+    bench.world.paused.store(true, Ordering::SeqCst);
+    bench.is_seen(false);
+    bench.tunnel.look_now();
+    // Two minutes, and half a minute of its own time.
+    moving_time(bench.looked(60)).await;
+    bench.world.paused.store(false, Ordering::SeqCst);
+    moving_time(bench.looked(15)).await;
+    assert_eq!(bench.file("runs").lines().count(), 1);
+    let lost = async {
+        bench.state.wait_for(|state| matches!(state, State::Lost { .. })).await.unwrap();
+    };
+    moving_time(lost).await;
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_left_of_an_address_that_changed_is_waited_for() {
+    let script = "echo x >> runs; case $(wc -l < runs) in
+        1) echo https://a.lhr.life; sleep 0.2; echo https://b.lhr.life; exec sleep 60;;
+        2) echo 'Error: remote port forwarding failed for listen port 80' >&2; exit 255;;
+        *) echo https://c.lhr.life; exec sleep 60;;
+        esac";
+    let mut bench = Bench::start_as("localhost-run", script);
+    let lost = bench
+        .until(|state| match state {
+            State::Lost { reason, .. } => reason.contains("does not forward"),
+            State::Refused { .. } => true,
+            _ => false,
+        })
+        .await;
+    assert!(matches!(lost, State::Lost { .. }), "{lost:?}");
+    bench.until(|state| matches!(state, State::Reachable { url, .. } if url.as_str().contains("//c."))).await;
     bench.tunnel.stop().await;
 }
 
@@ -285,8 +364,7 @@ async fn a_change_that_it_survives_changes_nothing() {
 #[tokio::test]
 async fn what_was_never_seen_from_here_is_not_opened_anew_for_not_being_seen() {
     let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
-    let doubt = Doubt { reason: "that address does not answer".into(), hint: "wait".into() };
-    *bench.world.doubt.lock().unwrap() = Some(doubt);
+    bench.is_seen(false);
     bench.until(|state| matches!(state, State::Up { .. })).await;
     bench.tunnel.look_now();
     let doubted = async {

@@ -26,13 +26,14 @@ impl Whereabouts {
         Self { last: now, address }
     }
 
-    /// To be asked about every second. Without a network there is nothing to do, so losing it is no change and finding it is one.
+    /// To be asked about every second. Without a network there is nothing to do, so neither losing it nor waking without it is a
+    /// change, and finding it is one.
     pub(super) fn look(&mut self, now: Moment, address: Option<IpAddr>) -> Option<Change> {
         let (woke, moved) = (now.slept_since(self.last), address.is_some() && address != self.address);
         (self.last, self.address) = (now, address);
         match () {
             () if moved => Some(Change::Network),
-            () if woke => Some(Change::Woke),
+            () if woke && address.is_some() => Some(Change::Woke),
             () => None,
         }
     }
@@ -87,6 +88,15 @@ mod tests {
             "connections are gone all the same"
         );
         assert_eq!(place.look(moment(4, 4), HOME), None);
+    }
+
+    #[test]
+    fn waking_up_without_a_network_is_told_when_it_is_found() {
+        let mut place = Whereabouts::new(moment(0, 0), HOME);
+        assert_eq!(place.look(moment(3600, 1), None), None);
+        assert_eq!(place.look(moment(3601, 2), None), None);
+        assert_eq!(place.look(moment(3609, 10), HOME), Some(Change::Network));
+        assert_eq!(place.look(moment(3610, 11), HOME), None);
     }
 
     #[test]

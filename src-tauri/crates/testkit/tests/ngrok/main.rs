@@ -235,6 +235,20 @@ async fn switched_off_the_address_is_closed_and_what_came_in_by_it_cut() {
 }
 
 #[tokio::test]
+async fn an_open_address_stays_when_settings_no_longer_do_for_another() {
+    let desk = Desk::is_public().await;
+    let ada = desk.ada().await;
+    std::fs::remove_file(desk.folder.path().join("ca.pem")).unwrap();
+    let told = desk.engine.api().call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+    let told = serde_json::to_value(told.unwrap_err()).unwrap();
+    assert!(told["hint"].as_str().unwrap().contains("tunnel.ngrok_ca_file"), "{told}");
+    let status = desk.call("status", json!({})).await;
+    assert_eq!((&status["tunnel"]["is"], desk.ngrok.sessions()), (&json!("reachable"), 1));
+    assert_eq!(ada.calls("version").await.status, 200);
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
 async fn without_the_right_authtoken_it_says_where_to_find_it() {
     let desk = Desk::start().await;
     let told = desk.engine.api().call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
