@@ -39,6 +39,9 @@ const PROXY: u32 = 3;
 const STOP_TUNNEL: u32 = 9;
 const HEARTBEAT: u32 = u32::MAX;
 
+/// More than the other end can take at a time: that is its own affair.
+const STREAMS: usize = 4096;
+
 /// Dropping it ends it.
 pub struct NgrokServer {
     shared: Arc<Shared>,
@@ -158,6 +161,19 @@ impl NgrokServer {
         stream.shutdown().await.expect("a session");
     }
 
+    /// So many visitors come at once, begin to ask and never finish. They stay until they are dropped.
+    pub async fn hands_over_unfinished(&self, visitors: usize) -> Vec<impl Sized + Send + use<>> {
+        let open = self.shared.told().open.clone().expect("an address");
+        let mut held = Vec::new();
+        for _ in 0..visitors {
+            let mut stream = open.proxied(self.shared.public).await.expect("a session");
+            // One that was dropped at once hears no more.
+            let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: ").await;
+            held.push(stream);
+        }
+        held
+    }
+
     /// Whether anybody has the address.
     pub fn is_open(&self) -> bool {
         self.shared.told().open.is_some()
@@ -207,7 +223,8 @@ async fn session(number: usize, tcp: TcpStream, tls: TlsAcceptor, shared: Arc<Sh
     let carrying = async {
         let _ = cut.run_until_cancelled(copy_bidirectional(&mut tls, &mut inside)).await;
     };
-    let (open, mut accept) = Typed::new(SessionBuilder::new(outside).server().start()).split_typed();
+    let (open, mut accept) =
+        Typed::new(SessionBuilder::new(outside).server().stream_limit(STREAMS).start()).split_typed();
     let streams: Arc<tokio::sync::Mutex<Box<dyn TypedOpenClose + Send>>> =
         Arc::new(tokio::sync::Mutex::new(Box::new(open)));
     let serving = async {
@@ -314,6 +331,18 @@ impl Open {
     async fn stream(&self, kind: u32) -> Result<TypedStream, muxado::Error> {
         self.streams.lock().await.open_typed(StreamType::clamp(kind)).await
     }
+
+    /// For the connection of a visitor; `None` if it breaks at once.
+    async fn proxied(&self, visitor: SocketAddr) -> Option<TypedStream> {
+        let mut stream = self.stream(PROXY).await.ok()?;
+        let header = json!({
+            "Id": self.id, "ClientAddr": visitor.to_string(), "Proto": "https", "EdgeType": "0", "PassthroughTLS": false,
+        })
+        .to_string();
+        stream.write_i64_le(i64::try_from(header.len()).ok()?).await.ok()?;
+        stream.write_all(header.as_bytes()).await.ok()?;
+        Some(stream)
+    }
 }
 
 // === the public end ===
@@ -333,13 +362,7 @@ async fn hand_on(
 
 /// By a stream of its own; `None` if that breaks before there is an answer.
 async fn through(open: &Open, visitor: SocketAddr, mut request: Request) -> Option<Response> {
-    let mut stream = open.stream(PROXY).await.ok()?;
-    let header = json!({
-        "Id": open.id, "ClientAddr": visitor.to_string(), "Proto": "https", "EdgeType": "0", "PassthroughTLS": false,
-    })
-    .to_string();
-    stream.write_i64_le(i64::try_from(header.len()).ok()?).await.ok()?;
-    stream.write_all(header.as_bytes()).await.ok()?;
+    let stream = open.proxied(visitor).await?;
     let io = TokioIo::new(Pin::new(stream));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.ok()?;
     tokio::spawn(connection);

@@ -29,6 +29,9 @@ use crate::supervisor::{Attempt, End, Opener};
 
 /// Bytes on their way between ngrok and the session.
 const BUFFER: usize = 64 * 1024;
+/// Connections carried at a time; what is handed over beyond is dropped at once. The session ends with the 513th stream, and
+/// each of its two queues holds 64 that we have not been handed yet.
+const CARRIED: usize = 320;
 const AUTHTOKEN: &str =
     "paste the authtoken from dashboard.ngrok.com/get-started/your-authtoken under Tunnel";
 
@@ -233,7 +236,7 @@ async fn connect(
     Ok(Box::new(theirs))
 }
 
-/// Leads what comes in to `port` until ngrok hands over nothing more. Dropped, it cuts all of them.
+/// Leads what comes in to `port`, as far as there is room, until ngrok hands over nothing more. Dropped, it cuts all of them.
 async fn carry(session: Session, mut tunnel: HttpTunnel, port: u16) -> End {
     // The session lives for as long as it is held.
     let _session = session;
@@ -241,7 +244,12 @@ async fn carry(session: Session, mut tunnel: HttpTunnel, port: u16) -> End {
     loop {
         tokio::select! {
             handed = tunnel.next() => match handed {
-                Some(Ok(connection)) => { carried.spawn(lead(connection, port)); }
+                Some(Ok(connection)) => {
+                    while carried.try_join_next().is_some() {}
+                    if carried.len() < CARRIED {
+                        carried.spawn(lead(connection, port));
+                    }
+                }
                 Some(Err(AcceptError::ListenerClosed { error_code, .. })) => return closed(error_code.as_deref()),
                 Some(Err(_)) | None => return lost("the connection to ngrok broke"),
             },

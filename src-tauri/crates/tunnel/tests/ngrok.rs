@@ -177,6 +177,24 @@ async fn what_is_streamed_arrives_word_by_word() {
 }
 
 #[tokio::test]
+async fn a_flood_of_visitors_who_never_finish_does_not_end_the_session() {
+    let mut bench = Bench::start().await;
+    let url = bench.reachable().await;
+    let held = bench.ngrok.hands_over_unfinished(600).await;
+    assert_eq!(bench.calls(&url).await, Err(502), "there is no room for more");
+    drop(held);
+    let answered = async {
+        while bench.calls(&url).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), answered).await.unwrap();
+    assert!(matches!(*bench.state.borrow(), State::Reachable { .. }));
+    assert_eq!(bench.ngrok.sessions(), 1);
+    bench.tunnel.stop().await;
+}
+
+#[tokio::test]
 async fn an_authtoken_that_is_not_known_is_refused_once_with_where_to_find_it() {
     let typed = "2wrongAndNobodysBusiness";
     let ngrok = NgrokServer::start().await;
