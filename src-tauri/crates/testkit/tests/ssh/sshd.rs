@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// It insists on being called by an absolute path.
+/// Where it is if `JMOP_SSHD` does not say: unpacked somewhere, it need not be installed as a service.
 const SSHD: &str = "/usr/sbin/sshd";
 /// Generous: a busy machine is no failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,9 +21,12 @@ pub(crate) struct Sshd {
 
 impl Sshd {
     pub(crate) fn start() -> Self {
+        let sshd = program();
         assert!(
-            Path::new(SSHD).exists(),
-            "{SSHD} is not on this machine, and without it nothing is known of tunnels by SSH: install openssh-server"
+            sshd.is_absolute() && sshd.exists(),
+            "{} is not on this machine, and without it nothing is known of tunnels by SSH: install openssh-server, or set \
+             JMOP_SSHD to the absolute path of an sshd",
+            sshd.display()
         );
         let mut sshd = Self { folder: TempDir::new().unwrap(), port: free_port(), child: None };
         sshd.makes_key("key");
@@ -91,7 +94,7 @@ impl Sshd {
         // Where the system's own would make it when it starts; only root needs it.
         let _ = fs::create_dir("/run/sshd");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.at("log")).unwrap();
-        let mut command = Command::new(SSHD);
+        let mut command = Command::new(program());
         command.args(["-D", "-e", "-f"]).arg(self.at("config")).stdin(Stdio::null());
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let id = child.id();
@@ -131,6 +134,11 @@ impl Drop for Sshd {
             self.is_killed();
         }
     }
+}
+
+/// It insists on being called by an absolute path.
+fn program() -> PathBuf {
+    std::env::var_os("JMOP_SSHD").map_or_else(|| SSHD.into(), PathBuf::from)
 }
 
 /// Each connection is served in a session of its own, so no signal to a group would reach them.
