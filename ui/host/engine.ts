@@ -686,6 +686,15 @@ problems: Array<Problem>, file: string, };
 export type Shape = "text" | "flag" | "number" | "list";
 
 /**
+ * The key that a person compared.
+ */
+export type ShownKey = { 
+/**
+ * As it was shown, `SHA256:…`.
+ */
+fingerprint: string, };
+
+/**
  * How the engine stands.
  */
 export type State = { "is": "running" } | { "is": "starting" } | { "is": "stopped" } | { "is": "failed", 
@@ -906,7 +915,7 @@ export type TunnelState = { "is": "off" } | { "is": "starting" } | { "is": "up",
  */
 notes: Array<TunnelNote>, } | { "is": "lost", reason: string, hint: string, } | { "is": "refused", reason: string, hint: string, 
 /**
- * The SSH server shows another key than the one that was pinned: it can be trusted by `forget_server_key`.
+ * The SSH server shows another key than the one that was pinned: it can be trusted by `trust_server_key`.
  */
 changed_key: ChangedKey | null, };
 
@@ -991,8 +1000,8 @@ export interface EngineCommands {
   tunnel: [Empty, TunnelForm];
   /** Opens a public address by the tunnel of the settings, or closes it. Nobody is signed out by it. */
   set_tunnel: [TunnelSwitch, Status];
-  /** Forgets the pinned key of the tunnel's SSH server, so that the one it shows next is trusted and pinned instead. */
-  forget_server_key: [Empty, Status];
+  /** Trusts the key for which the tunnel's SSH server was refused, in place of the pinned one; any other stays refused. */
+  trust_server_key: [ShownKey, Status];
   /** What came in through the tunnel and what came of it, also what was refused, the latest first. Kept in memory only. */
   visits: [Empty, Array<VisitRow>];
   /** Looks at the public address from outside, as clients and browsers would; no person and no client is involved. */

@@ -6,7 +6,7 @@ import type { AttemptRow, CertificateRow, Changes, Checked, Claims, ClientRow, C
 import { creationCommands, manifestFindings, manifestValues, registrationTexts, type Creating } from './fakeRegistration';
 import { checkEntra, endedTest, entraProblems, practiceInForce, registration, testCommands, waitingTest, wrongRegistration, type Registration } from './fakeEntra';
 import { effectsOf, serverProblems } from './fakeServer';
-import { isTunnelState, outsideCheck, programs, publicly, refusalOf, SERVER_KEY, tiedSessions, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
+import { isTunnelState, NOT_SHOWN, outsideCheck, programs, publicly, refusalOf, SERVER_KEY, tiedSessions, tunnelForm, tunnelProblems, TUNNELS, withTunnel } from './fakeTunnel';
 import * as fixtures from './fixtures';
 import type { Answer, Command, Connection, Host, Request } from './host';
 import { EventListeners, HostError, NOT_A_LINK, Signal, isWebLink } from './host';
@@ -464,9 +464,11 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       openSoon();
       return tunnelTo({ is: 'starting' });
     },
-    forget_server_key: () => {
-      world.server_key = null;
-      return world.status.tunnel.is === 'refused' ? tunnelTo({ is: 'off' }) : world.status;
+    trust_server_key: ({ fingerprint }: Request<'trust_server_key'>) => {
+      const { tunnel } = world.status;
+      if (tunnel.is !== 'refused' || tunnel.changed_key?.shown !== fingerprint) throw NOT_SHOWN;
+      if (world.server_key) world.server_key = { ...world.server_key, fingerprint };
+      return tunnelTo({ is: 'off' });
     },
     pairings: () => world.pairings,
     visits: () => world.visits,

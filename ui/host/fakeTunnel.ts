@@ -197,6 +197,12 @@ export function refusalOf(form: TunnelForm, rows: readonly SettingRow[], identit
   return chosen && !chosen.found ? new HostError('not_opened', `\`${chosen.id}\` is not installed on this computer`, chosen.install) : null;
 }
 
+export const NOT_SHOWN = new HostError(
+  'not_opened',
+  'that is not the key which the server was refused for',
+  'switch the tunnel on, then compare and trust the key that is shown',
+);
+
 const seen = (about: string, outcome: CheckStep['outcome'], what: string, hint: string | null = null): CheckStep => ({ about, outcome, what, hint, code: null, remedies: [] });
 
 /** What is seen of the address from outside; `tunnel_doubt` and `tunnel_noted` have something in the way. */

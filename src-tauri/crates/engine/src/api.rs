@@ -60,7 +60,7 @@ pub use registration::{
 pub use requests::{
     AttemptsQuery, BlockSwitch, CheckWish, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch,
     ForgetWhat, Forgotten, PairingRef, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange,
-    TokenText, TunnelSwitch,
+    ShownKey, TokenText, TunnelSwitch,
 };
 pub use test_sign_in::TestSignIn;
 pub use tied::TiedSession;
@@ -138,8 +138,8 @@ commands! {
     tunnel(Empty) -> TunnelForm;
     /// Opens a public address by the tunnel of the settings, or closes it. Nobody is signed out by it.
     set_tunnel(TunnelSwitch) -> Status;
-    /// Forgets the pinned key of the tunnel's SSH server, so that the one it shows next is trusted and pinned instead.
-    forget_server_key(Empty) -> Status;
+    /// Trusts the key for which the tunnel's SSH server was refused, in place of the pinned one; any other stays refused.
+    trust_server_key(ShownKey) -> Status;
     /// What came in through the tunnel and what came of it, also what was refused, the latest first. Kept in memory only.
     visits(Empty) -> Vec<VisitRow>;
     /// Looks at the public address from outside, as clients and browsers would; no person and no client is involved.

@@ -40,6 +40,7 @@ struct Running {
 
 impl Opener for Shape {
     fn start(&self) -> Result<Box<dyn Attempt>, End> {
+        self.settles_keys();
         match Running::start(self) {
             Ok(running) => Ok(Box::new(running)),
             Err(error) => Err(End::Refused {

@@ -66,8 +66,8 @@ pub struct Shape {
     hosts: Vec<String>,
     not: &'static [&'static str],
     refusals: &'static [Words],
-    /// The address, where it is not said but known once it is open.
-    known: Option<Url>,
+    /// The address, where it is not said but known once this port of ours is led to.
+    known: Option<(Url, u16)>,
     /// The name of the SSH server, and where its key is pinned.
     pinned: Option<(String, KnownHosts)>,
 }
@@ -285,7 +285,8 @@ impl Shape {
 
     /// With a `domain` in front the address is known; without one the server says it, and it is one of its own.
     fn by_ssh(mut self, ssh: &Ssh, port: u16, domain: Option<&str>, known_hosts: &KnownHosts) -> Self {
-        self.known = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
+        let url = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
+        self.known = url.map(|url| (url, port));
         if let Some(own) = ssh.server.domain().filter(|_| self.hosts.is_empty()) {
             self.hosts = vec![own.to_owned(), format!(".{own}")];
         }
@@ -296,8 +297,8 @@ impl Shape {
 
     /// The address in a line of output, as an origin: `https://name.example`.
     pub(crate) fn address_in(&self, line: &str) -> Option<Url> {
-        if let Some(url) = &self.known {
-            return ssh::forwards(line).then(|| url.clone());
+        if let Some((url, port)) = &self.known {
+            return ssh::forwards(line, *port).then(|| url.clone());
         }
         if self.is_chatter(line) {
             return None;
@@ -345,6 +346,16 @@ impl Shape {
             ssh::PORT_IS_TAKEN => End::RefusedAtFirst { reason, hint },
             _ => End::Refused { reason, hint },
         })
+    }
+
+    /// What contradicts the key that a person trusts is no reason to refuse it.
+    pub(crate) fn settles_keys(&self) {
+        if let Some((server, known_hosts)) = &self.pinned
+            && let Err(error) = known_hosts.settle(server)
+        {
+            // `ssh` refuses the server then, so nothing is trusted by it.
+            tracing::warn!(%error, "a key that is no longer trusted could not be forgotten");
+        }
     }
 
     /// About the program itself, and no news for a person.

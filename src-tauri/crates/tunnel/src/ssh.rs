@@ -18,7 +18,8 @@ const HOST_KEY: &str = "debug1: Server host key: ";
 const CHATTER: &[&str] = &["debug1: ", "Authenticated to ", "Transferred: ", "Bytes per second: "];
 
 /// For a tunnel nobody watches: no questions, an end when the forwarding is refused or the line is dead, nothing of this
-/// computer but the one port, and whatever else the person's own configuration has (agent, jump hosts, keys).
+/// computer but the one port. Whatever else the person's own configuration has for that host is left as it is: agent, jump hosts
+/// and keys, but its forwards too (`ClearAllForwardings` would clear ours with them).
 const OPTIONS: &[&str] = &[
     "LogLevel=DEBUG1",
     "BatchMode=yes",
@@ -185,7 +186,7 @@ impl Ssh {
         option(format!("HostKeyAlias={}", server.name()));
         if let Some(key) = key {
             option("IdentitiesOnly=yes".to_owned());
-            args.extend(["-i".to_owned(), as_written(key).replace('%', "%%")]);
+            args.extend(identity(key));
         }
         if let Some(user) = &server.user {
             args.extend(["-l".to_owned(), user.clone()]);
@@ -196,6 +197,17 @@ impl Ssh {
         args.extend(["-R".to_owned(), format!("{}:127.0.0.1:{port}", listen.0)]);
         args.extend(["--".to_owned(), server.host.clone()]);
         args
+    }
+}
+
+/// `-i` looks for the file at the path as it stands, and later takes a `%` in it for the beginning of a token: no spelling of a
+/// `%` passes both. A setting is not looked for, so only `-i` says that there is no such file.
+fn identity(key: &Path) -> [String; 2] {
+    let text = as_written(key);
+    if text.contains('%') {
+        ["-o".to_owned(), format!("IdentityFile=\"{}\"", in_quotes(key))]
+    } else {
+        ["-i".to_owned(), text]
     }
 }
 
@@ -212,8 +224,9 @@ fn as_written(path: &Path) -> String {
 
 // === what it says ===
 
-pub(crate) fn forwards(line: &str) -> bool {
-    line.starts_with(FORWARDS)
+/// To `port` here: a person's own forwards for that host are told of too.
+pub(crate) fn forwards(line: &str, port: u16) -> bool {
+    line.starts_with(FORWARDS) && line.trim_end().ends_with(&format!(", connect 127.0.0.1:{port}"))
 }
 
 /// No news for a person.
@@ -297,10 +310,25 @@ mod tests {
             "-T -N -o",
             "-o UserKnownHostsFile=\"/data/a b%%c/known_hosts\"",
             "-o HostKeyAlias=[mcp.example.com]:2222",
-            "-o IdentitiesOnly=yes -i /home/ada/100%%/id -l ada -p 2222 -R 8080:127.0.0.1:4711 -- mcp.example.com",
+            "-o IdentitiesOnly=yes -o IdentityFile=\"/home/ada/100%%/id\" -l ada -p 2222 -R 8080:127.0.0.1:4711 -- mcp.example.com",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(text.ends_with(" -- mcp.example.com"));
+        let plain = Ssh { key: Some("/home/ada/.ssh/id".into()), ..ssh };
+        let text = plain.args(4711, &KnownHosts::at("/data/known_hosts"), true).join(" ");
+        assert!(text.contains("-o IdentitiesOnly=yes -i /home/ada/.ssh/id -l ada"), "{text}");
+    }
+
+    #[test]
+    fn only_the_forward_that_leads_to_our_port_is_ours() {
+        let line = |to: &str| format!("debug1: remote forward success for: listen 8080, connect {to}");
+        assert!(forwards(&line("127.0.0.1:4711"), 4711));
+        assert!(forwards(&line("127.0.0.1:4711\r"), 4711));
+        for to in
+            ["127.0.0.1:3000", "127.0.0.1:47110", "127.0.0.1:14711", "10.127.0.0.1:4711", "/run/x.sock:-2"]
+        {
+            assert!(!forwards(&line(to), 4711), "{to}");
+        }
     }
 }

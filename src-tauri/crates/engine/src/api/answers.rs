@@ -136,7 +136,7 @@ pub enum TunnelState {
     Refused {
         reason: String,
         hint: String,
-        /// The SSH server shows another key than the one that was pinned: it can be trusted by `forget_server_key`.
+        /// The SSH server shows another key than the one that was pinned: it can be trusted by `trust_server_key`.
         changed_key: Option<ChangedKey>,
     },
 }

@@ -168,6 +168,14 @@ pub struct ForgetWhat {
     pub what: Forgotten,
 }
 
+/// The key that a person compared.
+#[derive(Debug, Clone, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ShownKey {
+    /// As it was shown, `SHA256:…`.
+    pub fingerprint: String,
+}
+
 #[derive(Debug, Clone, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct TunnelSwitch {

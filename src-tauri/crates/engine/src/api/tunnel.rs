@@ -4,7 +4,7 @@ use model::settings::{Identity, Settings};
 use tunnel::{Doubt, KnownHosts, Ngrok, Program, Provider, State};
 
 use super::answers::{ChangedKey, ServerKey, Status, TunnelForm, TunnelNote, TunnelProgram, TunnelState};
-use super::requests::{Empty, TunnelSwitch};
+use super::requests::{Empty, ShownKey, TunnelSwitch};
 use super::{Api, ApiError, ErrorCode};
 use crate::gate::{self, NotOpened};
 
@@ -37,22 +37,28 @@ impl Api {
         Ok(self.status_now().await)
     }
 
-    /// The key that the server shows next is pinned in place of the one before. What was refused for it is over.
-    pub(super) async fn forget_server_key(&self, _: Empty) -> Answer<Status> {
+    /// The key that was shown, and no other, takes the place of the one before. What was refused for it is over.
+    pub(super) async fn trust_server_key(&self, ShownKey { fingerprint }: ShownKey) -> Answer<Status> {
         self.is_ours()?;
+        let was_shown = matches!(self.0.gate().state(),
+            State::Refused { changed_key: Some(key), .. } if key.shown == fingerprint);
+        if !was_shown {
+            return Err(not_opened(
+                "that is not the key which the server was refused for".to_owned(),
+                "switch the tunnel on, then compare and trust the key that is shown",
+            ));
+        }
         let settings = self.0.drafted().await.draft.validate().ok();
         if let Some((server, known_hosts)) = settings.as_ref().and_then(server) {
-            known_hosts.forget(&server).map_err(|error| {
+            known_hosts.trust(&server, &fingerprint).map_err(|error| {
                 not_opened(
-                    format!("the server's key could not be forgotten: {error}"),
+                    format!("the server's new key could not be kept: {error}"),
                     "see that the file `known_hosts` in the data folder can be written, then try again",
                 )
             })?;
-            tracing::warn!(%server, "the pinned key of the tunnel's server was forgotten");
+            tracing::warn!(%server, %fingerprint, "another key of the tunnel's server is trusted from now on");
         }
-        if matches!(self.0.gate().state(), State::Refused { .. }) {
-            self.0.gate().close().await;
-        }
+        self.0.gate().close().await;
         self.0.tell_status().await;
         Ok(self.status_now().await)
     }

@@ -155,7 +155,7 @@ async fn ten_broken_connections_lose_no_session_and_nothing_that_was_answered() 
 }
 
 #[tokio::test]
-async fn another_host_key_closes_the_address_until_the_owner_trusts_it() {
+async fn another_host_key_closes_the_address_until_the_owner_trusts_it_and_no_other() {
     let mut desk = Desk::is_public().await;
     let ada = desk.ada().await;
     let before = desk.sshd.fingerprint();
@@ -170,8 +170,21 @@ async fn another_host_key_closes_the_address_until_the_owner_trusts_it() {
     // Switching it on again changes nothing.
     desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
     desk.until_tunnel("refused").await;
-    let status = desk.call("forget_server_key", json!({})).await;
+    let other = desk.engine.api().call("trust_server_key", json!({ "fingerprint": before })).await;
+    assert_eq!(serde_json::to_value(other.unwrap_err()).unwrap()["code"], "not_opened");
+    desk.until_tunnel("refused").await;
+    let status = desk.call("trust_server_key", json!({ "fingerprint": now })).await;
     assert_eq!(status["tunnel"]["is"], "off");
+
+    // Whoever comes next with a key that nobody looked at is refused.
+    desk.sshd.is_killed();
+    desk.sshd.makes_key("host_key");
+    desk.sshd.runs();
+    let (trusted, now) = (now, desk.sshd.fingerprint());
+    desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+    let refused = desk.until_tunnel("refused").await;
+    assert_eq!(refused["changed_key"], json!({ "pinned": trusted, "shown": now }));
+    desk.call("trust_server_key", json!({ "fingerprint": now })).await;
     desk.switches_on().await;
     let form = desk.call("tunnel", json!({})).await;
     assert_eq!(form["server_key"]["fingerprint"], now);
