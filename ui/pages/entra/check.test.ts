@@ -251,7 +251,8 @@ describe('changes', () => {
     await user.click(screen.getByRole('button', { name: 'Replace' }));
     await user.type(screen.getByLabelText('Client secret'), 'hunter2~value');
     const check = await panel();
-    check.getByText('One change is not saved yet and would not be checked.');
+    check.getByText('One change is not saved yet and would be neither checked nor tested.');
+    check.getByRole('button', { name: 'Test what is saved' });
     check.getByRole('button', { name: 'Check what is saved' });
     await user.click(check.getByRole('button', { name: 'Review and save first' }));
     await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
