@@ -25,7 +25,7 @@ async fn vs_code_comes_by_its_document() {
         "documents are not advertised: it registers instead",
     );
     let by = Credentials::published("https://vscode.dev/oauth/client-metadata.json", REDIRECT);
-    works(&code, rig, &server, &by).await;
+    Box::pin(works(&code, rig, &server, &by)).await;
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn vs_code_registers_four_addresses_and_a_grant_we_do_not_have() {
     });
     let mut by = code.registers(&server, &[JSON, ("accept", "application/json")], &body).await;
     REDIRECT.clone_into(&mut by.redirect_uri);
-    works(&code, rig, &server, &by).await;
+    Box::pin(works(&code, rig, &server, &by)).await;
 }
 
 async fn finds(code: &Imitation) -> Server {

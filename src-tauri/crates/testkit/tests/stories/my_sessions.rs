@@ -150,7 +150,7 @@ async fn a_sign_in_waits_for_fifteen_minutes() {
 #[tokio::test]
 async fn whoever_makes_codes_up_is_told_to_wait_before_the_provider_is_asked() {
     let rig = Rig::start_with(|settings| {
-        settings.access.people = vec![Somebody::Username("ada@practice.example".to_owned())]
+        settings.access.people = vec![Somebody::Username("ada@practice.example".to_owned())];
     })
     .await;
     connected(&rig, "Editor", "ada").await;
