@@ -61,6 +61,16 @@ pub enum Page {
     Lookup,
 }
 
+/// Where people of one of Microsoft's clouds help themselves.
+#[derive(Clone, Copy)]
+struct Cloud {
+    /// Host that signs people in and out, and explains numbers.
+    login: &'static str,
+    sign_out: &'static str,
+    password_reset: &'static str,
+    security_info: &'static str,
+}
+
 /// What a page calls itself, and where it is.
 enum Place {
     Blade(&'static str, &'static str),
@@ -119,7 +129,8 @@ impl At<'_> {
 
     fn open(self, page: Page) -> Option<Remedy> {
         let Self { code, client_id, portal } = self;
-        let (page, url) = match page.place() {
+        let cloud = Cloud::of(portal);
+        let (page, url) = match page.place(cloud) {
             Place::Blade(name, blade) => (
                 name.to_owned(),
                 format!(
@@ -129,14 +140,49 @@ impl At<'_> {
             ),
             Place::View(name, view) => (name.to_owned(), format!("https://{}/#view/{view}", portal?)),
             Place::Web(name, url) => (name.to_owned(), url.to_owned()),
-            Place::Lookup => (format!("Microsoft's page about AADSTS{}", code?), lookup(code?)),
+            Place::Lookup => (format!("Microsoft's page about AADSTS{}", code?), cloud.lookup(code?)),
         };
         Some(Remedy::Open { page, url })
     }
 }
 
+impl Cloud {
+    const PUBLIC: Self = Self {
+        login: "login.microsoftonline.com",
+        sign_out: "https://login.microsoftonline.com/logout.srf",
+        password_reset: "https://passwordreset.microsoftonline.com",
+        security_info: "https://mysignins.microsoft.com/security-info",
+    };
+    const US_GOVERNMENT: Self = Self {
+        login: "login.microsoftonline.us",
+        sign_out: "https://login.microsoftonline.us/logout.srf",
+        password_reset: "https://passwordreset.microsoftonline.us",
+        security_info: "https://mysignins.azure.us/security-info",
+    };
+    const CHINA: Self = Self {
+        login: "login.partner.microsoftonline.cn",
+        sign_out: "https://login.partner.microsoftonline.cn/logout.srf",
+        password_reset: "https://passwordreset.activedirectory.windowsazure.cn",
+        security_info: "https://account.activedirectory.windowsazure.cn/proofup.aspx",
+    };
+
+    /// The cloud of a portal.
+    fn of(portal: Option<&str>) -> Self {
+        match portal {
+            Some("entra.microsoft.us") => Self::US_GOVERNMENT,
+            Some("entra.microsoftonline.cn") => Self::CHINA,
+            _ => Self::PUBLIC,
+        }
+    }
+
+    /// Entra's own page about a number.
+    fn lookup(self, code: u32) -> String {
+        format!("https://{}/error?code={code}", self.login)
+    }
+}
+
 impl Page {
-    const fn place(self) -> Place {
+    const fn place(self, cloud: Cloud) -> Place {
         use Place::{Blade, View, Web};
         match self {
             Self::Overview => Blade("Overview", "Overview"),
@@ -161,9 +207,9 @@ impl Page {
             Self::EntraConnect => {
                 View("Entra Connect", "Microsoft_AAD_Connect_Provisioning/AADConnectMenuBlade/~/ConnectSync")
             }
-            Self::PasswordReset => Web("password reset", "https://passwordreset.microsoftonline.com"),
-            Self::SecurityInfo => Web("your security info", "https://mysignins.microsoft.com/security-info"),
-            Self::SignOut => Web("sign-out at Microsoft", "https://login.microsoftonline.com/logout.srf"),
+            Self::PasswordReset => Web("password reset", cloud.password_reset),
+            Self::SecurityInfo => Web("your security info", cloud.security_info),
+            Self::SignOut => Web("sign-out at Microsoft", cloud.sign_out),
             Self::Status => Web("Microsoft's status page", "https://status.cloud.microsoft"),
             Self::Lookup => Place::Lookup,
         }
@@ -178,11 +224,6 @@ pub fn registration_link(authority_host: &str, client_id: Option<&str>) -> Optio
         Remedy::Open { url, .. } => Some(url),
         Remedy::Change { .. } | Remedy::SignIn => None,
     }
-}
-
-/// Entra's own page about a number.
-pub fn lookup(code: u32) -> String {
-    format!("https://login.microsoftonline.com/error?code={code}")
 }
 
 /// Host of the portal that belongs to an authority host; none for anything but Microsoft's clouds.
@@ -263,7 +304,7 @@ mod tests {
                 assert!(!remedies.is_empty(), "AADSTS{}", entry.code);
                 for (fix, remedy) in entry.fixes.iter().zip(&remedies) {
                     let (Fix::Open(page), Remedy::Open { page: name, url }) = (fix, remedy) else { continue };
-                    let leads = match page.place() {
+                    let leads = match page.place(Cloud::of(portal(authority))) {
                         Place::Blade(..) => {
                             url.starts_with(host)
                                 && url.contains("/ApplicationMenuBlade/~/")
@@ -271,11 +312,45 @@ mod tests {
                         }
                         Place::View(..) => url.starts_with(host) && url.contains("Blade"),
                         Place::Web(..) => url.starts_with("https://"),
-                        Place::Lookup => url.ends_with(&format!("code={}", entry.code)),
+                        Place::Lookup => *url == format!("https://{authority}/error?code={}", entry.code),
                     };
                     assert!(leads && !name.is_empty(), "AADSTS{}: {name} at {url}", entry.code);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn people_are_led_to_pages_of_the_cloud_that_their_accounts_are_in() {
+        for (authority, hosts) in [
+            (
+                "login.microsoftonline.com",
+                ["login.microsoftonline.com", "passwordreset.microsoftonline.com", "mysignins.microsoft.com"],
+            ),
+            (
+                "login.microsoftonline.us",
+                ["login.microsoftonline.us", "passwordreset.microsoftonline.us", "mysignins.azure.us"],
+            ),
+            (
+                "login.partner.microsoftonline.cn",
+                [
+                    "login.partner.microsoftonline.cn",
+                    "passwordreset.activedirectory.windowsazure.cn",
+                    "account.activedirectory.windowsazure.cn",
+                ],
+            ),
+        ] {
+            let at = At { code: Some(50_020), client_id: "app-1", portal: portal(authority) };
+            let fixes = [Page::SignOut, Page::PasswordReset, Page::SecurityInfo].map(Fix::Open);
+            let found: Vec<String> = at
+                .remedies(&fixes)
+                .iter()
+                .filter_map(|remedy| match remedy {
+                    Remedy::Open { url, .. } => Some(url.split('/').nth(2)?.to_owned()),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(found, hosts, "{authority}");
         }
     }
 

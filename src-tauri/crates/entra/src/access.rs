@@ -61,9 +61,10 @@ impl Door<'_> {
                 person: self.person,
                 home: issuer.tenant(),
                 // Members too can come from elsewhere, and bring the name they have there.
-                // Customers choose theirs.
+                // Customers choose theirs. The issuer of External ID shows through a host of somebody's own.
                 username: either("preferred_username").or_else(|| either("upn")).filter(|_| {
-                    self.entra.settings().policy().is_none()
+                    !self.entra.settings().has_customers()
+                        && !issuer_host(issuer.as_str()).ends_with(".ciamlogin.com")
                         && !is_from_elsewhere(self.id, issuer)
                         && !is_from_elsewhere(self.claims, issuer)
                 }),
@@ -79,7 +80,7 @@ impl Door<'_> {
 
     async fn ask_graph(&self, token: &Secret) -> Result<bool, Trouble> {
         let unknown = |why| Trouble::Fault(Fault::Barred(Barred::GroupsUnknown(why)));
-        if self.entra.needs_groups_in_tokens() {
+        if self.entra.needs_groups_in_tokens(self.metadata) {
             return Err(Fault::Barred(Barred::GroupsUnaskable).into());
         }
         let Some(base) = graph::address(self.entra, self.metadata) else { return Err(unknown(None)) };

@@ -62,7 +62,7 @@ impl Entra {
             api = api.or(about_api);
         }
         steps.extend(api);
-        if self.needs_groups_in_tokens() {
+        if self.needs_groups_in_tokens(&metadata) {
             let what = "groups decide who may sign in, and without a credential nobody can be asked for those of people in more than 200";
             steps.push(Step { hint: Some(NO_CREDENTIAL.to_owned()), ..unknown("access", what.to_owned()) });
         }

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     /// The keys were just fetched, and none has the token's `kid`.
     UnknownKey(Which),
     Missing(Which, &'static str),
+    /// Azure AD B2C does not say which of its users signed in.
+    NoCustomer,
     Issuer(Which, String),
     Version(Which),
     /// Issued by another user flow or policy of Azure AD B2C than the one in the settings.
@@ -111,6 +113,7 @@ impl Fault {
             Self::Signature(_) => "signature",
             Self::UnknownKey(_) => "unknown_key",
             Self::Missing(..) => "missing_claim",
+            Self::NoCustomer => "no_customer",
             Self::Issuer(..) => "issuer",
             Self::Version(_) => "version",
             Self::Policy(..) => "policy",
@@ -169,6 +172,7 @@ impl Fault {
                 )
             }
             Self::Missing(which, claim) => format!("The {} lacks the claim `{claim}`.", which.name()),
+            Self::NoCustomer => "The ID token lacks the claim `oid`, and its `sub` names nobody.".into(),
             Self::Issuer(which, issuer) => {
                 format!(
                     "The {} was issued by `{issuer}`, not by the configured identity provider.",
@@ -203,7 +207,7 @@ impl Fault {
 
     fn hint(&self) -> String {
         match self {
-            Self::Missing(Which::Id, "oid") => {
+            Self::NoCustomer => {
                 "Let the user flow return User's Object ID under Azure AD B2C > User flows > Application claims.".into()
             }
             Self::Missing(_, "tfp") => {
@@ -270,6 +274,7 @@ impl Fault {
             | Self::Version(_) => (Fixer::AppOwner, Effect::SetUp),
             Self::Issuer(..)
             | Self::Policy(..)
+            | Self::NoCustomer
             | Self::NoIdToken
             | Self::Unreadable(Which::Id)
             | Self::Missing(Which::Id, _)
@@ -306,8 +311,8 @@ impl Fault {
             | Self::Algorithm(_)
             | Self::Signature(_)
             | Self::UnknownKey(_) => vec![Change(Authority)],
-            // A clock is set outside of this program.
-            Self::Expired(..) | Self::NotYet(..) => Vec::new(),
+            // A clock is set outside of this program, and a user flow on a page that has no address of its own.
+            Self::Expired(..) | Self::NotYet(..) | Self::NoCustomer => Vec::new(),
         }
     }
 }

@@ -123,9 +123,12 @@ impl Entra {
         Source { jwks_uri: &metadata.jwks_uri, http: &self.http, clock: &*self.clock, rs256_only }
     }
 
-    /// Whether groups decide who may come in while Graph cannot be asked for those that a token does not list.
-    pub(crate) fn needs_groups_in_tokens(&self) -> bool {
-        !self.access.groups.is_empty() && matches!(self.settings.credential, Credential::None)
+    /// Whether groups decide who may come in while Graph cannot be asked for those that a token does not list, for want of a
+    /// credential. Where there is no Graph to ask, a credential would not help.
+    pub(crate) fn needs_groups_in_tokens(&self, metadata: &Metadata) -> bool {
+        !self.access.groups.is_empty()
+            && matches!(self.settings.credential, Credential::None)
+            && Provider::of(&self.settings, metadata) == Provider::Entra
     }
 
     pub(crate) const fn http(&self) -> &reqwest::Client {
@@ -392,7 +395,7 @@ impl Entra {
 fn who(rules: Rules<'_>, id: &Claims, access: &Claims) -> Result<Person, Fault> {
     let issuer = &rules.metadata.issuer;
     let mut person = match rules.settings.policy() {
-        Some(_) => customer(id, access, issuer).ok_or(Fault::Missing(Which::Id, "oid"))?,
+        Some(_) => customer(id, access, issuer).ok_or(Fault::NoCustomer)?,
         None => person(id, access, issuer).ok_or(Fault::Missing(Which::Id, "sub"))?,
     };
     if !rules.counts_roles_of(&person.id.tenant) {
@@ -453,8 +456,12 @@ impl Upstream for Entra {
         if metadata.layout == Layout::Entra {
             query.append_pair("post_logout_redirect_uri", back).append_pair("state", state);
         }
-        // An opaque value where the registration asks for it; a user name has no place in an address.
-        if let Some(hint) = text(id, "login_hint") {
+        // At Entra an opaque value, where the registration asks for it; elsewhere it may be a user name, which has no place in an address.
+        let is_opaque = |hint: &&str| !hint.contains('@');
+        if metadata.layout == Layout::Entra
+            && self.settings.policy().is_none()
+            && let Some(hint) = text(id, "login_hint").filter(is_opaque)
+        {
             query.append_pair("logout_hint", hint);
         }
         drop(query);

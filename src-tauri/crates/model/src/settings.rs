@@ -167,6 +167,12 @@ impl EntraSettings {
     pub fn policy(&self) -> Option<&str> {
         self.tenant.rsplit_once('/').map(|(_, policy)| policy)
     }
+
+    /// Whether customers sign in there, who choose their user names themselves: at Azure AD B2C and External ID.
+    pub fn has_customers(&self) -> bool {
+        let external = |host: &str| host.ends_with(".ciamlogin.com");
+        self.policy().is_some() || self.authority.host_str().is_some_and(external)
+    }
 }
 
 /// How an app proves itself at the token endpoint. Where there are several of a kind they are tried in turn, so that one

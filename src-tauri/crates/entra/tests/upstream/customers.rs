@@ -1,9 +1,9 @@
 //! Directories of customers: Azure AD B2C with a user flow or policy, and External ID with an issuer on a host of its own.
 
-use model::access::Access;
+use model::access::{Access, Somebody};
 use model::remedy::first_page;
 use model::scope::ScopeSet;
-use model::upstream::{Effect, Upstream as _, UpstreamError};
+use model::upstream::{Effect, Leg, Upstream as _, UpstreamError};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -66,6 +66,39 @@ async fn a_flow_that_does_not_say_who_it_is_is_told_to() {
     rig.gives(&but(rig.customer(&rig.id()), &nobody), &but(rig.customer(&rig.access()), &nobody));
     let refusal = refusal(redeem(&rig.entra()).await);
     assert!(refusal.hint.contains("User's Object ID"), "{}", refusal.hint);
+    let rig = Rig::start().await;
+    rig.gives(&but(rig.id(), &json!({"oid": null})), &rig.access());
+    let elsewhere = self::refusal(redeem(&rig.entra()).await);
+    assert!(elsewhere.what.contains("`oid`"), "{}", elsewhere.what);
+    assert!(!elsewhere.hint.contains("user flow"), "Entra has none: {}", elsewhere.hint);
+}
+
+#[tokio::test]
+async fn an_opaque_hint_says_at_entra_whom_to_sign_out_and_an_address_never_does() {
+    let (rig, b2c) = (Rig::start().await, Rig::for_customers().await);
+    let base = rig.server.uri();
+    *rig.says.metadata.lock().unwrap() =
+        ok(&with_sign_out(metadata(&base, &format!("{base}/{TENANT}/v2.0")), &base));
+    let url = sign_out_of(&rig.entra(), "O.abc").await;
+    assert!(url.contains("logout_hint=O.abc"), "{url}");
+    let url = sign_out_of(&rig.entra(), "ada@mail.example").await;
+    assert!(url.contains("/logout?client_id=") && !url.contains("hint"), "{url}");
+    let base = b2c.server.uri();
+    *b2c.says.metadata.lock().unwrap() =
+        ok(&with_sign_out(metadata(&base, &format!("{base}/{TENANT}/v2.0/")), &base));
+    let url = sign_out_of(&b2c.entra(), "opaque").await;
+    assert!(url.contains("/logout?client_id=") && !url.contains("hint"), "{url}");
+}
+
+#[tokio::test]
+async fn who_it_is_is_asked_in_the_way_that_the_provider_knows() {
+    let (rig, b2c) = (Rig::start().await, Rig::for_customers().await);
+    for (entra, asks) in [(rig.entra(), "&prompt=select_account"), (b2c.entra(), "&prompt=login")] {
+        let url = entra.authorize_url(&Leg { ask_who: true, ..leg() }).await.unwrap();
+        assert!(url.contains(asks), "{url}");
+        let url = entra.authorize_url(&leg()).await.unwrap();
+        assert!(!url.contains("prompt"), "{url}");
+    }
 }
 
 #[tokio::test]
@@ -147,6 +180,10 @@ async fn an_external_tenant_is_issued_for_on_a_host_of_its_own() {
         (signed_in.person.id.tenant.as_str(), signed_in.issuer.as_deref()),
         (TENANT, Some(issuer.as_str()))
     );
+    let only = |somebody| rig.entra().admitting(Access { people: vec![somebody], ..Access::default() });
+    let chosen = refusal(redeem(&only(Somebody::Username("ada@example.com".into()))).await);
+    assert_eq!(chosen.effect, Effect::Barred, "customers choose their user names");
+    redeem(&only(Somebody::Object { tenant: None, object: "oid-1".into() })).await.unwrap();
     let elsewhere = json!({ "iss": format!("https://{OTHER_TENANT}.ciamlogin.com/{TENANT}/v2.0") });
     rig.gives(&but(rig.id(), &elsewhere), &but(rig.access(), &theirs));
     match redeem(&rig.entra()).await {

@@ -205,6 +205,17 @@ pub(crate) fn leg() -> Leg {
     }
 }
 
+/// Where the provider signs people out whose ID token has this `login_hint`.
+pub(crate) async fn sign_out_of(entra: &Entra, login_hint: &str) -> String {
+    let claims = json!({ "login_hint": login_hint }).as_object().unwrap().clone();
+    entra.sign_out_url(&claims, "http://localhost:4242/auth/callback", "away").await.expect("a page")
+}
+
+/// Metadata with a page that signs people out.
+pub(crate) fn with_sign_out(metadata: Value, base: &str) -> Value {
+    but(metadata, &json!({"end_session_endpoint": format!("{base}/logout")}))
+}
+
 pub(crate) fn ok(body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }

@@ -1,5 +1,7 @@
 //! Servers that are not Entra.
 
+use model::access::Access;
+use model::settings::Credential;
 use model::upstream::Upstream as _;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
@@ -13,7 +15,7 @@ async fn plain() -> Rig {
     let authority = format!("{}/realms/one", rig.server.uri());
     Mock::given(method("GET"))
         .and(path("/realms/one/.well-known/openid-configuration"))
-        .respond_with(ok(&metadata(&rig.server.uri(), &authority)))
+        .respond_with(ok(&with_sign_out(metadata(&rig.server.uri(), &authority), &rig.server.uri())))
         .mount(&rig.server)
         .await;
     rig.settings.authority = authority.parse().unwrap();
@@ -149,4 +151,26 @@ async fn endpoints_without_https_are_refused_off_this_computer() {
         let refusal = refusal(redeem(&rig.entra()).await);
         assert!(refusal.what.contains("id.example.com"), "{part}: {}", refusal.what);
     }
+}
+
+#[tokio::test]
+async fn no_name_is_in_the_address_that_signs_somebody_out() {
+    let rig = plain().await;
+    for hint in ["opaque", "ada@mail.example"] {
+        let url = sign_out_of(&rig.entra(), hint).await;
+        assert!(url.contains("/logout?client_id=") && !url.contains("hint"), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_advised_to_get_a_secret_for_a_graph_that_is_not_there() {
+    let mut rig = plain().await;
+    rig.settings.credential = Credential::None;
+    rig.says_tokens(&answer(&rig, "opaque"));
+    let access = Access { groups: vec![OTHER_TENANT.into()], ..Access::default() };
+    let entra = rig.entra().admitting(access);
+    let refusal = refusal(redeem(&entra).await);
+    assert!(!refusal.hint.contains("client secret"), "{}", refusal.hint);
+    let steps = entra.check(&["http://localhost:4242/auth/callback".to_owned()]).await;
+    assert!(steps.iter().all(|step| step.about != "access"), "{steps:?}");
 }

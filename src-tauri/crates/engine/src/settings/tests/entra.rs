@@ -197,6 +197,16 @@ fn what_b2c_does_not_have_is_refused_before_anybody_meets_it() {
 }
 
 #[test]
+fn customers_of_an_external_tenant_are_listed_by_object_id() {
+    let listed = |person: &str| {
+        at_entra(&[("entra.authority", "https://contoso.ciamlogin.com"), ("access.people", person)])
+    };
+    refused(&listed("ada@contoso.com"), "access.people", "not-a-person");
+    settings(&listed(APP));
+    settings(&at_entra(&[("access.people", "ada@contoso.com")]));
+}
+
+#[test]
 fn a_pasted_address_is_taken_apart_for_the_person() {
     for (pasted, host, tenant) in [
         (

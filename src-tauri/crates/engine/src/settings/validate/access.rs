@@ -13,7 +13,9 @@ use crate::settings::problem::quoted;
 struct Naming {
     /// Ids are GUIDs there.
     microsoft: bool,
-    /// Azure AD B2C, and the policy there. Customers choose their names, and only a custom policy can tell groups.
+    /// Customers sign in there, who choose their names.
+    customers: bool,
+    /// The policy of Azure AD B2C. Only a custom one can tell groups.
     policy: Option<String>,
     /// There is one directory a bare id or a user name belongs to.
     has_home: bool,
@@ -112,9 +114,9 @@ fn somebody(check: &mut Check<'_>, naming: &Naming, item: &str) -> Read<Somebody
             let hint = "people come from many directories: write `directory id/object id`";
             Err(check.refuse("access.people", "no-directory", message, hint))
         }
-        None if item.contains('@') && naming.policy.is_some() => {
+        None if item.contains('@') && naming.customers => {
             let message = format!("{} is a name, and customers choose theirs", quoted(item));
-            let hint = "write the object id, which the portal shows under Azure AD B2C > Users";
+            let hint = "write the object id, which the portal shows under Users";
             Err(check.refuse("access.people", "not-a-person", message, hint))
         }
         None if item.contains('@') && naming.microsoft => Ok(Somebody::Username(item.to_owned())),
@@ -161,7 +163,7 @@ impl Naming {
     fn at(identity: Option<&Identity>) -> Self {
         match identity {
             Some(Identity::Practice(_)) => {
-                Self { microsoft: true, policy: None, has_home: true, directories: None }
+                Self { microsoft: true, customers: false, policy: None, has_home: true, directories: None }
             }
             Some(Identity::Entra(entra)) => {
                 let microsoft = super::entra::is_microsoft(entra);
@@ -172,9 +174,12 @@ impl Naming {
                     allowed => Some(allowed.to_vec()),
                 };
                 let policy = entra.policy().map(str::to_owned);
-                Self { microsoft, policy, has_home: has_home || !microsoft, directories }
+                let customers = entra.has_customers();
+                Self { microsoft, customers, policy, has_home: has_home || !microsoft, directories }
             }
-            None => Self { microsoft: false, policy: None, has_home: true, directories: None },
+            None => {
+                Self { microsoft: false, customers: false, policy: None, has_home: true, directories: None }
+            }
         }
     }
 
