@@ -1,6 +1,6 @@
 //! When a person is told that the client secret or the certificate ends: 30, 7 and 1 days before, and once it has.
 //!
-//! Pure: the time comes in. What was told is kept with the preferences, so that a restart does not tell it again.
+//! Once the next one is in use there is nothing to tell. Pure: the time comes in. What was told is kept with the preferences, so that a restart does not tell it again.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub(crate) struct Standing {
 struct Credential {
     kind: String,
     expires_at: Option<i64>,
+    /// It was refused and the next one works: when it ends matters to nobody.
+    fell_back: bool,
 }
 
 /// The last that was told, and of which credential: the next one ends at another time.
@@ -61,7 +63,7 @@ impl Left {
 impl Standing {
     /// What there is to tell that was not told.
     pub(crate) fn notice(&self, told: Option<Told>) -> Option<Notice> {
-        let credential = self.credential.as_ref()?;
+        let credential = self.credential.as_ref().filter(|credential| !credential.fell_back)?;
         let ends_at = credential.expires_at?;
         let left = Left::of(ends_at - self.now)?;
         if told.is_some_and(|told| told.ends_at == ends_at && told.left >= left) {
@@ -151,9 +153,19 @@ mod tests {
         assert!(standing("secret", ENDS - 29 * DAY).notice(Some(last)).is_some());
         for unknown in [
             json!({"now": 1, "credential": null}),
-            json!({"now": 1, "credential": {"kind": "none", "expires_at": null}}),
+            json!({"now": 1, "credential": {"kind": "none", "expires_at": null, "fell_back": false}}),
         ] {
             assert_eq!(serde_json::from_value::<Standing>(unknown).unwrap().notice(None), None);
+        }
+    }
+
+    #[test]
+    fn while_the_next_one_is_in_use_nobody_is_alarmed() {
+        for now in [ENDS - DAY, ENDS + DAY] {
+            let mut replaced = standing("secret", now);
+            assert!(replaced.notice(None).is_some());
+            replaced.credential.as_mut().unwrap().fell_back = true;
+            assert_eq!(replaced.notice(None), None);
         }
     }
 

@@ -144,8 +144,11 @@ impl Kept {
         self.update(|now| change.apply(now))
     }
 
-    pub(crate) fn set_expiry_told(&self, told: Told) -> io::Result<Preferences> {
-        self.update(|now| now.expiry_told = Some(told))
+    /// Whether it was not told before: of several who find the same to tell, one does.
+    pub(crate) fn set_expiry_told(&self, told: Told) -> io::Result<bool> {
+        let mut is_new = false;
+        self.update(|now| is_new = now.expiry_told.replace(told) != Some(told))?;
+        Ok(is_new)
     }
 
     pub(crate) fn set_key(&self, place: KeyPlace) -> io::Result<Preferences> {
@@ -215,6 +218,18 @@ mod tests {
             let refused = Change::read(&payload).unwrap_err();
             assert!(refused.contains(named), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_several_find_to_tell_is_told_by_one() {
+        let (_folder, path, kept) = kept();
+        let told: Told = serde_json::from_value(json!({"ends_at": 1, "left": "day"})).unwrap();
+        let first = std::thread::scope(|scope| {
+            let tellers = [(); 8].map(|()| scope.spawn(|| kept.set_expiry_told(told).unwrap()));
+            tellers.map(|teller| teller.join().unwrap()).into_iter().filter(|is_new| *is_new).count()
+        });
+        assert_eq!(first, 1);
+        assert!(!Kept::open(path).set_expiry_told(told).unwrap(), "nor after a restart");
     }
 
     #[test]

@@ -176,7 +176,9 @@ impl Shell {
         };
         // One that cannot be remembered would be told again and again.
         match self.0.preferences.set_expiry_told(notice.told) {
-            Ok(_) => notices::tell(app, Leads::Credential, &notice.title, notice.text),
+            // Another status that came meanwhile told it.
+            Ok(false) => {}
+            Ok(true) => notices::tell(app, Leads::Credential, &notice.title, notice.text),
             Err(error) => {
                 tracing::warn!(%error, "the end of the credential was not told: it cannot be noted");
             }
