@@ -1,7 +1,8 @@
 //! The engine as a window or the console sees it: started, stopped, started again with other settings, and always there to
 //! be asked.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use axum::Router;
 use futures::FutureExt as _;
 use model::Secret;
 use model::event::{AuthEvent, EventKind};
+use model::ids::ClientId;
+use model::session::Session;
 use model::settings::Settings;
 use model::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
@@ -22,7 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, ApiEvent, ApiParts, Creation, EventRow, Offer, State, VisitRow};
 use crate::creating::Creating;
-use crate::gate::{Gate, Visit};
+use crate::gate::{Gate, MOST_KNOWN, Visit};
 use crate::holder::{self, Holder};
 use crate::listen::Listeners;
 use crate::running::{Lasting, Running, StartError, World};
@@ -214,12 +217,14 @@ impl Engine {
     /// Whoever looks after the way in learns whom people signed in for.
     async fn introduce(&self, run: &Running) {
         let parts = run.parts();
+        // Without them known clients are strangers until they call.
+        let sessions = run.store().list_sessions().await.unwrap_or_default();
+        // Where there is no room for all, those that come last stay.
+        for client in in_use(sessions, self.now()).iter().rev() {
+            self.0.gate.know(client);
+        }
         for client in &parts.configured {
             self.0.gate.know(&client.id);
-        }
-        // Without them known clients are strangers until they call.
-        for session in run.store().list_sessions().await.unwrap_or_default() {
-            self.0.gate.know(&session.client);
         }
     }
 
@@ -329,6 +334,15 @@ impl Engine {
             Arc::downgrade(&self.0),
         ));
     }
+}
+
+/// Whose sessions go on, as many as can be known at a time, the one used last first.
+fn in_use(mut sessions: Vec<Session>, now: Timestamp) -> Vec<ClientId> {
+    sessions.retain(|session| session.is_live() && now < session.expires_at());
+    sessions.sort_by_key(|session| Reverse(session.active_at.max(session.refreshed_at)));
+    let mut seen = HashSet::new();
+    let clients = sessions.into_iter().map(|session| session.client);
+    clients.filter(|client| seen.insert(client.clone())).take(MOST_KNOWN).collect()
 }
 
 /// What the rest of this crate needs of it.
@@ -561,4 +575,34 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::session::{Ended, SessionState};
+
+    use super::*;
+    use crate::api::tests::Bench;
+
+    #[tokio::test]
+    async fn whom_strangers_take_nothing_from_are_those_who_are_signed_in() {
+        let bench = Bench::new();
+        let one = bench.session().await;
+        let (now, id) = (one.created_at, |n: usize| ClientId::parse(&format!("client {n}")).unwrap());
+        let of = |n: usize| Session {
+            client: id(n),
+            active_at: now.plus(Duration::from_secs(n as u64)),
+            ..one.clone()
+        };
+        let ended = Session {
+            state: SessionState::Ended { at: now, why: Ended::RevokedByClient },
+            ..of(MOST_KNOWN * 4)
+        };
+        let mut sessions: Vec<_> = (0..MOST_KNOWN * 2).chain(0..9).map(of).collect();
+        sessions.push(ended);
+        let newest: Vec<_> = (MOST_KNOWN..MOST_KNOWN * 2).rev().map(id).collect();
+        assert_eq!(in_use(sessions.clone(), now), newest);
+        let over = now.plus(Session::IDLE_LIFETIME);
+        assert_eq!(in_use(sessions, over), [], "those that idled too long are over");
+    }
 }

@@ -47,7 +47,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often it is told that another number was turned away.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
-pub(crate) use limits::Limit;
+pub(crate) use limits::{Limit, MOST_KNOWN};
 pub(crate) use visits::{Outcome, Visit};
 
 /// What the switch of one engine turns. Cheap to clone.

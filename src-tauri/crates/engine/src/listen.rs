@@ -151,8 +151,8 @@ impl Limits {
         request: Duration::from_secs(60),
         stall: Duration::from_secs(60),
     };
-    /// Their connections are counted apart, so that they leave those of this computer alone.
-    const STRANGERS: Self = Self { connections: 512, ..Self::DEFAULT };
+    /// Their connections are counted apart, so that they leave those of this computer alone, and who says nothing makes room sooner.
+    const STRANGERS: Self = Self { connections: 512, head: Duration::from_secs(10), ..Self::DEFAULT };
 }
 
 async fn accept(

@@ -549,6 +549,38 @@ mod tunnel {
     }
 
     #[tokio::test]
+    async fn made_up_documents_make_no_lines_whatever_the_method() {
+        let desk = with_program().await;
+        desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
+        desk.until_public(true).await;
+        let (at, http) = (desk.ingress(), reqwest::Client::builder().no_proxy().build().unwrap());
+        for n in 0..5 {
+            for method in [reqwest::Method::GET, reqwest::Method::POST, reqwest::Method::OPTIONS] {
+                http.request(method, format!("{at}/.well-known/{n}")).send().await.unwrap();
+            }
+        }
+        for document in ["oauth-protected-resource/mcp", "oauth-authorization-server"] {
+            get(&format!("{at}/.well-known/{document}"), "x").await;
+        }
+        let rows = desk.call("visits", json!({})).await;
+        let told: Vec<_> = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (row["path"].as_str().unwrap(), row["status"].as_u64(), row["count"].as_u64()))
+            .collect();
+        let expected = [
+            ("/.well-known/oauth-authorization-server", Some(200), Some(1)),
+            ("/.well-known/oauth-protected-resource/mcp", Some(200), Some(1)),
+            ("/.well-known/4", Some(204), Some(5)),
+            ("/.well-known/4", Some(405), Some(5)),
+            ("/.well-known/4", Some(404), Some(5)),
+        ];
+        assert_eq!(told, expected);
+        desk.engine.stop().await;
+    }
+
+    #[tokio::test]
     async fn stopping_ends_the_tunnel_too() {
         let desk = with_program().await;
         desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;

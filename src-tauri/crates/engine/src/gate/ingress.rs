@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Frame, SizeHint};
 use model::caller::Recognised;
@@ -34,7 +34,8 @@ pub(super) struct Entrance {
 /// An answer whose request is under way until the last of it is sent.
 struct Sent {
     body: Body,
-    _underway: Underway,
+    /// `None` for our own look.
+    _underway: Option<Underway>,
 }
 
 // === impl Entrance ===
@@ -45,9 +46,10 @@ impl Entrance {
         let app = read(&self.door.0.app).clone();
         let source = self.visitor.and_then(|name| limits::source(request.headers(), name));
         let asked = Asked::of(request.method(), request.uri().path(), source);
-        let token = token(request.headers());
+        let token = token(&request);
+        let ours = self.is_our_look(&request);
         let ask = Ask { path: request.uri().path(), source, token, client: client(&request) };
-        let underway = match self.limits.admit(&ask) {
+        let underway = match (!ours).then(|| self.limits.admit(&ask)).transpose() {
             Ok(underway) => underway,
             Err(told) => {
                 let response = limits::too_many(told);
@@ -63,16 +65,31 @@ impl Entrance {
             Some(app) => app.oneshot(request).await?,
             None => between_runs(),
         };
-        if let Some(client) = response.extensions().get::<Recognised>() {
-            if let (true, Some(token)) = (client.by_token, token) {
-                self.limits.proved(token);
-            }
-            if client.approved {
-                self.limits.know(TokenHash::of(client.client.as_str()));
-            }
+        self.learn(token, &response);
+        if !ours {
+            self.note(asked, &response, Outcome::of(&response));
         }
-        self.note(asked, &response, Outcome::of(&response));
         Ok(response.map(|body| Body::new(Sent { body, _underway: underway })))
+    }
+
+    /// A flood must not make the address look as if nobody got through, and whoever looks is no visitor.
+    fn is_our_look(&self, request: &Request) -> bool {
+        let live = self.engine.live();
+        live.is_some_and(|live| live.flow.looks().is_ours(request.uri().query(), self.engine.now()))
+    }
+
+    /// Who was let in stands apart from strangers from now on, and whose token was not taken no longer does.
+    fn learn(&self, token: Option<TokenHash>, response: &Response) {
+        let client = response.extensions().get::<Recognised>();
+        match token {
+            Some(token) if client.is_some_and(|client| client.by_token) => self.limits.proved(token),
+            // Nobody looked at it where something does not answer.
+            Some(token) if !response.status().is_server_error() => self.limits.disproved(&token),
+            _ => {}
+        }
+        if let Some(client) = client.filter(|client| client.approved) {
+            self.limits.know(TokenHash::of(client.client.as_str()));
+        }
     }
 
     fn note(&self, asked: Asked, response: &Response, outcome: Outcome) {
@@ -81,9 +98,12 @@ impl Entrance {
     }
 }
 
-fn token(headers: &HeaderMap) -> Option<TokenHash> {
-    let value = headers.get(header::AUTHORIZATION)?;
-    Some(TokenHash::of(value.to_str().ok()?))
+/// Only where it is checked: elsewhere one that was good once would go on to count. Its scheme may be spelled in many ways.
+fn token(request: &Request) -> Option<TokenHash> {
+    let asks_for_it = matches!(request.uri().path(), "/mcp" | "/mcp/");
+    let value = request.headers().get(header::AUTHORIZATION).filter(|_| asks_for_it)?;
+    let (_, token) = value.to_str().ok()?.split_once(' ')?;
+    Some(TokenHash::of(token.trim()))
 }
 
 /// The client that a sign-in says it is for.
@@ -121,3 +141,6 @@ impl HttpBody for Sent {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ const REGISTRATIONS: Rate = Rate { burst: 60.0, a_second: 1.0 };
 /// Sources known at a time.
 const MOST_SOURCES: usize = 4_096;
 /// Tokens that were good, and clients that people signed in for. Only who is let in gets onto these lists.
-const MOST_KNOWN: usize = 1_024;
+pub(crate) const MOST_KNOWN: usize = 1_024;
 /// Requests under way of one source.
 const AT_ONCE: u32 = 64;
 /// Of all that have no source: connections are left over for those who show a token.
@@ -77,7 +77,7 @@ enum Wish {
 pub(super) struct Ask<'a> {
     pub(super) path: &'a str,
     pub(super) source: Option<IpAddr>,
-    /// The token it shows, good or not.
+    /// The token it shows where tokens are asked for, good or not.
     pub(super) token: Option<TokenHash>,
     /// The client it says it is.
     pub(super) client: Option<TokenHash>,
@@ -176,6 +176,11 @@ impl Limits {
         let now = self.begun.elapsed();
         let state = &mut *self.state();
         remember(&mut state.tokens, token, REQUESTS, now);
+    }
+
+    /// This token was not taken, whatever it was before.
+    pub(super) fn disproved(&self, token: &TokenHash) {
+        self.state().tokens.remove(token);
     }
 
     /// People signed in for this client.
@@ -351,13 +356,16 @@ impl Bucket {
     }
 }
 
-/// One more that is known. Where there is no room those at rest make it; without any, the new one stays among strangers.
+/// One more that is known. Where there is no room the one longest at rest makes it; without any, the new one stays among strangers.
 fn remember(known: &mut HashMap<TokenHash, Bucket>, one: TokenHash, rate: Rate, now: Duration) {
     if known.contains_key(&one) {
         return;
     }
     if known.len() >= MOST_KNOWN {
-        known.retain(|_, bucket| !bucket.is_full(rate, now));
+        let at_rest = known.iter().filter(|(_, bucket)| bucket.is_full(rate, now));
+        if let Some(one) = at_rest.min_by_key(|(_, bucket)| bucket.at).map(|(one, _)| *one) {
+            known.remove(&one);
+        }
     }
     if known.len() < MOST_KNOWN {
         known.insert(one, Bucket::full(rate, now));
@@ -423,6 +431,10 @@ pub(super) fn too_many(TooMany { wait, limit }: TooMany) -> Response {
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     ] {
         response.headers_mut().insert(name, value);
+    }
+    // A connection that stayed open would be one of those that are left over for others, and counted nowhere.
+    if limit == Limit::AtOnce {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -555,6 +567,18 @@ mod tests {
         }
         assert!(state.tokens.len() <= MOST_KNOWN);
         assert!(state.tokens.contains_key(&token), "those in use stay");
+        assert!(state.tokens.contains_key(&TokenHash::of((bound - 1).to_string())), "and the latest");
+        assert_eq!(state.tokens.len(), MOST_KNOWN, "one more makes one go, not all");
+    }
+
+    #[test]
+    fn who_finds_no_place_keeps_none() {
+        let closes = |limit| {
+            let told = too_many(TooMany { limit, wait: Duration::ZERO });
+            told.headers().get(header::CONNECTION).is_some_and(|word| word == "close")
+        };
+        assert!(closes(Limit::AtOnce), "its connection would be one of those for who shows a token");
+        assert!(!closes(Limit::Requests), "who is counted may go on where it is");
     }
 
     #[test]

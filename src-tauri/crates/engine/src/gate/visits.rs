@@ -1,12 +1,12 @@
 //! What came in from outside, also what was refused: who asked for what, what came of it, and how often.
 //!
 //! It is for the owner's own window and in memory only. What is alike is one line with a count, so a flood is one line; there are
-//! never more than [`MOST_KNOWN`] and [`MOST_OTHERS`] of them, of a few hundred bytes each (less than 200 kB in all). Query strings are
-//! never kept, and a path only as far as it can be shown.
+//! never more than [`MOST_KNOWN`] and [`MOST_OTHERS`] of them, of a few hundred bytes each and less than two kilobytes with the longest
+//! ids (600 kB in all). Query strings are never kept, and a path only as far as it can be shown.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
@@ -162,7 +162,7 @@ impl Visits {
         let change = log.changes;
         let is_known = client.as_ref().is_some_and(|client| client.by_token);
         let id = client.as_ref().map(|client| client.client.clone());
-        let address = outcome.has_address().then(|| asked.path.clone());
+        let address = (outcome.has_address() && !is_made_up(&asked.path)).then(|| asked.path.clone());
         let (lines, most) =
             if is_known { (&mut log.known, MOST_KNOWN) } else { (&mut log.others, MOST_OTHERS) };
         let alike = |line: &Visit| {
@@ -231,6 +231,13 @@ impl Visits {
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Any name there is answered, some methods of it with more than 404: it must not be a way to make lines.
+fn is_made_up(path: &str) -> bool {
+    static DOCUMENTS: LazyLock<BTreeSet<&'static str>> =
+        LazyLock::new(|| authserver::public_paths().collect());
+    path.starts_with("/.well-known/") && !DOCUMENTS.contains(path)
 }
 
 fn cut(name: &str) -> String {

@@ -62,6 +62,10 @@ impl Bench {
         Self::build(false)
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.api.0
+    }
+
     fn build(with_practice: bool) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
         let entropy = Arc::new(SeededEntropy::new(11));
