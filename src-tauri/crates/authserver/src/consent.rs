@@ -18,7 +18,6 @@ use model::grant::{Closed, Grant, Render, Stage};
 use model::ids::{CredentialKind, GrantId, TokenHash, random_text};
 use model::origin::{Origin, Site, Visitor};
 use model::ports::{StoreError, Swap};
-use model::time::Timestamp;
 use model::upstream::UpstreamError;
 use model::{ExposeSecret as _, Secret};
 
@@ -27,7 +26,7 @@ use crate::clients::UnknownClient;
 use crate::cookies;
 use crate::flow::{Flow, about_grant};
 use crate::pages::{self, CodeField, Refusal};
-use crate::pairing::Pairing;
+use crate::pairing::{Pairing, UsedUp};
 use crate::params::{Form, ParamError, Params};
 use crate::site::{self, Here};
 
@@ -49,10 +48,8 @@ enum ConsentError {
     CodeExpired,
     #[error("the code was typed wrong too often")]
     CodeRefused,
-    #[error(
-        "too many wrong codes were typed at this address within an hour, so no new client is let in for now"
-    )]
-    CodesRefused(Timestamp),
+    #[error(transparent)]
+    CodesRefused(#[from] UsedUp),
     #[error("the owner of this server has blocked this client")]
     Blocked,
     #[error("the client of this sign-in is no longer known")]
@@ -123,11 +120,15 @@ async fn ask(
     client: &Client,
 ) -> Result<Response, ConsentError> {
     let now = flow.now();
-    if let Some(until) = flow.codes_refused_until(site) {
-        return Err(ConsentError::CodesRefused(until));
-    }
-    if grant.pairing.as_ref().is_some_and(|pairing| !pairing.given && pairing.is_over(now)) {
-        return Err(ConsentError::CodeExpired);
+    let asked = grant.pairing.as_ref();
+    // Who has typed the right one already waits for nobody.
+    if !asked.is_some_and(|pairing| pairing.given) {
+        if let Some(used_up) = flow.codes_refused(site, from) {
+            return Err(used_up.into());
+        }
+        if asked.is_some_and(|pairing| pairing.is_over(now)) {
+            return Err(ConsentError::CodeExpired);
+        }
     }
     let before = grant.pairing.as_ref().map(|pairing| pairing.browser);
     let is_same = before.is_some_and(|browser| cookies::render_named(headers, site, &browser).is_some());
@@ -226,6 +227,7 @@ fn page(
 pub(crate) async fn post(
     State(flow): State<Flow>,
     Here(site): Here,
+    visitor: Option<Extension<Visitor>>,
     headers: HeaderMap,
     Form(body): Form,
 ) -> Response {
@@ -233,10 +235,11 @@ pub(crate) async fn post(
         Ok(params) => params,
         Err(error) => return refuse(&flow, &error.into(), None),
     };
+    let from = visitor.map(|Extension(Visitor(from))| from);
     let carried = flow.clone();
     carried
         .to_the_end(async move {
-            match decide(&flow, &site, &headers, &params).await {
+            match decide(&flow, &site, from, &headers, &params).await {
                 Ok(response) => response,
                 Err(refused) => refuse(&flow, &refused, params.get("grant").and_then(GrantId::parse)),
             }
@@ -247,6 +250,7 @@ pub(crate) async fn post(
 async fn decide(
     flow: &Flow,
     site: &Site,
+    from: Option<IpAddr>,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, ConsentError> {
@@ -266,7 +270,7 @@ async fn decide(
     match params.get("decision") {
         Some("approve") => {
             let typed = params.get("code").unwrap_or_default();
-            let Some(grant) = try_code(flow, site, headers, grant, form, typed).await? else {
+            let Some(grant) = try_code(flow, site, from, headers, grant, form, typed).await? else {
                 // Shown by a page of its own, so that reloading it sends nothing again.
                 return Ok(see_page(&id));
             };
@@ -280,6 +284,7 @@ async fn decide(
 async fn try_code(
     flow: &Flow,
     site: &Site,
+    from: Option<IpAddr>,
     headers: &HeaderMap,
     mut grant: Grant,
     form: &str,
@@ -289,6 +294,7 @@ async fn try_code(
         return Ok(Some(grant));
     };
     let attempt = TokenHash::of(format!("{form} {typed}"));
+    let is_right = |grant: &Grant| flow.is_pairing_code(&grant.id, &browser, typed);
     let (grant, tries, guess) = loop {
         let pairing = grant.pairing.clone().filter(|pairing| {
             pairing.browser == browser && cookies::render_named(headers, site, &pairing.browser).is_some()
@@ -299,13 +305,17 @@ async fn try_code(
             return Ok(Some(grant));
         }
         if pairing.wrong == Some(attempt) {
-            return Ok(None);
+            if !is_right(&grant) {
+                return Ok(None);
+            }
+            // It was counted, and then the store did not answer.
+            return Ok(Some(advance(flow, grant, |grant| grant.code_given(browser).ok()).await?));
         }
         if pairing.is_over(flow.now()) {
             return Err(ConsentError::CodeExpired);
         }
         let guess = match site.origin {
-            Origin::Public => Some(flow.guesses.count(flow.now()).map_err(ConsentError::CodesRefused)?),
+            Origin::Public => Some(flow.guesses.count(flow.now(), from)?),
             Origin::Local => None,
         };
         let next = grant.code_tried(attempt).map_err(|_| ConsentError::Gone)?;
@@ -318,7 +328,7 @@ async fn try_code(
         }
         grant = flow.store.lookup_grant(&next.id).await?.ok_or(ConsentError::Gone)?;
     };
-    if flow.is_pairing_code(&grant.id, &browser, typed) {
+    if is_right(&grant) {
         if let Some(guess) = guess {
             guess.costs_nothing();
         }
@@ -507,14 +517,17 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
             "That did not come from this page",
             "Go back, reload the page and decide again; cookies must be allowed for this address.",
         ),
-        ConsentError::CodesRefused(until) => {
+        ConsentError::CodesRefused(used_up) => {
             log();
-            let hint = "The owner of this server is told. They can let new clients in again in their window, under Home; \
+            let of_all = "The owner of this server is told. They can let new clients in again in their window, under Home; \
                         then start again from your client. Clients that were let in before are not touched.";
-            let title = "New clients are not let in for now";
+            let of_one = "Wait an hour, then start again from your client. Clients that were let in before are not touched.";
+            let (title, hint) = match used_up {
+                UsedUp::ByAll(_) => ("New clients are not let in for now", of_all),
+                UsedUp::ByOne(_) => ("Too many wrong codes", of_one),
+            };
             let page = Refusal { title, what: &what, hint, ..Refusal::default() };
-            let wait =
-                Duration::from_millis(u64::try_from(until.millis() - flow.now().millis()).unwrap_or(0));
+            let wait = used_up.until().since(flow.now());
             return pages::busy(pages::refusal(flow, StatusCode::TOO_MANY_REQUESTS, &page), Some(wait));
         }
         ConsentError::CodeExpired | ConsentError::CodeRefused => (

@@ -5,6 +5,8 @@
 
 mod guesses;
 
+use std::net::IpAddr;
+
 use model::client::{Client, ClientKind};
 use model::event::EventKind;
 use model::grant::{Closed, Grant};
@@ -17,6 +19,7 @@ use model::{ExposeSecret as _, Secret};
 
 use crate::flow::{Flow, Shared, about_grant};
 
+pub(crate) use guesses::UsedUp;
 pub use guesses::{Guesses, MOST_WRONG};
 
 /// Whether new clients from outside need a code.
@@ -56,9 +59,9 @@ impl Shared {
             && client.approved_at.is_none()
     }
 
-    /// Until when nobody may type a code on a page of this site. On this computer nobody guesses.
-    pub(crate) fn codes_refused_until(&self, site: &Site) -> Option<Timestamp> {
-        self.guesses.used_up_until(self.now()).filter(|_| site.origin == Origin::Public)
+    /// Whether no code from there is looked at on a page of this site. On this computer nobody guesses.
+    pub(crate) fn codes_refused(&self, site: &Site, from: Option<IpAddr>) -> Option<UsedUp> {
+        self.guesses.used_up(self.now(), from).filter(|_| site.origin == Origin::Public)
     }
 
     fn pairing_code(&self, grant: &GrantId, browser: &TokenHash) -> Secret {

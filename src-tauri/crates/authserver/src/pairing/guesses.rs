@@ -1,9 +1,11 @@
 //! How many wrong codes may be typed from outside, all sign-ins together; and what else strangers get wrong as often as they like.
 //!
 //! Each sign-in has five tries, and a stranger can begin as many as they like. So there is one budget for them all: once it is
-//! used up no code is looked at that comes by the public address, until an hour has passed or the owner says go on.
+//! used up no code is looked at that comes by the public address, until an hour has passed or the owner says go on. Where the
+//! tunnel's provider says who asks, one source alone cannot use it up.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,21 +13,41 @@ use model::time::Timestamp;
 
 /// Of a million codes: whoever guesses at this pace needs two years for an even chance, and is seen from the first hour on.
 pub const MOST_WRONG: usize = 30;
+/// Of one source that is known: two sign-ins with all their tries.
+const MOST_OF_ONE: usize = 10;
 const WITHIN: Duration = Duration::from_secs(3_600);
+/// Further ahead than those that count at the same moment can be: the clock was set back, and who knows how long ago it was.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// Those of pairing codes outlive runs of the server, so that none of them begins anew. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Guesses {
     most: usize,
     within: Duration,
-    wrong: Arc<Mutex<VecDeque<Timestamp>>>,
+    wrong: Arc<Mutex<VecDeque<Wrong>>>,
 }
+
+/// When, and where from if that is known.
+type Wrong = (Timestamp, Option<IpAddr>);
 
 /// One about to be looked at. Counted as wrong unless it turns out not to be.
 #[must_use]
 pub(crate) struct Guess<'a> {
     guesses: &'a Guesses,
-    at: Timestamp,
+    wrong: Wrong,
+}
+
+/// Nothing is looked at until then. The words are about pairing codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UsedUp {
+    #[error(
+        "too many wrong codes were typed at this address within an hour, so no new client is let in for now"
+    )]
+    ByAll(Timestamp),
+    #[error(
+        "too many wrong codes came from your network within an hour, so none is taken from there for now"
+    )]
+    ByOne(Timestamp),
 }
 
 // === impl Guesses ===
@@ -44,11 +66,12 @@ impl Guesses {
 
     /// Until when nothing is looked at; `None` if it is.
     pub fn used_up_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut wrong = self.lock();
-        while wrong.front().is_some_and(|first| now >= first.plus(self.within)) {
-            wrong.pop_front();
-        }
-        (wrong.len() >= self.most).then(|| wrong.front().map_or(now, |first| first.plus(self.within)))
+        until(&self.recent(now), self.most, self.within, |_| true)
+    }
+
+    /// Whether one from there is not looked at.
+    pub(crate) fn used_up(&self, now: Timestamp, from: Option<IpAddr>) -> Option<UsedUp> {
+        self.used_up_by(&self.recent(now), from)
     }
 
     /// The owner knows of it and lets new clients go on.
@@ -60,21 +83,52 @@ impl Guesses {
     ///
     /// # Errors
     /// The budget is used up until then.
-    pub(crate) fn count(&self, now: Timestamp) -> Result<Guess<'_>, Timestamp> {
-        if let Some(until) = self.used_up_until(now) {
-            return Err(until);
+    pub(crate) fn count(&self, now: Timestamp, from: Option<IpAddr>) -> Result<Guess<'_>, UsedUp> {
+        let mut wrong = self.recent(now);
+        if let Some(used_up) = self.used_up_by(&wrong, from) {
+            return Err(used_up);
         }
-        let mut wrong = self.lock();
-        // Another may have taken the last one meanwhile.
-        if wrong.len() >= self.most {
-            return Err(now.plus(self.within));
-        }
-        wrong.push_back(now);
-        Ok(Guess { guesses: self, at: now })
+        wrong.push_back((now, from));
+        Ok(Guess { guesses: self, wrong: (now, from) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Timestamp>> {
+    fn used_up_by(&self, wrong: &VecDeque<Wrong>, from: Option<IpAddr>) -> Option<UsedUp> {
+        let of_all = until(wrong, self.most, self.within, |_| true).map(UsedUp::ByAll);
+        let is_theirs = |of: Option<IpAddr>| from.is_some() && of == from;
+        of_all.or_else(|| until(wrong, MOST_OF_ONE, self.within, is_theirs).map(UsedUp::ByOne))
+    }
+
+    /// Those that count now.
+    fn recent(&self, now: Timestamp) -> MutexGuard<'_, VecDeque<Wrong>> {
+        let mut wrong = self.lock();
+        wrong.retain(|(at, _)| *at <= now.plus(AHEAD) && now < at.plus(self.within));
+        wrong
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Wrong>> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When there is room again, if there are already so many of them.
+fn until(
+    wrong: &VecDeque<Wrong>,
+    most: usize,
+    within: Duration,
+    of: impl Fn(Option<IpAddr>) -> bool,
+) -> Option<Timestamp> {
+    let mut ours = wrong.iter().filter(|(_, from)| of(*from)).map(|(at, _)| *at);
+    let first = ours.next()?;
+    (ours.count() + 1 >= most).then(|| first.plus(within))
+}
+
+// === impl UsedUp ===
+
+impl UsedUp {
+    pub(crate) const fn until(self) -> Timestamp {
+        match self {
+            Self::ByAll(until) | Self::ByOne(until) => until,
+        }
     }
 }
 
@@ -84,7 +138,7 @@ impl Guess<'_> {
     /// It was right, or nobody said that it was wrong.
     pub(crate) fn costs_nothing(self) {
         let mut wrong = self.guesses.lock();
-        if let Some(at) = wrong.iter().rposition(|wrong| *wrong == self.at) {
+        if let Some(at) = wrong.iter().rposition(|wrong| *wrong == self.wrong) {
             wrong.remove(at);
         }
     }
@@ -98,18 +152,44 @@ mod tests {
     fn wrong_ones_run_out_and_right_ones_cost_nothing() {
         let (guesses, now) = (Guesses::default(), Timestamp::from_secs(1_000));
         for n in 0..MOST_WRONG {
-            guesses.count(now).ok().unwrap().costs_nothing();
-            let _ = guesses.count(now.plus(Duration::from_secs(n as u64))).ok().unwrap();
+            guesses.count(now, None).ok().unwrap().costs_nothing();
+            let _ = guesses.count(now.plus(Duration::from_secs(n as u64)), None).ok().unwrap();
         }
         let last = now.plus(Duration::from_secs(MOST_WRONG as u64));
-        assert_eq!(guesses.count(last).err(), Some(now.plus(WITHIN)));
+        assert_eq!(guesses.count(last, None).err(), Some(UsedUp::ByAll(now.plus(WITHIN))));
         assert_eq!(guesses.wrong.lock().unwrap().len(), MOST_WRONG, "and no more are kept");
 
         let hour = now.plus(WITHIN);
         assert_eq!(guesses.used_up_until(hour), None, "the first of them is an hour old");
-        let _ = guesses.count(hour).ok().unwrap();
+        let _ = guesses.count(hour, None).ok().unwrap();
         assert!(guesses.used_up_until(hour).is_some());
         guesses.forget();
         assert_eq!(guesses.used_up_until(hour), None);
+    }
+
+    #[test]
+    fn one_source_uses_up_what_is_its_own_and_others_go_on() {
+        let (guesses, now) = (Guesses::default(), Timestamp::from_secs(1_000));
+        let from = |n: u8| Some(IpAddr::from([203, 0, 113, n]));
+        for _ in 0..MOST_OF_ONE {
+            let _ = guesses.count(now, from(1)).ok().unwrap();
+        }
+        guesses.count(now, from(2)).ok().unwrap().costs_nothing();
+        let there = Some(UsedUp::ByOne(now.plus(WITHIN)));
+        assert_eq!(guesses.count(now, from(1)).err(), there, "the right one of another gave it nothing back");
+        assert_eq!(guesses.used_up(now, from(1)), there);
+        assert_eq!((guesses.used_up(now, from(2)), guesses.used_up_until(now)), (None, None));
+        let nameless = (0..100).filter(|_| guesses.count(now, None).is_ok()).count();
+        assert_eq!(nameless, MOST_WRONG - MOST_OF_ONE, "all together have what they had");
+        assert_eq!(guesses.used_up(now, from(2)), Some(UsedUp::ByAll(now.plus(WITHIN))));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out_for_longer() {
+        let (guesses, now) = (Guesses::default(), Timestamp::from_secs(1_000_000));
+        while guesses.count(now, None).is_ok() {}
+        let a_moment = now.minus(Duration::from_millis(5));
+        assert!(guesses.count(a_moment, None).is_err(), "whoever reads the clock a little earlier");
+        assert_eq!(guesses.used_up_until(now.minus(Duration::from_secs(86_400))), None);
     }
 }

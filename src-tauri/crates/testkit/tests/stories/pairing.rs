@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use model::client::{Client as Configured, ClientAuth, ClientKind};
-use model::ids::ClientId;
+use model::ids::{ClientId, GrantId, TokenHash};
+use model::ports::Swap;
 use model::redirect::RedirectRule;
 use model::scope::ScopeSet;
 use model::settings::{Pairing, SignInFrom};
@@ -218,6 +219,32 @@ async fn whoever_presses_twice_is_answered_twice_alike() {
 }
 
 #[tokio::test]
+async fn a_right_code_that_was_counted_and_not_kept_is_right_when_it_is_sent_again() {
+    let rig = rig().await;
+    let client = from_outside(&rig).await;
+    let mut browser = rig.browser();
+    let page = browser.open(&client.authorize_url(&[]), "").await;
+    let code = browser.code_for(&page).await.unwrap();
+    let hidden = |name: &str| {
+        let (_, rest) = page.body.split_once(&format!("name=\"{name}\" value=\"")).expect("a hidden field");
+        rest.split('"').next().expect("its end").to_owned()
+    };
+    // The store takes the try, and then nothing more.
+    let store = rig.running.store();
+    for typed in [wrong(&code), code.clone()] {
+        let grant = store.lookup_grant(&GrantId::parse(&hidden("grant")).unwrap()).await.unwrap().unwrap();
+        let tried = grant.code_tried(TokenHash::of(format!("{} {typed}", hidden("form")))).unwrap();
+        assert_eq!(store.advance_grant(&tried).await.unwrap(), Swap::Done);
+        let answer = types(&mut browser, &page, &typed, &client.redirect_uri).await;
+        if typed == code {
+            assert!(answer.body.contains("ada"), "{}", answer.body);
+        } else {
+            assert!(answer.body.contains("4 tries are left"), "a wrong one stays wrong: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn however_many_sign_ins_a_stranger_begins_the_wrong_codes_of_all_are_bounded() {
     let rig = Rig::start_with(|settings| {
         is_public(settings, PUBLIC);
@@ -234,6 +261,10 @@ async fn however_many_sign_ins_a_stranger_begins_the_wrong_codes_of_all_are_boun
     // Somebody the owner let in half-way, whose code is on the page already when it ends.
     let (mut friend, friends_page) = start(&rig).await;
     let friends_code = friend.code_for(&friends_page).await.unwrap();
+    // And somebody who typed theirs before it ends.
+    let (mut early, earlys_page) = start(&rig).await;
+    let earlys_code = early.code_for(&earlys_page).await.unwrap();
+    types(&mut early, &earlys_page, &earlys_code, &client.redirect_uri).await;
     for begun in 0.. {
         let (mut stranger, mut page) = start(&rig).await;
         if page.status == 429 {
@@ -253,6 +284,8 @@ async fn however_many_sign_ins_a_stranger_begins_the_wrong_codes_of_all_are_boun
     assert_eq!(looked_at, authserver::MOST_WRONG_CODES);
     let refused = types(&mut friend, &friends_page, &friends_code, &client.redirect_uri).await;
     assert_eq!(refused.status, 429, "not even the right one is looked at: {}", refused.body);
+    let reloaded = early.open(earlys_page.url.as_str(), "").await;
+    assert!(reloaded.status == 200 && reloaded.body.contains("name=\"decision\""), "{}", reloaded.body);
     let status = rig.window().call("status", Value::Null).await.unwrap();
     assert_eq!(status["pairings_refused_until"], rig.now().plus(Duration::from_secs(3_600)).millis());
 
