@@ -111,8 +111,8 @@ const fn limited(limit: Limit) -> &'static str {
              Clients with a token have an allowance of their own."
         }
         Limit::AtOnce => {
-            "Too many requests under way at a time, 64 of one address or 384 of all whom the tunnel does not tell apart, so that \
-             connections are left for clients with a token."
+            "Too many requests under way at a time, 64 of one address or 256 of all without a token, so that connections are left \
+             for clients with one."
         }
         Limit::SignIns => "Too many sign-ins begun from there: 60 in 15 minutes.",
         Limit::ClientSignIns => "Too many sign-ins begun for this client: 60 in 15 minutes.",

@@ -39,8 +39,8 @@ const MOST_SOURCES: usize = 4_096;
 pub(crate) const MOST_KNOWN: usize = 1_024;
 /// Requests under way of one source.
 const AT_ONCE: u32 = 64;
-/// Of all that have no source: connections are left over for those who show a token.
-const ALL_AT_ONCE: u32 = 384;
+/// Of all together: connections are left over for those who show a token, also of the 320 that ngrok's session carries.
+const ALL_AT_ONCE: u32 = 256;
 const MINUTE: usize = 60;
 
 /// A bucket of tokens that refills.
@@ -236,7 +236,9 @@ impl State {
             (!self.shows_good_token(ask)).then(|| ask.source.map_or(Counted::Nameless, Counted::Address));
         if let Some(counted) = of {
             let most = if counted == Counted::Nameless { ALL_AT_ONCE } else { AT_ONCE };
-            if self.underway.get(&counted).is_some_and(|count| *count >= most) {
+            if self.underway.get(&counted).is_some_and(|count| *count >= most)
+                || self.underway.values().sum::<u32>() >= ALL_AT_ONCE
+            {
                 return Err(TooMany { limit: Limit::AtOnce, wait: Duration::from_secs(1) });
             }
         }
@@ -590,7 +592,8 @@ mod tests {
         assert_eq!(limits.admit(&ask(v4(1))).err().map(|told| told.limit), Some(Limit::AtOnce));
         assert!(limits.admit(&ask(v4(2))).is_ok());
         let nameless: Vec<_> = (0..500).filter_map(|_| limits.admit(&ask(None)).ok()).collect();
-        assert_eq!(nameless.len(), 384);
+        assert_eq!(held.len() + nameless.len(), 256);
+        assert!(limits.admit(&ask(v4(3))).is_err(), "nor do many sources have more together");
         let token = TokenHash::of("token");
         limits.proved(token);
         assert!(limits.admit(&Ask { token: Some(token), ..ask(None) }).is_ok(), "a known client has room");
