@@ -35,6 +35,13 @@ export const programs = (): TunnelProgram[] => [
     { found: true, stable: true, takes_domain: true, takes_authtoken: true },
   ),
   program(
+    'cloudflared-named',
+    'Cloudflare tunnel of your own',
+    'Needs a free Cloudflare account with a domain. The address is a name of it and stays the same.',
+    'install cloudflared from developers.cloudflare.com (macOS: brew install cloudflared, Windows: winget install Cloudflare.cloudflared), then run `cloudflared tunnel login`',
+    { found: true, stable: true, takes_domain: true },
+  ),
+  program(
     'tailscale',
     'Tailscale Funnel',
     'Needs Tailscale on this computer. The address stays the same.',

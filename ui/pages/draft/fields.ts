@@ -282,6 +282,7 @@ const TUNNEL = {
     options: [
       { value: 'cloudflared', label: 'Cloudflare quick tunnel' },
       { value: 'ngrok', label: 'ngrok' },
+      { value: 'cloudflared-named', label: 'Cloudflare tunnel of your own' },
       { value: 'tailscale', label: 'Tailscale Funnel' },
       { value: 'devtunnel', label: 'Microsoft dev tunnel' },
       { value: 'zrok', label: 'zrok' },

@@ -253,6 +253,18 @@ describe('the provider', () => {
     await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.ssh_key': '/home/ada/.ssh/tunnel' } }));
   });
 
+  it('is a name of one\'s own at Cloudflare once there is one', async () => {
+    const { host, user } = mountApp('entra');
+    await user.selectOptions(await provider(), 'cloudflared-named');
+    const shown = await section();
+    expect(saved(host)).toEqual([]);
+    await user.type(await shown.findByRole('textbox', { name: 'Host name' }), 'mcp.contoso.example{Enter}');
+    await waitFor(() =>
+      expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.provider': 'cloudflared-named', 'tunnel.domain': 'mcp.contoso.example' } }),
+    );
+    expect((await provider()).value).toBe('cloudflared-named');
+  });
+
   it('takes the authtoken where there is no program to install, and keeps it to itself', async () => {
     const { host, user } = mountApp('entra');
     await user.selectOptions(await provider(), 'ngrok');

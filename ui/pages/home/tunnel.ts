@@ -9,6 +9,8 @@ import { readable } from '../draft/fields';
 export const OWN = 'command';
 /** The provider that is a server of a person's own. */
 export const SSH = 'ssh';
+/** The provider that opens a name of a person's own at Cloudflare, and nothing without one. */
+export const CLOUDFLARED_NAMED = 'cloudflared-named';
 /** Those that open with one press where their program is: no account, nothing to type in. */
 const AT_ONCE: ReadonlySet<string> = new Set(['cloudflared', 'localhost-run', 'pinggy', 'serveo']);
 

@@ -13,6 +13,8 @@ use crate::supervisor::End;
 
 /// The id of the program that a person names with a command of their own.
 pub const OWN: &str = "command";
+/// The id of the program that opens a name of the person's own at Cloudflare.
+const CLOUDFLARED_NAMED: &str = "cloudflared-named";
 /// The id of the program that goes to a server of a person's own.
 pub const SSH: &str = "ssh";
 
@@ -38,7 +40,7 @@ pub struct Program {
     pub visitor: Option<&'static str>,
     /// Options before `args`.
     options: &'static [&'static str],
-    /// `{port}` is ours.
+    /// `{port}` is ours, `{domain}` a name of the person's own.
     args: &'static [&'static str],
     /// Ends of the host names it gives out.
     hosts: &'static [&'static str],
@@ -48,6 +50,8 @@ pub struct Program {
     refusals: &'static [Words],
     /// Reached by SSH: where, and what is asked for there.
     ssh: Option<(&'static str, &'static str)>,
+    /// It opens a name of the person's own, `{domain}`, and says so by these words.
+    named: Option<&'static str>,
 }
 
 /// What a person set, as far as the program can be asked for it.
@@ -66,10 +70,18 @@ pub struct Shape {
     hosts: Vec<String>,
     not: &'static [&'static str],
     refusals: &'static [Words],
-    /// The address, where it is not said but known once this port of ours is led to.
-    known: Option<(Url, u16)>,
+    /// The address, where it is not said but known, and what says that it is open.
+    known: Option<(Url, Sign)>,
     /// The name of the SSH server, and where its key is pinned.
     pinned: Option<(String, KnownHosts)>,
+}
+
+/// What in a line of output says that a known address is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// OpenSSH leads to this port of ours.
+    Forwards(u16),
+    Words(&'static str),
 }
 
 /// In the order in which they are offered.
@@ -88,6 +100,40 @@ pub const PROGRAMS: &[Program] = &[
         not: &["api."],
         refusals: &[],
         ssh: None,
+        named: None,
+    },
+    Program {
+        id: CLOUDFLARED_NAMED,
+        name: "Cloudflare tunnel of your own",
+        about: "Needs a free Cloudflare account with a domain. The address is a name of it and stays the same.",
+        binary: "cloudflared",
+        install: "install cloudflared from developers.cloudflare.com (macOS: brew install cloudflared, Windows: winget install Cloudflare.cloudflared), then run `cloudflared tunnel login`",
+        stable: true,
+        visitor: Some("cf-connecting-ip"),
+        options: &["tunnel", "--no-autoupdate"],
+        // Makes the tunnel and its DNS record if they are not there yet.
+        args: &["--name", "just-mcp-{domain}", "--hostname", "{domain}", "--url", "http://127.0.0.1:{port}"],
+        hosts: &[],
+        not: &[],
+        refusals: &[
+            (
+                "origincert path",
+                "cloudflared is not signed in to a Cloudflare account",
+                "run `cloudflared tunnel login`, then switch on again",
+            ),
+            (
+                "record with that host already exists",
+                "another DNS record has that host name",
+                "remove that record at dash.cloudflare.com, or choose another host name",
+            ),
+            (
+                "Tunnel credentials file",
+                "the tunnel was made on another computer, whose key is not here",
+                "delete it by `cloudflared tunnel delete` with its name, or copy its file from ~/.cloudflared of that computer",
+            ),
+        ],
+        ssh: None,
+        named: Some("Registered tunnel connection"),
     },
     Program {
         id: "tailscale",
@@ -114,6 +160,7 @@ pub const PROGRAMS: &[Program] = &[
             ),
         ],
         ssh: None,
+        named: None,
     },
     Program {
         id: "devtunnel",
@@ -133,6 +180,7 @@ pub const PROGRAMS: &[Program] = &[
             "run `devtunnel user login`, then switch on again",
         )],
         ssh: None,
+        named: None,
     },
     Program {
         id: "zrok",
@@ -152,6 +200,7 @@ pub const PROGRAMS: &[Program] = &[
             "run `zrok enable` with the token of your account, then switch on again",
         )],
         ssh: None,
+        named: None,
     },
     Program {
         id: "localhost-run",
@@ -167,6 +216,7 @@ pub const PROGRAMS: &[Program] = &[
         not: &["admin.", "docs."],
         refusals: ssh::REFUSALS,
         ssh: Some(("nokey@localhost.run", "80")),
+        named: None,
     },
     Program {
         id: "pinggy",
@@ -182,6 +232,7 @@ pub const PROGRAMS: &[Program] = &[
         not: &["dashboard."],
         refusals: ssh::REFUSALS,
         ssh: Some(("free@a.pinggy.io:443", "0")),
+        named: None,
     },
     Program {
         id: "serveo",
@@ -197,6 +248,7 @@ pub const PROGRAMS: &[Program] = &[
         not: &["console."],
         refusals: ssh::REFUSALS,
         ssh: Some(("serveo.net", "80")),
+        named: None,
     },
     Program {
         id: SSH,
@@ -212,6 +264,7 @@ pub const PROGRAMS: &[Program] = &[
         not: &[],
         refusals: ssh::REFUSALS,
         ssh: None,
+        named: None,
     },
 ];
 
@@ -234,7 +287,12 @@ impl Program {
 
     /// Whether a name of one's own can be asked for.
     pub fn takes_domain(&self) -> bool {
-        self.id == SSH
+        self.id == SSH || self.needs_domain()
+    }
+
+    /// Whether it opens nothing without one.
+    pub const fn needs_domain(&self) -> bool {
+        self.named.is_some()
     }
 
     /// The server it goes to by SSH.
@@ -252,16 +310,21 @@ impl Program {
             Some(domain) => vec![domain.to_owned()],
             None => self.hosts.iter().map(|&host| host.to_owned()).collect(),
         };
+        let url = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
         let shape =
             Shape { program: binary, hosts, not: self.not, refusals: self.refusals, ..Shape::default() };
-        match self.ssh(wishes) {
-            Some(ssh) => shape.by_ssh(&ssh, port, domain, known_hosts),
-            None => Shape { args: self.filled(port), ..shape },
+        match (self.ssh(wishes), self.named) {
+            (Some(ssh), _) => shape.by_ssh(&ssh, port, url, known_hosts),
+            (None, named) => Shape {
+                args: self.filled(port, domain.unwrap_or_default()),
+                known: url.zip(named.map(Sign::Words)),
+                ..shape
+            },
         }
     }
 
-    fn filled(&self, port: u16) -> Vec<String> {
-        let filled = |arg: &&str| arg.replace("{port}", &port.to_string());
+    fn filled(&self, port: u16, domain: &str) -> Vec<String> {
+        let filled = |arg: &&str| arg.replace("{port}", &port.to_string()).replace("{domain}", domain);
         self.options.iter().chain(self.args).map(filled).collect()
     }
 }
@@ -283,10 +346,9 @@ impl Shape {
         Ok(Self { program: binary, args: words.collect(), ..Self::default() })
     }
 
-    /// With a `domain` in front the address is known; without one the server says it, and it is one of its own.
-    fn by_ssh(mut self, ssh: &Ssh, port: u16, domain: Option<&str>, known_hosts: &KnownHosts) -> Self {
-        let url = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
-        self.known = url.map(|url| (url, port));
+    /// With a name of one's own in front the address is known; without one the server says it, and it is one of its own.
+    fn by_ssh(mut self, ssh: &Ssh, port: u16, url: Option<Url>, known_hosts: &KnownHosts) -> Self {
+        self.known = url.map(|url| (url, Sign::Forwards(port)));
         if let Some(own) = ssh.server.domain().filter(|_| self.hosts.is_empty()) {
             self.hosts = vec![own.to_owned(), format!(".{own}")];
         }
@@ -297,8 +359,12 @@ impl Shape {
 
     /// The address in a line of output, as an origin: `https://name.example`.
     pub(crate) fn address_in(&self, line: &str) -> Option<Url> {
-        if let Some((url, port)) = &self.known {
-            return ssh::forwards(line, *port).then(|| url.clone());
+        if let Some((url, sign)) = &self.known {
+            let is_open = match *sign {
+                Sign::Forwards(port) => ssh::forwards(line, port),
+                Sign::Words(words) => line.contains(words),
+            };
+            return is_open.then(|| url.clone());
         }
         if self.is_chatter(line) {
             return None;
@@ -480,8 +546,10 @@ mod tests {
     fn every_program_has_all_that_a_person_is_told() {
         for program in PROGRAMS {
             assert!(program.about.ends_with('.') && !program.install.is_empty(), "{}", program.id);
-            let wishes = Wishes { ssh: Ssh::to("ada@example.com", "8080").ok(), ..Wishes::default() };
+            let domain = program.takes_domain().then(|| "mcp.example.com".to_owned());
+            let wishes = Wishes { ssh: Ssh::to("ada@example.com", "8080").ok(), domain };
             let shape = shaped(program.id, &wishes);
+            assert!(!shape.args.iter().any(|arg| arg.contains('{')), "{}", program.id);
             assert!(shape.args.iter().any(|arg| arg.contains("4711")), "{}", program.id);
             assert_eq!(Program::find(program.id), Some(program));
         }

@@ -32,6 +32,14 @@ impl Provider {
         }
     }
 
+    /// Whether it opens nothing without a name of the person's own.
+    pub const fn needs_domain(self) -> bool {
+        match self {
+            Self::Program(program) => program.needs_domain(),
+            Self::Ngrok => false,
+        }
+    }
+
     /// The header in which it names the visitor's address, written by itself over whatever the visitor sent (the last entry of
     /// a list). `None` where it is not known to.
     pub const fn visitor(self) -> Option<&'static str> {

@@ -49,6 +49,22 @@ const PARTS: &[Part] = &[
         refuses: None,
     },
     Part {
+        id: "cloudflared-named",
+        binary: "cloudflared",
+        to: "2",
+        opens: "INF Tunnel credentials written to /home/ada/.cloudflared/6ff4.json. cloudflared chose this file based on where your \
+                origin certificate was found.\nINF Added CNAME mcp.contoso.example which will route to this tunnel\n\
+                INF Starting metrics server on 127.0.0.1:20241/metrics\n\
+                INF Registered tunnel connection connIndex=0 event=0 ip=198.51.100.4 location=fra08 protocol=quic",
+        address: "https://mcp.contoso.example/",
+        chats: "ERR failed to serve tunnel connection, see https://www.cloudflarestatus.com/ error=\"timeout\"",
+        refuses: Some((
+            "ERR Cannot determine default origin certificate path. No file cert.pem in [~/.cloudflared]\n\
+             error parsing tunnel ID: Error locating origin cert: client didn't specify origincert path",
+            "not signed in to a Cloudflare account",
+        )),
+    },
+    Part {
         id: "tailscale",
         binary: "tailscale",
         to: "1",
@@ -181,7 +197,8 @@ impl Bench {
             key: None,
             listen: SshListen::parse("mine:80").unwrap(),
         };
-        let wishes = Wishes { domain: None, ssh: Some(ssh) };
+        let domain = program.needs_domain().then(|| "mcp.contoso.example".to_owned());
+        let wishes = Wishes { domain, ssh: Some(ssh) };
         let shape = program.shape(binary, 4711, &wishes, &KnownHosts::at(at("known_hosts")));
         let (sender, state) = watch::channel(State::Off);
         let world = Arc::<World>::default();
@@ -262,7 +279,7 @@ async fn an_address_that_comes_late_is_waited_for() {
 
 #[tokio::test]
 async fn no_other_address_is_taken_for_it_and_a_new_one_is() {
-    for part in PARTS {
+    for part in PARTS.iter().filter(|part| part.address.contains("{}")) {
         let script = "[ $n = 1 ] || { opens 2; exec sleep 600; }\nopens 1; until_told go; chats; opens 1; chats; opens 2; exec sleep 600";
         let mut bench = Bench::plays(part, script);
         bench.reachable("1").await;

@@ -66,7 +66,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "tunnel.provider",
         "cloudflared",
-        "What the switch to the public internet starts: `cloudflared`, `ngrok`, `tailscale`, `devtunnel`, `zrok`, \
+        "What the switch to the public internet starts: `cloudflared`, `cloudflared-named`, `ngrok`, `tailscale`, `devtunnel`, `zrok`, \
          `localhost-run`, `pinggy`, `serveo`, `ssh`, or `command`.",
     ),
     field(
@@ -77,8 +77,8 @@ pub const FIELDS: &[Field] = &[
     field(
         "tunnel.domain",
         "",
-        "A host name of your own at the provider, where it can be asked for (ngrok), or in front of your own server (`ssh`); without \
-         one, a sish server says it.",
+        "A host name of your own at the provider (needed with `cloudflared-named`, possible with `ngrok`), or in front of your own \
+         server (`ssh`); without one, a sish server says it.",
     ),
     field(
         "tunnel.ssh_server",

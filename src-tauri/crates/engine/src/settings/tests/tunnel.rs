@@ -1,4 +1,4 @@
-//! The tunnel by SSH to a server of one's own.
+//! The tunnel by a server or under a name of one's own.
 
 use std::path::Path;
 
@@ -53,4 +53,12 @@ fn where_it_goes_and_how_it_is_reached_must_be_known() {
         assert_eq!((found.field.as_str(), found.code), ("tunnel.domain", "missing"));
         settings(&nameless.overlay(typed(&[("tunnel.domain", "mcp.example.com")])));
     }
+}
+
+#[test]
+fn a_tunnel_of_ones_own_at_cloudflare_needs_its_name() {
+    let nameless = typed(&[("tunnel.provider", "cloudflared-named")]);
+    let found = problem(&nameless);
+    assert_eq!((found.field.as_str(), found.code), ("tunnel.domain", "missing"));
+    settings(&nameless.overlay(typed(&[("tunnel.domain", "mcp.example.com")])));
 }

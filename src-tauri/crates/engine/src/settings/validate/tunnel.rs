@@ -81,6 +81,11 @@ fn command(check: &mut Check<'_>) -> Read<String> {
 fn domain(check: &mut Check<'_>) -> Read<Option<String>> {
     let text = check.text("tunnel.domain");
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let needed = Provider::find(check.text("tunnel.provider")).is_some_and(Provider::needs_domain);
+    if text.is_empty() && needed {
+        let hint = "write a host name of your domain, for example `mcp.example.com`";
+        return Err(check.refuse("tunnel.domain", "missing", "no host name is given", hint));
+    }
     if text.is_empty() {
         return Ok(None);
     }
