@@ -70,7 +70,7 @@ struct Verified {
 }
 
 impl Entra {
-    /// `http` comes from [`http_client`](crate::http_client): time limits and no redirects are relied upon.
+    /// `http` comes from [`http_client_for`](crate::http_client_for): time limits and no redirects are relied upon.
     pub fn new(
         settings: EntraSettings,
         http: reqwest::Client,
