@@ -258,11 +258,17 @@ describe('the provider', () => {
     await user.selectOptions(await provider(), 'cloudflared-named');
     const shown = await section();
     expect(saved(host)).toEqual([]);
+    // Not the one that was saved before.
+    await user.click(await turner());
+    expect((await shown.findByRole('alert')).textContent).toContain('What is chosen below is not saved yet');
+    expect(turned(host)).toEqual([]);
     await user.type(await shown.findByRole('textbox', { name: 'Host name' }), 'mcp.contoso.example{Enter}');
     await waitFor(() =>
       expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.provider': 'cloudflared-named', 'tunnel.domain': 'mcp.contoso.example' } }),
     );
     expect((await provider()).value).toBe('cloudflared-named');
+    await user.click(await turner());
+    await waitFor(() => expect(turned(host)).toEqual([{ on: true }]));
   });
 
   it('takes the authtoken where there is no program to install, and keeps it to itself', async () => {
