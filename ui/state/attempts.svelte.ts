@@ -45,6 +45,8 @@ export class Attempts extends Resource<AttemptRow[]> {
   watch(): () => void {
     const timer = setInterval(() => {
       if (document.hidden) return;
+      // The server was starting when it was asked.
+      if (this.error) void this.reload();
       for (const row of this.data ?? []) if (row.verdict.is === 'running') this.#changed.add(row.attempt);
       this.#later();
     }, WATCH);

@@ -169,6 +169,20 @@ describe('Attempts', () => {
     await vi.advanceTimersByTimeAsync(20_000);
     expect(host.calls).toHaveLength(before);
   });
+
+  it('asks again by itself after the server was starting when it was asked', async () => {
+    const host = fakeHost('busy', NOW);
+    const attempts = new Attempts(host);
+    host.fail('list_attempts', new HostError('not_running', 'the server is not running'));
+    await attempts.reload();
+    expect(attempts.error).not.toBeNull();
+    const stop = attempts.watch();
+    host.fail('list_attempts', null);
+    await vi.advanceTimersByTimeAsync(5_200);
+    stop();
+    expect(attempts.error).toBeNull();
+    expect(attempts.data?.length).toBeGreaterThan(0);
+  });
 });
 
 describe('App', () => {

@@ -295,7 +295,7 @@ const TUNNEL = {
   },
   'tunnel.command': {
     label: 'Command of your own',
-    hint: 'A program that prints an https address; {port} stands for the port of this server.',
+    hint: 'A program that prints an https address; {port} must be in it and stands for the port the tunnel has to lead to.',
     placeholder: 'cloudflared tunnel --url http://127.0.0.1:{port}',
     mono: true,
   },
