@@ -5,6 +5,7 @@
 pub mod browser;
 pub mod checklist;
 pub mod client;
+pub mod desk;
 pub mod imitation;
 pub mod ngrok;
 pub mod publisher;
@@ -14,6 +15,7 @@ pub mod tunnel;
 
 pub use browser::{Browser, Landed};
 pub use client::{Answer, Client, Connected};
+pub use desk::Desk;
 pub use ngrok::NgrokServer;
 pub use publisher::{changing_host, document_host, signing_host};
 pub use rig::Rig;

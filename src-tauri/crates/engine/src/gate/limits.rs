@@ -235,10 +235,9 @@ impl State {
         let of =
             (!self.shows_good_token(ask)).then(|| ask.source.map_or(Counted::Nameless, Counted::Address));
         if let Some(counted) = of {
-            let most = if counted == Counted::Nameless { ALL_AT_ONCE } else { AT_ONCE };
-            if self.underway.get(&counted).is_some_and(|count| *count >= most)
-                || self.underway.values().sum::<u32>() >= ALL_AT_ONCE
-            {
+            let of_it = self.underway.get(&counted).copied().unwrap_or_default();
+            let alone = counted != Counted::Nameless && of_it >= AT_ONCE;
+            if alone || self.underway.values().sum::<u32>() >= ALL_AT_ONCE {
                 return Err(TooMany { limit: Limit::AtOnce, wait: Duration::from_secs(1) });
             }
         }

@@ -2,59 +2,47 @@
 //! connection, and off is off.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::ops::Deref;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use engine::api::State;
-use engine::settings::SettingsDraft;
-use engine::{Engine, KeySource, Sources, SystemResolver, World};
-use model::testing::{ManualClock, SeededEntropy};
-use model::time::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::ngrok::AUTHTOKEN;
-use testkit::{Browser, Client, Connected, NgrokServer};
+use testkit::{Browser, Client, Connected, Desk, NgrokServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Desk {
+struct Office {
     ngrok: NgrokServer,
-    engine: Engine,
     http: reqwest::Client,
-    folder: TempDir,
+    desk: Desk,
 }
 
-impl Desk {
+impl Deref for Office {
+    type Target = Desk;
+
+    fn deref(&self) -> &Desk {
+        &self.desk
+    }
+}
+
+impl Office {
     /// On the practice tenant, with ngrok chosen and nothing more.
     async fn start() -> Self {
         let (folder, ngrok) = (TempDir::new().unwrap(), NgrokServer::start().await);
-        let (file, authorities) = (folder.path().join("settings.toml"), folder.path().join("ca.pem"));
+        let authorities = folder.path().join("ca.pem");
         std::fs::write(&authorities, ngrok.authority()).unwrap();
-        let text = format!(
-            "[server]\nlisten = '127.0.0.1:0'\n[tunnel]\nprovider = 'ngrok'\nngrok_server = '{}'\nngrok_ca_file = '{}'\n",
+        let settings = format!(
+            "[tunnel]\nprovider = 'ngrok'\nngrok_server = '{}'\nngrok_ca_file = '{}'\n",
             ngrok.server(),
             authorities.display()
         );
-        std::fs::write(&file, text).unwrap();
-        let above = SettingsDraft::from_env([
-            ("JMOP_STORAGE_DATA_DIR", folder.path().join("data").display().to_string()),
-            ("JMOP_CONSOLE_LISTEN", "off".to_owned()),
-            ("JMOP_PRACTICE_LISTEN", "127.0.0.1:0".to_owned()),
-        ]);
-        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
-        let world = World {
-            clock: clock.clone(),
-            pause: clock,
-            entropy: Arc::new(SeededEntropy::new(1)),
-            master_key: KeySource::DataFolder,
-            names: Arc::new(SystemResolver),
-        };
-        let engine = Engine::new(Sources { file, above, desktop: false }, world);
-        engine.start().await.unwrap();
+        let desk = Desk::start(folder, &settings).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { ngrok, engine, http, folder }
+        Self { ngrok, http, desk }
     }
 
     /// The authtoken was pasted and the switch pressed.
@@ -64,11 +52,6 @@ impl Desk {
         desk.switches(true).await;
         desk.until("reachable").await;
         desk
-    }
-
-    async fn call(&self, command: &str, payload: Value) -> Value {
-        let answer = self.engine.api().call(command, payload).await;
-        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// Saved, and in force.
@@ -91,19 +74,7 @@ impl Desk {
     }
 
     async fn until_status(&self, what: impl Fn(&Value) -> bool) -> Value {
-        let found = tokio::time::timeout(PATIENCE, async {
-            loop {
-                let status = self.call("status", json!({})).await;
-                if what(&status) {
-                    return status;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        if let Ok(status) = found.await {
-            return status;
-        }
-        panic!("{}", self.call("status", json!({})).await)
+        self.desk.until(what).await.unwrap_or_else(|stayed| panic!("{stayed}"))
     }
 
     /// A client elsewhere; the person who signs in sits here.
@@ -143,7 +114,7 @@ impl Desk {
 
 #[tokio::test]
 async fn a_client_elsewhere_signs_in_and_calls_with_nothing_installed_but_an_authtoken_pasted() {
-    let desk = Desk::is_public().await;
+    let desk = Office::is_public().await;
     let status = desk.call("status", json!({})).await;
     assert_eq!(status["public_mcp_url"], format!("{}/mcp", desk.ngrok.url()));
     let ada = desk.ada().await;
@@ -166,7 +137,7 @@ async fn a_client_elsewhere_signs_in_and_calls_with_nothing_installed_but_an_aut
 /// Each time a refresh, whose old token is spent by it, and a call are under way.
 #[tokio::test]
 async fn ten_forced_disconnects_lose_no_session_and_no_acknowledged_call() {
-    let desk = Desk::is_public().await;
+    let desk = Office::is_public().await;
     let mut ada = desk.ada().await;
     for round in 1..=10 {
         let before = desk.tries_refresh(&ada).await.unwrap();
@@ -199,7 +170,7 @@ async fn ten_forced_disconnects_lose_no_session_and_no_acknowledged_call() {
 
 #[tokio::test]
 async fn switched_off_the_address_is_closed_and_what_came_in_by_it_cut() {
-    let desk = Desk::is_public().await;
+    let desk = Office::is_public().await;
     let url = format!("{}/mcp", desk.ngrok.url());
     let ada = desk.ada().await;
     // A call whose body never ends.
@@ -236,7 +207,7 @@ async fn switched_off_the_address_is_closed_and_what_came_in_by_it_cut() {
 
 #[tokio::test]
 async fn an_open_address_stays_when_settings_no_longer_do_for_another() {
-    let desk = Desk::is_public().await;
+    let desk = Office::is_public().await;
     let ada = desk.ada().await;
     std::fs::remove_file(desk.folder.path().join("ca.pem")).unwrap();
     let told = desk.engine.api().call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
@@ -250,7 +221,7 @@ async fn an_open_address_stays_when_settings_no_longer_do_for_another() {
 
 #[tokio::test]
 async fn without_the_right_authtoken_it_says_where_to_find_it() {
-    let desk = Desk::start().await;
+    let desk = Office::start().await;
     let told = desk.engine.api().call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
     let told = serde_json::to_value(told.unwrap_err()).unwrap();
     assert_eq!(told["code"], "not_opened");

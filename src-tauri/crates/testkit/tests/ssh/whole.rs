@@ -1,62 +1,49 @@
 //! The whole server behind a server of one's own: clients elsewhere sign in and call through `sshd`, whatever becomes of the line.
 
-use std::sync::{Arc, Once};
+use std::ops::Deref;
+use std::sync::Once;
 use std::time::Duration;
 
-use engine::settings::SettingsDraft;
-use engine::{Engine, KeySource, Sources, SystemResolver, World};
-use model::testing::{ManualClock, SeededEntropy};
-use model::time::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Browser, Client, Connected, Tunnel};
+use testkit::{Browser, Client, Connected, Desk, Tunnel};
 
-use crate::sshd::{PATIENCE, Sshd, free_port};
+use crate::sshd::{Sshd, free_port};
 
 const PUBLIC: &str = "https://mcp.example.com";
 
 static TLS: Once = Once::new();
 
-struct Desk {
+struct Office {
     sshd: Sshd,
-    engine: Engine,
     /// What the server listens on for us; a web server in front would pass on to it.
     remote: u16,
-    /// Dropped last.
-    _folder: TempDir,
+    desk: Desk,
 }
 
-impl Desk {
+impl Deref for Office {
+    type Target = Desk;
+
+    fn deref(&self) -> &Desk {
+        &self.desk
+    }
+}
+
+impl Office {
     /// Switched on, at the practice tenant.
     async fn is_public() -> Self {
         TLS.call_once(|| rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap());
-        let (folder, sshd, remote) = (TempDir::new().unwrap(), Sshd::start(), free_port());
-        let file = folder.path().join("settings.toml");
-        let text = format!(
-            "[server]\nlisten = '127.0.0.1:0'\n[clients]\npairing = 'off'\n[tunnel]\nprovider = 'ssh'\n\
-             domain = 'mcp.example.com'\nssh_server = '{}'\nssh_key = '{}'\nssh_listen = '{remote}'\n",
+        let (sshd, remote) = (Sshd::start(), free_port());
+        let settings = format!(
+            "[clients]\npairing = 'off'\n[tunnel]\nprovider = 'ssh'\ndomain = 'mcp.example.com'\n\
+             ssh_server = '{}'\nssh_key = '{}'\nssh_listen = '{remote}'\n",
             sshd.address(),
             sshd.key().display()
         );
-        std::fs::write(&file, text).unwrap();
-        let above = SettingsDraft::from_env([
-            ("JMOP_STORAGE_DATA_DIR", folder.path().join("data").display().to_string()),
-            ("JMOP_CONSOLE_LISTEN", "off".to_owned()),
-            ("JMOP_PRACTICE_LISTEN", "127.0.0.1:0".to_owned()),
-        ]);
-        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
-        let world = World {
-            clock: clock.clone(),
-            pause: clock,
-            entropy: Arc::new(SeededEntropy::new(1)),
-            master_key: KeySource::DataFolder,
-            names: Arc::new(SystemResolver),
-        };
-        let engine = Engine::new(Sources { file, above, desktop: false }, world);
-        engine.start().await.unwrap();
-        let desk = Self { sshd, engine, remote, _folder: folder };
-        desk.switches_on().await;
-        desk
+        let desk = Desk::start(TempDir::new().unwrap(), &settings).await;
+        let office = Self { sshd, remote, desk };
+        office.switches_on().await;
+        office
     }
 
     async fn switches_on(&self) {
@@ -64,25 +51,9 @@ impl Desk {
         self.until_open().await;
     }
 
-    async fn call(&self, command: &str, payload: Value) -> Value {
-        let answer = self.engine.api().call(command, payload).await;
-        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
-    }
-
     async fn until(&self, what: impl Fn(&Value) -> bool) -> Value {
-        let found = tokio::time::timeout(PATIENCE, async {
-            loop {
-                let status = self.call("status", json!({})).await;
-                if what(&status) {
-                    return status;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        if let Ok(status) = found.await {
-            return status;
-        }
-        panic!("{}; sshd: {}", self.call("status", json!({})).await, self.sshd.log())
+        let found = self.desk.until(what).await;
+        found.unwrap_or_else(|stayed| panic!("{stayed}; sshd: {}", self.sshd.log()))
     }
 
     async fn until_tunnel(&self, is: &str) -> Value {
@@ -110,7 +81,7 @@ impl Desk {
 
 #[tokio::test]
 async fn a_client_elsewhere_signs_in_and_calls_through_a_server_of_ones_own() {
-    let desk = Desk::is_public().await;
+    let desk = Office::is_public().await;
     let ada = desk.ada().await;
     let called = ada.calls("get_user_info").await;
     assert_eq!(called.status, 200, "{}", called.body);
@@ -125,7 +96,7 @@ async fn a_client_elsewhere_signs_in_and_calls_through_a_server_of_ones_own() {
 /// Each time something is under way: a refresh, whose old token is spent by it, and a call.
 #[tokio::test]
 async fn ten_broken_connections_lose_no_session_and_nothing_that_was_answered() {
-    let desk = Desk::is_public().await;
+    let desk = Office::is_public().await;
     let mut ada = desk.ada().await;
     for round in 0..10 {
         let (refresh, call) = tokio::join!(ada.try_refresh(), async {
@@ -156,7 +127,7 @@ async fn ten_broken_connections_lose_no_session_and_nothing_that_was_answered() 
 
 #[tokio::test]
 async fn another_host_key_closes_the_address_until_the_owner_trusts_it_and_no_other() {
-    let mut desk = Desk::is_public().await;
+    let mut desk = Office::is_public().await;
     let ada = desk.ada().await;
     let before = desk.sshd.fingerprint();
     desk.sshd.is_killed();
