@@ -426,6 +426,20 @@ export const isClientRule = (key: string): boolean => (CLIENT_RULES as readonly 
 /** Of the part Tunnel. */
 export const isTunnel = (key: string): boolean => key.startsWith('tunnel.');
 
+/** The providers that a setting of the tunnel is for; of the others, `undefined`, all of them. */
+export const onlyFor = (key: string): readonly string[] | undefined => PROVIDERS_OF.get(key);
+
+const PROVIDERS_OF: ReadonlyMap<string, readonly string[]> = new Map([
+  ['tunnel.command', ['command']],
+  ['tunnel.domain', ['ngrok', 'cloudflared-named', 'ssh']],
+  ['tunnel.ssh_server', ['ssh']],
+  ['tunnel.ssh_key', ['ssh']],
+  ['tunnel.ssh_listen', ['ssh']],
+  ['tunnel.ngrok_authtoken', ['ngrok']],
+  ['tunnel.ngrok_server', ['ngrok']],
+  ['tunnel.ngrok_ca_file', ['ngrok']],
+]);
+
 /** Of the Entra page; everything else is at home in Settings. */
 export const isEntra = (key: string): boolean => ['entra.', 'access.', 'tools.', 'practice.'].some((section) => key.startsWith(section));
 

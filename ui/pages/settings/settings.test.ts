@@ -8,7 +8,7 @@ import { fakeHost, PASSPHRASE, type FakeHost } from '../../host/fake';
 import { settings } from '../../host/fixtures';
 import { HostError } from '../../host/host';
 import { mountApp } from '../../test/render';
-import { isEntra, wordsOf } from '../draft/fields';
+import { isEntra, isTunnel, onlyFor, wordsOf } from '../draft/fields';
 import { bundleText } from './bundle';
 import { WINDOW } from './inside';
 
@@ -34,9 +34,18 @@ describe('what is there', () => {
   const keys = settings().rows.map(({ key }) => key);
 
   it.each(keys.filter((key) => !isEntra(key) && key !== 'server.sign_in'))('has a field for %s', async (key) => {
-    await open();
+    const { user } = await open();
+    const [provider] = onlyFor(key) ?? [];
+    if (provider) await user.selectOptions(part('Tunnel').getByRole('combobox', { name: 'Provider' }), provider);
     expect(field(wordsOf(key).label)).toBeTruthy();
     expect(wordsOf(key).label).not.toBe(key);
+  });
+
+  it.each(wordsOf('tunnel.provider').options ?? [])('asks of the tunnel by $value what that needs, and no more', async ({ value }) => {
+    const { user } = await open();
+    await user.selectOptions(part('Tunnel').getByRole('combobox', { name: 'Provider' }), value);
+    const asked = keys.filter((key) => isTunnel(key) && part('Tunnel').queryByLabelText(wordsOf(key).label));
+    expect(asked).toEqual(keys.filter((key) => isTunnel(key) && (onlyFor(key)?.includes(value) ?? true)));
   });
 
   it('has a choice of where people sign in', async () => {
