@@ -11,7 +11,14 @@ import { howLongItLasts, notesOf, optionLabel, outsideSummary, tiedWords, tunnel
 
 const section = async () => within(await screen.findByRole('region', { name: 'Public internet' }));
 const turner = async () => (await section()).getByRole<HTMLInputElement>('switch', { name: 'Public internet' });
-const provider = async () => (await section()).findByRole<HTMLSelectElement>('combobox', { name: 'Provider' });
+/** The line that unfolds the choice of providers. */
+const choice = async () => (await section()).findByRole('button', { expanded: false, name: /tunnel|ngrok|command|SSH|Funnel|zrok/ });
+const provider = async () => {
+  const found = (await section()).queryByRole<HTMLSelectElement>('combobox', { name: 'Provider' });
+  if (found) return found;
+  (await choice()).click();
+  return (await section()).findByRole<HTMLSelectElement>('combobox', { name: 'Provider' });
+};
 const turned = (host: FakeHost) => host.calls.filter(({ command }) => command === 'set_tunnel').map(({ payload }) => payload);
 const saved = (host: FakeHost) => host.calls.filter(({ command }) => command === 'save_settings').map(({ payload }) => payload);
 
