@@ -135,6 +135,8 @@ fn unreachable_by(causes: &str) -> &'static str {
         "cannot be reached through the proxy: check HTTPS_PROXY and NO_PROXY of this computer, and that the proxy lets it pass"
     } else if any(&["dns error", "failed to lookup address"]) {
         "has no address: check the DNS of this computer and the authority in the settings"
+    } else if any(&["certificate expired", "certificate not valid yet"]) {
+        "was reached, but by the clock of this computer its certificate is out of date: let the computer set its clock by itself"
     } else if any(&["certificate", "unknownissuer", "corrupt message", "fatal alert", "tls", "handshake"]) {
         "was reached, but not safely: something on the way opens encrypted connections, or its certificate is not trusted \
          here; add the certificate authority of your network to this computer"
@@ -181,6 +183,11 @@ mod tests {
         for (causes, told) in [
             ("client error (connect)\ndns error\nfailed to lookup address information", "has no address"),
             ("client error (connect)\ninvalid peer certificate: unknownissuer", "not safely"),
+            (
+                "client error (connect)\ninvalid peer certificate: certificate not valid yet: verification time 9 (unix)",
+                "set its clock",
+            ),
+            ("client error (connect)\ninvalid peer certificate: certificate expired", "set its clock"),
             ("client error (connect)\ntunnel error: unsuccessful", "through the proxy"),
             ("client error (connect)\ntcp connect error\nconnection refused", "check the network"),
             ("client error (connect)\noperation timed out", "in time"),
@@ -189,21 +196,46 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_server_that_speaks_no_tls_is_told_as_one_that_is_not_safe() {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    /// Answers whatever comes with this, in plain text.
+    async fn answering(text: &'static str) -> std::net::SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                .await
-                .unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes()).await.unwrap();
         });
-        let url = Url::parse(&url).unwrap();
-        let http = http_client_for(&url).unwrap();
-        let told = http.get(url).send().await.map(drop).map_err(|error| trouble(&error));
-        assert!(told.unwrap_err().contains("not safely"));
+        address
+    }
+
+    async fn told_by(client: reqwest::ClientBuilder, url: &str) -> &'static str {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let sent = client.build().unwrap().get(url).send().await;
+        trouble(&sent.expect_err("nobody answers"))
+    }
+
+    #[tokio::test]
+    async fn a_server_that_speaks_no_tls_is_told_as_one_that_is_not_safe() {
+        let address = answering("HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        assert!(told_by(builder().no_proxy(), &format!("https://{address}/")).await.contains("not safely"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_knows_and_a_proxy_that_lets_nothing_pass_are_told_as_these() {
+        struct Nobody;
+        impl reqwest::dns::Resolve for Nobody {
+            fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+                Box::pin(async { Err(std::io::Error::other("no such host").into()) })
+            }
+        }
+        let unnamed = builder().no_proxy().dns_resolver(Nobody);
+        assert!(told_by(unnamed, "https://id.example.com/").await.contains("has no address"));
+
+        let refusing = answering("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        for proxy in [refusing, gone] {
+            let by = builder().proxy(reqwest::Proxy::all(format!("http://{proxy}")).unwrap());
+            assert!(told_by(by, "https://id.example.com/").await.contains("through the proxy"), "{proxy}");
+        }
     }
 
     #[test]
