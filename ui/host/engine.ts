@@ -77,8 +77,8 @@ export type ChangedKey = { pinned: string, shown: string, };
 
 export type CheckStep = { 
 /**
- * `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`,
- * `sign_in`, `access`; `practice` where there is nothing to check; `public_url`, `public_port`, `public_metadata`,
+ * `authority`, `tenant`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `platform`, `api`,
+ * `consent`, `token`, `sign_in`, `access`; `practice` where there is nothing to check; `public_url`, `public_port`, `public_metadata`,
  * `public_challenge`, `public_stream`, `public_page` of [`OutsideCheck`](super::OutsideCheck).
  */
 about: string, outcome: StepOutcome, 

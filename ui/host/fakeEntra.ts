@@ -76,15 +76,17 @@ export function checkEntra(rows: readonly SettingRow[], urls: readonly string[],
   const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed') });
   if (practiceInForce(rows)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up'), ...testedSteps(tested, consent)]);
   const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, {}, 'entra.client_id')}`;
+  const reached = step('authority', 'passed', 'login.microsoftonline.com answers');
   if (textOf(rows, {}, 'entra.tenant') !== tenant) {
     const hint = 'Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.';
-    return answer([step('authority', 'failed', 'The directory was not found.', { hint, code: 90002, remedies: [change('entra.tenant'), change('entra.authority'), page('Overview', blade('Overview'))] })]);
+    return answer([reached, step('tenant', 'failed', 'The directory was not found.', { hint, code: 90002, remedies: [change('entra.tenant'), change('entra.authority'), page('Overview', blade('Overview'))] })]);
   }
   const expired = 'Create a new secret under App registrations > your app > Certificates & secrets and paste its Value into the settings.';
   const unregistered =
     'Under App registrations > your app > Authentication, add the redirect URI shown in the settings, character for character, on platform Web.';
   return answer([
-    step('authority', 'passed', `the directory answers: https://login.microsoftonline.com/${DIRECTORY}/v2.0`),
+    reached,
+    step('tenant', 'passed', `the directory is there: https://login.microsoftonline.com/${DIRECTORY}/v2.0`),
     step('keys', 'passed', 'its signing keys can be read'),
     step('clock', 'passed', 'the clock of this computer agrees with it, 0 s apart'),
     step('application', 'passed', 'the directory knows the client ID'),
@@ -117,6 +119,7 @@ function testedSteps(tested: TestSignIn | null, consent: boolean): CheckStep[] {
   if (!consent) return [step('consent', 'failed', NO_CONSENT.what, { hint: NO_CONSENT.hint, code: 65_001, remedies: [page('API permissions', `${BLADES}/CallAnAPI`)] })];
   return [
     step('consent', 'passed', "the consent to this app's permissions is there"),
+    step('platform', 'passed', 'the redirect URI is on the right platform'),
     step('api', 'passed', 'the API is there'),
     step('token', 'passed', 'it is meant for this app'),
     step('token', 'passed', 'it has every scope this server requires'),

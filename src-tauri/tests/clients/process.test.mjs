@@ -85,7 +85,7 @@ test('check tells what is wrong with an app registration, and changes nothing', 
   assert.match(wrong.output, /^FAILED +redirect_uri .*AADSTS50011/m);
   assert.ok(!wrong.output.includes('not~the~secret'));
   const { steps, passed } = JSON.parse((await check({ JMOP_ENTRA_TENANT: '00000000-0000-0000-0000-000000000000' }, '--json')).output);
-  assert.deepEqual([passed, steps.map(({ about, outcome, code }) => [about, outcome, code])], [false, [['authority', 'failed', 90002]]]);
+  assert.deepEqual([passed, steps.map(({ about, outcome, code }) => [about, outcome, code])], [false, [['authority', 'passed', null], ['tenant', 'failed', 90002]]]);
   const practice = await run(engine.binary, ['check', '--practice'], { env: cleanEnvironment({ HOME: folder, JMOP_LOG: 'off' }), limit: 20_000, quiet: true });
   assert.equal(practice.code, 0, practice.output);
   assert.deepEqual(readdirSync(folder), [], 'not even a folder was made');

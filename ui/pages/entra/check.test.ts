@@ -49,8 +49,8 @@ describe('a check', () => {
 
   it('tells what is good, step by step', async () => {
     const { list } = await checked('entra');
-    expect(list.getAllByRole('listitem')).toHaveLength(6);
-    expect(list.getAllByText('good')).toHaveLength(6);
+    expect(list.getAllByRole('listitem')).toHaveLength(7);
+    expect(list.getAllByText('good')).toHaveLength(7);
     list.getByText(`${LOCAL} is registered.`);
     expect((await panel()).getByRole('status').textContent).toContain('Everything is as it should be.');
     expect(document.querySelector('.content [aria-invalid]')).toBeNull();
@@ -310,15 +310,15 @@ describe('findings', () => {
   const given = (key: string, text: string | null, is = true) => rows.map((row) => (row.key === key ? { ...row, text, given: is } : row));
 
   it.each([
-    [{ about: 'authority' }, 'entra.tenant'],
+    [{ about: 'authority' }, 'entra.authority'],
+    [{ about: 'tenant' }, 'entra.tenant'],
     [{ about: 'keys' }, 'entra.authority'],
     [{ about: 'credential', code: 7_000_215 }, 'entra.client_secret'],
     [{ about: 'credential', code: 700_016 }, 'entra.client_id'],
     [{ about: 'something_new' }, null],
   ])('%o belong to %s', (more, field) => expect(fieldOf(more).field).toBe(field));
 
-  it('belong to the cloud where it is another address, and to the file where the secret is in one', () => {
-    expect(fieldOf({ about: 'authority' }, given('entra.authority', 'https://id.example')).field).toBe('entra.authority');
+  it('belong to the file where the secret is in one', () => {
     const inFile = given('entra.client_secret_file', '/run/secret').map((row) => (row.key === 'entra.client_secret' ? { ...row, given: false } : row));
     expect(fieldOf({ about: 'credential' }, inFile).field).toBe('entra.client_secret_file');
   });
@@ -332,7 +332,7 @@ describe('findings', () => {
   it('read as sentences, and addresses stay as they are', () => {
     expect(said('its signing keys can be read')).toBe('Its signing keys can be read.');
     expect(said(`${LOCAL} is registered`)).toBe(`${LOCAL} is registered.`);
-    expect(said('the directory answers: https://login.example/v2.0')).toBe('The directory answers: https://login.example/v2.0');
+    expect(said('the directory is there: https://login.example/v2.0')).toBe('The directory is there: https://login.example/v2.0');
     expect(toldStep(step({ what: 'Refused with AADSTS1.', code: 1 })).message).toBe('Refused with AADSTS1.');
   });
 

@@ -3,7 +3,6 @@
 import type { CheckStep, SettingRow, StepOutcome } from '../../host/api';
 import { readable } from '../draft/fields';
 import type { ToldProblem } from '../draft/words';
-import { cloudOf } from './clouds';
 import { chosenKind, type Kind } from './credential';
 
 export interface Found extends CheckStep {
@@ -14,13 +13,15 @@ export interface Found extends CheckStep {
 }
 
 const NAMES: Record<string, string> = {
-  authority: 'Directory',
+  authority: 'Sign-in host',
+  tenant: 'Directory',
   keys: 'Signing keys',
   clock: 'Clock',
   application: 'Application',
   credential: 'Client ID and credential',
   next_credential: 'Next credential',
   redirect_uri: 'Redirect URI',
+  platform: 'Platform',
   api: 'API and scopes',
   consent: 'Consent',
   token: 'Access token',
@@ -36,7 +37,7 @@ const NAMES: Record<string, string> = {
 };
 
 /** In their order, while nothing is known of them yet. */
-export const LOOKED_AT = ['authority', 'keys', 'clock', 'application', 'credential', 'redirect_uri', 'api', 'token'] as const;
+export const LOOKED_AT = ['authority', 'tenant', 'keys', 'clock', 'application', 'credential', 'redirect_uri', 'api', 'token'] as const;
 
 export const stepName = (about: string): string => NAMES[about] ?? about;
 
@@ -64,9 +65,9 @@ export const isAboutRedirect = ({ about, redirectUri }: Found): boolean => about
 function fieldOf({ about, code }: CheckStep, rows: readonly SettingRow[]): string | null {
   const row = (key: string) => rows.find((row) => row.key === key);
   switch (about) {
+    case 'tenant':
+      return 'entra.tenant';
     case 'authority':
-      // Only Microsoft's own hosts have directories.
-      return cloudOf(row('entra.authority')?.text ?? '') ? 'entra.tenant' : 'entra.authority';
     case 'keys':
       return 'entra.authority';
     case 'application':

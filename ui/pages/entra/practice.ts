@@ -4,7 +4,7 @@ import type { FaultRow, PracticeState } from '../../host/api';
 import type { Host } from '../../host/host';
 
 /** Abbreviations and dates of the trade; everything else is an ordinary word. */
-const WORDS: Record<string, string> = { uri: 'URI', mfa: 'MFA' };
+const WORDS: Record<string, string> = { uri: 'URI', mfa: 'MFA', spa: 'SPA' };
 
 /** `wrong-redirect-uri` as a title: "Wrong redirect URI". */
 export function faultName(fault: string): string {

@@ -17,7 +17,7 @@ use model::upstream::{Effect, Leg, Refusal, UpstreamError};
 use url::Url;
 
 use crate::credential::{Expiry, is_about_the_credential};
-use crate::discovery::Metadata;
+use crate::discovery::{Layout, Metadata};
 use crate::fault::NO_CREDENTIAL;
 use crate::http::send;
 use crate::upstream::Entra;
@@ -32,10 +32,9 @@ impl Entra {
     pub async fn check(&self, redirect_uris: &[String]) -> Vec<Step> {
         let metadata = match self.metadata().await {
             Ok(metadata) => metadata,
-            Err(error) => return vec![told("authority", error)],
+            Err(error) => return self.not_found(error),
         };
-        let mut steps =
-            vec![passed("authority", format!("the directory answers: {}", metadata.issuer.as_str()))];
+        let mut steps = self.found(&metadata);
         steps.push(match self.prepare(&metadata).await {
             Ok(()) => passed("keys", "its signing keys can be read".to_owned()),
             Err(error) => told("keys", error),
@@ -67,6 +66,41 @@ impl Entra {
             steps.push(Step { hint: Some(NO_CREDENTIAL.to_owned()), ..unknown("access", what.to_owned()) });
         }
         steps
+    }
+
+    fn found(&self, metadata: &Metadata) -> Vec<Step> {
+        let issuer = metadata.issuer.as_str();
+        match (metadata.layout, metadata.issuer.tenant()) {
+            // Without a directory in the address there is only the server.
+            (Layout::Plain, _) => {
+                vec![passed("authority", format!("the identity provider answers: {issuer}"))]
+            }
+            (Layout::Entra, Some(_)) => {
+                vec![self.reached(), passed("tenant", format!("the directory is there: {issuer}"))]
+            }
+            (Layout::Entra, None) => {
+                let tenant = &self.settings().tenant;
+                vec![self.reached(), passed("tenant", format!("`{tenant}` stands for many directories"))]
+            }
+        }
+    }
+
+    /// Who says that the directory or its user flow is not there, was reached.
+    fn not_found(&self, error: UpstreamError) -> Vec<Step> {
+        let is_about_tenant = matches!(
+            &error,
+            UpstreamError::Refused(refusal) if refusal.code.is_some() || self.settings().policy().is_some()
+        );
+        if is_about_tenant {
+            vec![self.reached(), told("tenant", error)]
+        } else {
+            vec![told("authority", error)]
+        }
+    }
+
+    fn reached(&self) -> Step {
+        let host = self.settings().authority.host_str().unwrap_or_default();
+        passed("authority", format!("{host} answers"))
     }
 
     /// The provider's clock is in the `Date` of its answers (RFC 9110 section 6.6.1), to the second.
@@ -193,8 +227,8 @@ impl Entra {
         }
         match error {
             "login_required" | "interaction_required" | "account_selection_required" => {
-                let what =
-                    "whether the API, its scopes and the consent to them are there is seen only at a sign-in";
+                let what = "whether the redirect URI is on the right platform, and the API, its scopes and the consent to them are there, is \
+                     seen only at a sign-in";
                 (registered, Some(unknown("api", what.to_owned())))
             }
             _ => (failed("redirect_uri", refusal), None),
@@ -215,6 +249,7 @@ pub(crate) fn refused(refusal: Refusal) -> Step {
     let about = match refusal.code {
         Some(code) if OF_THE_API.contains(&code) => "api",
         Some(code) if OF_CONSENT.contains(&code) => "consent",
+        Some(9_002_327) => "platform",
         Some(code) if OF_THE_CREDENTIAL.contains(&code) => "credential",
         None if refusal.error == "consent_required" => "consent",
         _ if refusal.effect == Effect::Barred => "access",

@@ -243,6 +243,9 @@ impl Entra {
     async fn tried(&self, code: Secret, leg: &Leg, steps: &mut Vec<Step>) -> Result<Person, UpstreamError> {
         let (metadata, tokens) = self.spend(code, leg).await?;
         steps.push(check::passed("consent", "the consent to this app's permissions is there".to_owned()));
+        if metadata.layout == Layout::Entra {
+            steps.push(check::passed("platform", "the redirect URI is on the right platform".to_owned()));
+        }
         // Without an API of ours, the access token is not ours to read.
         if Provider::of(&self.settings, &metadata) != Provider::SignInOnly {
             steps.push(check::passed("api", "the API is there".to_owned()));

@@ -8,8 +8,8 @@ use crate::upstream::UpstreamError;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`,
-    /// `token`, `sign_in`, `access`; `public_url`, `public_port`, `public_metadata`, `public_challenge`, `public_stream`,
+    /// `authority`, `tenant`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `platform`, `api`,
+    /// `consent`, `token`, `sign_in`, `access`; `public_url`, `public_port`, `public_metadata`, `public_challenge`, `public_stream`,
     /// `public_page`
     pub about: &'static str,
     pub outcome: Outcome,

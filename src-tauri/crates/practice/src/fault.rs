@@ -34,6 +34,8 @@ faults! {
         "The client secret has expired: the token endpoint answers AADSTS7000222. The next secret still works.";
     PublicClient, "public-client",
         "The app is registered as a public client: sending a secret is AADSTS700025, sending none works.";
+    SpaPlatform, "spa-platform",
+        "The redirect URI is on the platform Single-page application: redeeming a code is AADSTS9002327.";
     WrongRedirectUri, "wrong-redirect-uri",
         "No redirect URI is registered: the sign-in page shows AADSTS50011.";
     MissingConsent, "missing-consent",

@@ -124,6 +124,10 @@ pub(crate) enum Why {
     #[error("Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")]
     PublicClient,
     #[error(
+        "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests."
+    )]
+    SpaOnly,
+    #[error(
         "The certificate with identifier used to sign the client assertion is not registered on application '{CLIENT_ID}'. [Reason - The key was not found.]"
     )]
     CertificateUnknown,
@@ -256,6 +260,7 @@ impl Why {
             Self::SecretWrong => (7_000_215, "invalid_client", UNAUTHORIZED),
             Self::SecretExpired => (7_000_222, "invalid_client", UNAUTHORIZED),
             Self::PublicClient => (700_025, "invalid_client", UNAUTHORIZED),
+            Self::SpaOnly => (9_002_327, "invalid_request", BAD),
             Self::CertificateUnknown | Self::CertificateExpired => (700_027, "invalid_client", UNAUTHORIZED),
             Self::AssertionOutOfTime => (700_024, "invalid_client", UNAUTHORIZED),
             Self::AssertionAudienceOfApp => (700_023, "invalid_client", UNAUTHORIZED),

@@ -116,6 +116,9 @@ impl Exchange<'_> {
         if issued.tenant.of_customers() != self.tenant.of_customers() {
             return Err(Why::CodeOfOtherTenant);
         }
+        if self.practice.has(Fault::SpaPlatform) {
+            return Err(Why::SpaOnly);
+        }
         issued.sign_in.check(self.practice, self.tenant, Moment::Code)?;
         codes.redeem(code);
         Ok(Outcome { sign_in: issued.sign_in, granted, nonce: issued.nonce })

@@ -22,8 +22,8 @@ pub struct EntraCheck {
 
 #[derive(Debug, Clone, Serialize, TS)]
 pub struct CheckStep {
-    /// `authority`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `api`, `consent`, `token`,
-    /// `sign_in`, `access`; `practice` where there is nothing to check; `public_url`, `public_port`, `public_metadata`,
+    /// `authority`, `tenant`, `keys`, `clock`, `application`, `credential`, `next_credential`, `redirect_uri`, `platform`, `api`,
+    /// `consent`, `token`, `sign_in`, `access`; `practice` where there is nothing to check; `public_url`, `public_port`, `public_metadata`,
     /// `public_challenge`, `public_stream`, `public_page` of [`OutsideCheck`](super::OutsideCheck).
     pub about: &'static str,
     pub outcome: StepOutcome,
@@ -81,7 +81,8 @@ impl Api {
         let mut steps = entra.check(&redirect_uris).await;
         // Where the directory is not reached, a token of earlier says nothing; nor does it where there is a newer one.
         let newer = tested.iter().flatten().any(|step| step.about == "token");
-        if steps.len() > 1 && !newer {
+        let reached = steps.iter().any(|step| step.about == "keys");
+        if reached && !newer {
             let token = self.last_token(&entra, &client_id).await;
             // A token that is as it should be answers what nobody can see without one.
             if token.iter().all(|step| step.outcome == Outcome::Passed) {

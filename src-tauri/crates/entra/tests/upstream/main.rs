@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected shall end")]
 
+mod check;
 mod credentials;
 mod customers;
 mod examine;

@@ -218,5 +218,4 @@ fn every_fault_has_a_name_that_scripts_can_use_and_a_sentence() {
         assert_eq!(name.parse::<Fault>().unwrap(), *fault);
         assert!(fault.explanation().ends_with('.'), "{name}");
     }
-    assert_eq!(Fault::ALL.len(), 29);
 }

@@ -9,7 +9,7 @@ use model::testing::SeededEntropy;
 use practice::Fault;
 use testkit::Rig;
 
-const GOOD: &str = "authority passed, keys passed, clock passed, application passed";
+const GOOD: &str = "authority passed, tenant passed, keys passed, clock passed, application passed";
 
 /// `authority passed, credential failed 7000222, ..`
 async fn found(rig: &Rig) -> String {
@@ -92,5 +92,5 @@ async fn an_api_or_an_application_that_is_not_there_is_told_as_that() {
     let found = check(|settings| "api://somebody-else".clone_into(&mut settings.identifier_uri)).await;
     assert_eq!(found, ("api", failed, Some(500_011)));
     let found = check(|settings| "nowhere.example".clone_into(&mut settings.tenant)).await;
-    assert_eq!(found, ("authority", failed, Some(90002)));
+    assert_eq!(found, ("tenant", failed, Some(90002)));
 }

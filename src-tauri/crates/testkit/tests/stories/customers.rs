@@ -38,6 +38,7 @@ async fn a_customer_of_b2c_signs_in_by_the_user_flow_calls_and_refreshes() {
     let rig = server_of(&directory, &[("entra.tenant", FLOW)]).await;
     for (about, outcome) in [
         ("authority", entra::Outcome::Passed),
+        ("tenant", entra::Outcome::Passed),
         ("keys", entra::Outcome::Passed),
         ("credential", entra::Outcome::Unknown),
         ("redirect_uri", entra::Outcome::Passed),
@@ -124,8 +125,8 @@ async fn a_customer_of_external_id_signs_in_and_a_disabled_one_is_signed_out() {
     let typed = [("entra.tenant", "customers.example"), ("entra.identifier_uri", IDENTIFIER_URI)];
     let rig = server_of(&directory, &typed).await;
     assert_eq!(step(&rig, "credential").await.outcome, entra::Outcome::Passed);
-    let authority = step(&rig, "authority").await;
-    assert!(authority.what.contains(&format!("{EXTERNAL_TENANT_ID}.localhost")), "{}", authority.what);
+    let tenant = step(&rig, "tenant").await;
+    assert!(tenant.what.contains(&format!("{EXTERNAL_TENANT_ID}.localhost")), "{}", tenant.what);
 
     let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
     let info = ada.calls("get_user_info").await;

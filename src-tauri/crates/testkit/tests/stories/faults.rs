@@ -29,6 +29,7 @@ const fn unavailable(fault: Fault) -> Expected {
 const TABLE: &[Expected] = &[
     refused(Fault::ExpiredSecret, &["AADSTS7000222", "secret", "owner of the app registration"]),
     refused(Fault::PublicClient, &["AADSTS700025", "owner of the app registration"]),
+    refused(Fault::SpaPlatform, &["AADSTS9002327", "to Web", "owner of the app registration"]),
     refused(Fault::MissingConsent, &["AADSTS65001", "consent"]),
     refused(Fault::ClockSkew, &["clock"]),
     refused(Fault::WrongAudience, &["meant for", "not for this app"]),
@@ -166,6 +167,7 @@ const fn comes_of(fault: Fault) -> Option<Comes> {
     Some(match fault {
         Fault::ExpiredSecret => Comes::Refused(Some(7_000_222)),
         Fault::PublicClient => Comes::Refused(Some(700_025)),
+        Fault::SpaPlatform => Comes::Refused(Some(9_002_327)),
         Fault::MissingConsent => Comes::Refused(Some(65_001)),
         Fault::ClockSkew | Fault::WrongAudience | Fault::MissingScope => Comes::Refused(None),
         Fault::ServerError | Fault::Throttled | Fault::Garbage => Comes::NoAnswer,

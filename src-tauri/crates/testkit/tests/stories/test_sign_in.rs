@@ -85,7 +85,7 @@ async fn it_passes_shows_what_the_token_had_and_leaves_nothing() {
     assert_eq!((&state["is"], &state["passed"]), (&json!("ended"), &json!(true)));
     let found = found(&rig).await;
     assert!(failed(&found).is_empty(), "{found:?}");
-    for about in ["consent", "api", "token", "sign_in"] {
+    for about in ["consent", "platform", "api", "token", "sign_in"] {
         assert!(
             found.iter().any(|(found, outcome, _)| found == about && outcome == "passed"),
             "{about}: {found:?}"
@@ -122,6 +122,7 @@ async fn what_a_client_would_be_refused_for_is_the_step_that_failed() {
         (Fault::WrongAudience, ("token", None)),
         (Fault::MissingConsent, ("consent", Some(65_001))),
         (Fault::ExpiredSecret, ("credential", Some(7_000_222))),
+        (Fault::SpaPlatform, ("platform", Some(9_002_327))),
     ] {
         let told = async {
             let page = signs_in(&rig, &mut rig.browser(), "ada").await;
