@@ -619,6 +619,7 @@ export function settings(): SettingsForm {
       row('access.roles', '', 'Values of app roles whose holders may sign in.', { shape: 'list', ...inFile('Member', 21) }),
       row('access.guests', 'true', 'Whether guests of the directory may sign in.', { shape: 'flag' }),
       row('access.prompt', 'as-needed', 'Whether people are asked although Entra knows them: `as-needed`, `select-account` or `login`.'),
+      row('access.login_hint', '', 'User name that the sign-in page begins with, such as `ada@contoso.com`.'),
       row('access.domain_hint', '', 'Domain whose own sign-in page people are taken to at once, such as `contoso.com`.'),
       row('tools.get_user_info_scopes', '', 'Scopes of the exposed API that `get_user_info` needs, all of them, beyond the required ones.', { shape: 'list' }),
       row('tools.get_user_info_roles', '', 'App roles of which `get_user_info` needs one.', { shape: 'list' }),

@@ -131,6 +131,12 @@ const SIGN_IN_PAGE = {
     placeholder: 'contoso.com',
     mono: true,
   },
+  'access.login_hint': {
+    label: 'Account hint',
+    hint: 'The user name that the sign-in page begins with, where one person uses this server. It is not used where people are asked which account.',
+    placeholder: 'ada@contoso.com',
+    mono: true,
+  },
 } as const satisfies Record<string, FieldWords>;
 
 const ACCESS = {

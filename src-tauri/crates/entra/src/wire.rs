@@ -117,8 +117,12 @@ impl Wire<'_> {
             Prompt::SelectAccount => Some("select_account"),
             Prompt::Login => Some("login"),
         };
+        // Whoever is asked which account they mean may mean another one.
+        let login_hint =
+            access.login_hint.as_deref().filter(|_| prompt != Some("select_account") && !leg.ask_who);
         let ours = [
             ("prompt", prompt),
+            ("login_hint", login_hint),
             ("domain_hint", access.domain_hint.as_deref()),
             ("claims", leg.claims.as_deref()),
         ];

@@ -17,6 +17,8 @@ pub struct Access {
     pub prompt: Prompt,
     /// Domain whose own sign-in page people are taken to, instead of being asked for their account first.
     pub domain_hint: Option<String>,
+    /// Account that the sign-in page begins with, unless it asks which one.
+    pub login_hint: Option<String>,
 }
 
 /// Whether the provider asks people although it knows them (`prompt`, OpenID Connect Core section 3.1.2.1).
@@ -61,6 +63,7 @@ impl Default for Access {
             guests: true,
             prompt: Prompt::AsNeeded,
             domain_hint: None,
+            login_hint: None,
         }
     }
 }

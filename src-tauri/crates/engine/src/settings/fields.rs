@@ -257,6 +257,12 @@ pub const FIELDS: &[Field] = &[
         "Domain whose own sign-in page people are taken to at once, such as `contoso.com`.",
     ),
     field(
+        "access.login_hint",
+        "",
+        "User name that the sign-in page begins with, such as `ada@contoso.com`, where one person uses this server; who is asked which \
+         account they mean is not told it.",
+    ),
+    field(
         "tools.get_user_info_scopes",
         "",
         "Scopes of the exposed API that `get_user_info` needs, all of them, beyond the required ones.",

@@ -149,10 +149,30 @@ async fn a_client_has_no_say_in_what_entra_is_asked() {
     .await;
     let client = rig.client("c").registers().await;
     let mut browser = rig.browser();
-    let theirs = [("claims", Some("{}")), ("prompt", Some("none")), ("domain_hint", Some("evil.example"))];
+    let theirs = [
+        ("claims", Some("{}")),
+        ("prompt", Some("none")),
+        ("domain_hint", Some("evil.example")),
+        ("login_hint", Some("mallory@evil.example")),
+    ];
     let consent = browser.open(&client.authorize_url(&theirs), "").await;
     let provider = browser.press(&consent, "decision", "approve", "").await;
     assert_eq!(provider.param("prompt").as_deref(), Some("select_account"));
     assert_eq!(provider.param("domain_hint").as_deref(), Some("practice.example"));
-    assert_eq!(provider.param("claims"), None);
+    assert_eq!((provider.param("claims"), provider.param("login_hint")), (None, None));
+}
+
+#[tokio::test]
+async fn the_sign_in_page_begins_with_the_account_of_the_settings_unless_it_asks_which() {
+    let rig =
+        Rig::start_with(|settings| settings.access.login_hint = Some("ben@practice.example".to_owned()))
+            .await;
+    let client = rig.client("c").registers().await;
+    let mut browser = rig.browser();
+    let consent = browser.open(&client.authorize_url(&[]), "").await;
+    let provider = browser.press(&consent, "decision", "approve", "").await;
+    assert_eq!(provider.param("login_hint").as_deref(), Some("ben@practice.example"));
+    // Whose sessions are shown is asked each time.
+    let asked = rig.browser().open(&format!("{}/my-sessions/sign-in", rig.base()), "").await;
+    assert_eq!((asked.param("prompt").as_deref(), asked.param("login_hint")), (Some("select_account"), None));
 }

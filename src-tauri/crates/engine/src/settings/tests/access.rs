@@ -76,10 +76,17 @@ fn the_rules_count_in_the_practice_tenant_too() {
 
 #[test]
 fn the_sign_in_page_is_ours_to_choose() {
-    let found = access(&[("access.prompt", "select-account"), ("access.domain_hint", "contoso.com")]);
+    let found = access(&[
+        ("access.prompt", "select-account"),
+        ("access.domain_hint", "contoso.com"),
+        ("access.login_hint", "ada@contoso.com"),
+    ]);
     assert_eq!((found.prompt, found.domain_hint.as_deref()), (Prompt::SelectAccount, Some("contoso.com")));
+    assert_eq!(found.login_hint.as_deref(), Some("ada@contoso.com"));
     refused(&at_entra(&[("access.prompt", "consent")]), "access.prompt", "not-a-choice");
     refused(&at_entra(&[("access.domain_hint", "contoso")]), "access.domain_hint", "not-a-domain");
+    let two = [("access.login_hint", "ada@contoso.com ben@contoso.com")];
+    refused(&at_entra(&two), "access.login_hint", "not-an-account");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<A
     let groups = all(check, "access.groups", |check, item| group(check, &naming, item));
     let roles = roles(check, "access.roles", identity);
     let guests = check.flag("access.guests");
-    let (prompt, domain_hint) = (prompt(check), domain_hint(check));
+    let (prompt, domain_hint, login_hint) = (prompt(check), domain_hint(check), login_hint(check));
     Ok(Access {
         people: people?,
         groups: groups?,
@@ -37,6 +37,7 @@ pub(super) fn read(check: &mut Check<'_>, identity: Option<&Identity>) -> Read<A
         guests: guests?,
         prompt: prompt?,
         domain_hint: domain_hint?,
+        login_hint: login_hint?,
     })
 }
 
@@ -80,6 +81,21 @@ fn domain_hint(check: &mut Check<'_>) -> Read<Option<String>> {
     let message = format!("{} is not a domain", quoted(text));
     let hint = "write a domain of the directory, such as `contoso.com`, or `organizations` or `consumers`";
     Err(check.refuse(key, "not-a-domain", message, hint))
+}
+
+/// It is typed into the sign-in page for the person, so it is what they would type there.
+fn login_hint(check: &mut Check<'_>) -> Read<Option<String>> {
+    let key = "access.login_hint";
+    let text = check.text(key);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_name = text.len() <= 256 && !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    if is_name {
+        return Ok(Some(text.to_owned()));
+    }
+    let message = "this is not a name that anybody signs in with";
+    Err(check.refuse(key, "not-an-account", message, "write one user name, such as `ada@contoso.com`"))
 }
 
 fn all<T>(check: &mut Check<'_>, key: &str, read: impl Fn(&mut Check<'_>, &str) -> Read<T>) -> Read<Vec<T>> {
