@@ -6,19 +6,14 @@ import source from './tokens.css?raw';
 
 const css = source.replace(/\/\*[^]*?\*\//g, '');
 
-function block(start: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (let at = css.indexOf(start); at >= 0; at = css.indexOf(start, at + 1)) {
-    const body = css.slice(css.indexOf('{', at) + 1, css.indexOf('}', at));
-    for (const [, name, value] of body.matchAll(/(--[\w-]+):\s*([^;]+);/g)) found.set(name!, value!);
-  }
-  return found;
+/** Every token, as it is in the light or in the dark. */
+function tokens(theme: 'light' | 'dark'): Map<string, string> {
+  const seen = css.replace(/light-dark\(([^,]+), ([^,]+?)\)(?=[;,])/g, theme === 'light' ? '$1' : '$2');
+  return new Map([...seen.matchAll(/(--[\w-]+):\s*([^;]+);/g)].map(([, name, value]) => [name!, value!]));
 }
 
-const light = block(':root {');
-const chosen = block(":root[data-theme='dark'] {");
-const system = block(":root:not([data-theme='light']) {");
-const dark = new Map([...light, ...chosen]);
+const light = tokens('light');
+const dark = tokens('dark');
 
 function luminance(theme: Map<string, string>, name: string): number {
   let value = theme.get(name) ?? '';
@@ -77,7 +72,7 @@ describe.each([
   it.each(GRAPHICS)('%s can be seen on %s', (ink, paper) => expect(contrast(theme, ink, paper)).toBeGreaterThanOrEqual(3));
 });
 
-it('is the same dark, whether the system or the person says so', () => {
-  expect(chosen.size).toBeGreaterThan(20);
-  expect([...system]).toEqual([...chosen]);
+it('every colour with a meaning has one for the dark', () => {
+  const differ = [...light].filter(([name, value]) => dark.get(name) !== value);
+  expect(differ.length).toBeGreaterThan(20);
 });
