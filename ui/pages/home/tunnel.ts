@@ -11,6 +11,9 @@ export const OWN = 'command';
 export const SSH = 'ssh';
 /** The provider that opens a name of a person's own at Cloudflare, and nothing without one. */
 export const CLOUDFLARED_NAMED = 'cloudflared-named';
+/** What a setting that is saved here does to the server: the end of a sentence before, and a sentence after. */
+export const RESTARTS = 'restarts the server; clients reconnect by themselves.';
+export const RESTARTED = 'The server starts again; clients reconnect by themselves.';
 /** Those that open with one press where their program is: no account, nothing to type in. */
 const AT_ONCE: ReadonlySet<string> = new Set(['cloudflared', 'localhost-run', 'pinggy', 'serveo']);
 
