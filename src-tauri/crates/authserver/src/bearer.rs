@@ -75,7 +75,10 @@ fn refuse(flow: &Flow, site: &Site, request: &Request, refused: &Refused) -> Res
     if let Refused::Store(error) = refused {
         return error::store_failed(error);
     }
-    if !look::is_ours(flow, request.uri()) {
+    // We show no token when we look at ourselves.
+    let ours = matches!(refused, Refused::NoToken)
+        && look::is_ours(flow, request.method(), request.uri(), request.extensions());
+    if !ours {
         let (now, entropy) = (flow.now(), flow.entropy.as_ref());
         let about = flow.attempts.of_request(site, request.headers(), true, now, entropy);
         flow.event(about, EventKind::Challenged { reason: refused.to_string() });

@@ -5,12 +5,13 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{Uri, header};
+use axum::extract::{Request, State};
+use axum::http::{Extensions, Method, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures::{StreamExt as _, stream};
-use model::look::{END, PATH, PAUSE};
+use model::look::{END, OurLook, PATH, PAUSE};
+use model::origin::Ingress;
 
 use crate::flow::{Flow, Shared};
 use crate::metadata;
@@ -20,23 +21,28 @@ pub(crate) fn routes() -> Table {
     vec![(PATH, get(whole).post(in_pieces))]
 }
 
-/// Whether we ask ourselves: that is no attempt of a client to connect.
-pub(crate) fn is_ours(flow: &Shared, uri: &Uri) -> bool {
-    flow.looks().is_ours(uri.query(), flow.now())
+/// Whether we ask ourselves: that is no attempt of a client to connect. To be asked once of each request, because it counts. The way
+/// in from the tunnel has done that already.
+pub(crate) fn is_ours(flow: &Shared, method: &Method, uri: &Uri, extensions: &Extensions) -> bool {
+    match extensions.get() {
+        Some(Ingress::Tunnel) => extensions.get::<OurLook>().is_some(),
+        _ => flow.looks().admits(method.as_str(), uri.path(), uri.query(), flow.now()),
+    }
 }
 
-fn proof(flow: &Shared, uri: &Uri) -> Option<String> {
-    is_ours(flow, uri).then(|| flow.looks().proof(uri.query().unwrap_or_default()))
+fn proof(flow: &Shared, request: &Request) -> Option<String> {
+    is_ours(flow, request.method(), request.uri(), request.extensions())
+        .then(|| flow.looks().proof(request.uri().query().unwrap_or_default()))
 }
 
-async fn whole(State(flow): State<Flow>, uri: Uri) -> Response {
-    let Some(proof) = proof(&flow, &uri) else { return metadata::unknown().await };
+async fn whole(State(flow): State<Flow>, request: Request) -> Response {
+    let Some(proof) = proof(&flow, &request) else { return metadata::unknown().await };
     ([(header::CACHE_CONTROL, "no-store")], proof).into_response()
 }
 
 /// Events as in the answer of a tool that takes its time.
-async fn in_pieces(State(flow): State<Flow>, uri: Uri) -> Response {
-    let Some(proof) = proof(&flow, &uri) else { return metadata::unknown().await };
+async fn in_pieces(State(flow): State<Flow>, request: Request) -> Response {
+    let Some(proof) = proof(&flow, &request) else { return metadata::unknown().await };
     let first = stream::once(async move { format!("data: {proof}\n\n") });
     let second = stream::once(async {
         tokio::time::sleep(PAUSE).await;

@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use model::event::EventKind;
@@ -38,7 +38,8 @@ pub(crate) fn routes() -> Table {
 struct Asked {
     site: Site,
     headers: HeaderMap,
-    uri: Uri,
+    /// By ourselves.
+    ours: bool,
 }
 
 impl FromRequestParts<Flow> for Asked {
@@ -46,7 +47,8 @@ impl FromRequestParts<Flow> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, flow: &Flow) -> Result<Self, Response> {
         let Here(site) = Here::from_request_parts(parts, flow).await?;
-        Ok(Self { site, headers: parts.headers.clone(), uri: parts.uri.clone() })
+        let ours = look::is_ours(flow, &parts.method, &parts.uri, &parts.extensions);
+        Ok(Self { site, headers: parts.headers.clone(), ours })
     }
 }
 
@@ -80,7 +82,7 @@ pub(crate) async fn unknown() -> Response {
 }
 
 fn serve(flow: &Flow, asked: &Asked, document: &str, body: Value) -> Response {
-    if !look::is_ours(flow, &asked.uri) {
+    if !asked.ours {
         let (now, entropy) = (flow.now(), flow.entropy.as_ref());
         let about = flow.attempts.of_request(&asked.site, &asked.headers, false, now, entropy);
         flow.event(about, EventKind::MetadataRead { document: document.to_owned() });

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Frame, SizeHint};
 use model::caller::Recognised;
 use model::ids::TokenHash;
+use model::look::OurLook;
 use model::origin::{Ingress, Visitor};
 use tower::ServiceExt as _;
 
@@ -58,6 +59,9 @@ impl Entrance {
             }
         };
         request.extensions_mut().insert(Ingress::Tunnel);
+        if ours {
+            request.extensions_mut().insert(OurLook);
+        }
         if let Some(source) = source {
             request.extensions_mut().insert(Visitor(source));
         }
@@ -72,10 +76,14 @@ impl Entrance {
         Ok(response.map(|body| Body::new(Sent { body, _underway: underway })))
     }
 
-    /// A flood must not make the address look as if nobody got through, and whoever looks is no visitor.
+    /// A flood must not make the address look as if nobody got through, and whoever looks is no visitor. A ticket that somebody on the
+    /// way shows again is good for nothing more, and we show no token.
     fn is_our_look(&self, request: &Request) -> bool {
-        let live = self.engine.live();
-        live.is_some_and(|live| live.flow.looks().is_ours(request.uri().query(), self.engine.now()))
+        let (method, uri) = (request.method().as_str(), request.uri());
+        !request.headers().contains_key(header::AUTHORIZATION)
+            && self.engine.live().is_some_and(|live| {
+                live.flow.looks().admits(method, uri.path(), uri.query(), self.engine.now())
+            })
     }
 
     /// Who was let in stands apart from strangers from now on, and whose token was not taken no longer does.

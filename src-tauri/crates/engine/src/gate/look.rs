@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use model::check::{Outcome, Step};
-use model::look::{END, Looks, PATH, PAUSE};
+use model::look::{END, Looks, PAUSE, Question};
 use model::origin::{BaseUrl, Origin, Site};
 use model::ports::Entropy;
 use model::time::Timestamp;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tunnel::Doubt;
@@ -123,37 +123,37 @@ impl Look {
 
     /// Who answers, and whether a streamed answer comes as it is written.
     async fn pieces(&self) -> Result<Answer, Told> {
-        let asked = as_client(self.http.post(self.at(PATH))).header(header::ACCEPT, "text/event-stream");
+        let asked = as_client(self.request(Question::Pieces)).header(header::ACCEPT, "text/event-stream");
         let answer = self.ask(asked).await?;
         if answer.body.contains(&self.proof) { Ok(answer) } else { Err(in_place_of_us(&answer)) }
     }
 
     /// The documents that clients go by.
     async fn metadata(&self) -> Result<String, Told> {
-        let resource = self.document("/.well-known/oauth-protected-resource/mcp", "resource").await?;
+        let resource = self.document(Question::Resource, "resource").await?;
         if resource != self.site.mcp_url() {
             return Err(words::other_name(&resource, &self.site.mcp_url()));
         }
-        let issuer = self.document("/.well-known/oauth-authorization-server", "issuer").await?;
+        let issuer = self.document(Question::Server, "issuer").await?;
         if issuer != self.site.issuer() {
             return Err(words::other_name(&issuer, self.site.issuer()));
         }
         Ok("the metadata names this address".to_owned())
     }
 
-    async fn document(&self, path: &str, member: &str) -> Result<String, Told> {
-        let asked = as_client(self.http.get(self.at(path))).header(header::ACCEPT, "application/json");
+    async fn document(&self, question: Question, member: &str) -> Result<String, Told> {
+        let asked = as_client(self.request(question)).header(header::ACCEPT, "application/json");
         let answer = self.ask(asked).await?;
         let document: Option<Value> = serde_json::from_str(&answer.body).ok();
         let told = document.filter(|_| answer.status.is_success());
         let told = told.as_ref().and_then(|document| document[member].as_str());
-        told.map(str::to_owned).ok_or_else(|| words::no_document(path, &answer))
+        told.map(str::to_owned).ok_or_else(|| words::no_document(question.path(), &answer))
     }
 
     /// A call without a token has to be told where to sign in (RFC 9728 section 5.1).
     async fn challenge(&self) -> Result<String, Told> {
         let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
-        let asked = as_client(self.http.post(self.at("/mcp")));
+        let asked = as_client(self.request(Question::Challenge));
         let accepted = asked.header(header::ACCEPT, "application/json, text/event-stream");
         let answer = self.ask(accepted.json(&call)).await?;
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
@@ -162,7 +162,7 @@ impl Look {
         if answer.status != StatusCode::UNAUTHORIZED {
             return Err(words::no_challenge(answer.status));
         }
-        let metadata = self.site.base.join("/.well-known/oauth-protected-resource/mcp");
+        let metadata = self.site.base.join(Question::Resource.path());
         let names_it = format!("resource_metadata=\"{metadata}\"");
         let mut told = answer.headers.get_all(header::WWW_AUTHENTICATE).iter().peekable();
         if told.peek().is_none() {
@@ -178,7 +178,7 @@ impl Look {
 
     /// As the browser of somebody who signs in.
     async fn page(&self) -> Result<String, Told> {
-        let asked = self.http.get(self.at(PATH)).header(header::USER_AGENT, BROWSER);
+        let asked = self.request(Question::Page).header(header::USER_AGENT, BROWSER);
         let answer = self.ask(asked.header(header::ACCEPT, PAGE)).await?;
         if answer.body.contains(&self.proof) {
             Ok("people who sign in see our pages at once".to_owned())
@@ -187,8 +187,9 @@ impl Look {
         }
     }
 
-    fn at(&self, path: &str) -> String {
-        self.site.base.join(&format!("{path}?{}", self.ticket))
+    fn request(&self, question: Question) -> RequestBuilder {
+        let method = if question.method() == "POST" { Method::POST } else { Method::GET };
+        self.http.request(method, self.site.base.join(&format!("{}?{}", question.path(), self.ticket)))
     }
 
     async fn ask(&self, request: RequestBuilder) -> Result<Answer, Told> {

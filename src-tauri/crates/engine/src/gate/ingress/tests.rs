@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use model::ids::ClientId;
+use model::look::{PATH, Question};
 
 use super::super::limits::Limit;
 use super::*;
@@ -43,6 +44,19 @@ impl House {
 
     async fn asks(&self, target: &str, authorization: &str) -> Response {
         let request = Request::get(target).header(header::AUTHORIZATION, authorization);
+        self.entrance.clone().answer(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    fn ticket(&self) -> String {
+        let live = self.entrance.engine.live().unwrap();
+        live.flow.looks().ticket(live.flow.entropy(), self.entrance.engine.now())
+    }
+
+    async fn looks(&self, method: &str, path: &str, ticket: &str, authorization: Option<&str>) -> Response {
+        let mut request = Request::builder().method(method).uri(format!("{path}?{ticket}"));
+        if let Some(value) = authorization {
+            request = request.header(header::AUTHORIZATION, value);
+        }
         self.entrance.clone().answer(request.body(Body::empty()).unwrap()).await.unwrap()
     }
 
@@ -93,14 +107,49 @@ async fn where_something_does_not_answer_a_token_stays_what_it_was() {
 #[tokio::test]
 async fn our_own_look_gets_through_a_flood_and_is_no_visitor() {
     let house = House::new();
-    let live = house.entrance.engine.live().unwrap();
-    let (flow, now) = (&live.flow, house.entrance.engine.now());
-    let ticket = flow.looks().ticket(flow.entropy(), now);
     let _held = house.fills_up();
-    assert_eq!(house.asks(&format!("/mcp?{ticket}"), "").await.status(), 401);
-    assert_eq!(house.asks(&format!("/jwks?{ticket}"), "").await.status(), 200);
+    let ticket = house.ticket();
+    for question in Question::ALL {
+        let looked = house.looks(question.method(), question.path(), &ticket, None).await;
+        assert_eq!(
+            looked.status() == 401,
+            question == Question::Challenge,
+            "{question:?} {}",
+            looked.status()
+        );
+        assert_ne!(looked.status(), 429, "{question:?}");
+    }
     assert!(house.entrance.visits.all().is_empty());
-    assert_eq!(house.asks(&format!("/jwks?{ticket}x"), "").await.status(), 429, "another's");
+    let forged = house.looks("GET", PATH, &format!("{ticket}x"), None).await;
+    assert_eq!(forged.status(), 429, "another's");
     let [visit] = house.entrance.visits.all().try_into().unwrap();
     assert_eq!(visit.outcome, Outcome::Limited(Limit::AtOnce));
+}
+
+#[tokio::test]
+async fn whoever_shows_the_ticket_of_our_look_again_is_a_visitor_like_all() {
+    let house = House::new();
+    let held = house.fills_up();
+    let ticket = house.ticket();
+    for (method, path) in [("GET", "/jwks"), ("POST", "/register"), ("GET", "/authorize"), ("GET", "/mcp")] {
+        let replayed = house.looks(method, path, &ticket, None).await;
+        assert_eq!(replayed.status(), 429, "{method} {path} is nothing that we look at");
+    }
+    let call = house.looks("POST", "/mcp", &ticket, Some("Bearer good")).await;
+    assert_eq!(call.status(), 429, "a call with a token is none of ours, and this one was never good here");
+
+    let (mut passed, mut seen) =
+        (0, house.entrance.visits.all().iter().map(|visit| visit.count).sum::<u64>());
+    assert_eq!(seen, 5, "each is in the list");
+    for question in Question::ALL {
+        for _ in 0..10 {
+            let replayed = house.looks(question.method(), question.path(), &ticket, None).await;
+            passed += u64::from(replayed.status() != 429);
+        }
+    }
+    assert_eq!(passed, 10, "what a look needs, once more");
+    seen = house.entrance.visits.all().iter().map(|visit| visit.count).sum::<u64>() - seen;
+    assert_eq!(seen, 40, "and the rest is in the list");
+    drop(held);
+    assert_ne!(house.looks("GET", PATH, &ticket, None).await.status(), 429, "where there is room for all");
 }

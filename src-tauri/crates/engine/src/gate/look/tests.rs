@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use model::keys::MasterKey;
+use model::look::PATH;
 use model::testing::SeededEntropy;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use reqwest::dns::{Name, Resolve, Resolving};
@@ -268,6 +269,28 @@ async fn a_stranger_finds_nothing_where_we_look() {
         http.get(metadata).header(header::USER_AGENT, CLIENT).send().await.unwrap();
     }
     assert_eq!(scene.rig.event_names().await, ["metadata_read"], "only our own look leaves no trace");
+}
+
+#[tokio::test]
+async fn whoever_saw_a_ticket_on_the_way_finds_nothing_with_it_once_it_is_used() {
+    let scene = Scene::new().await;
+    let http = Client::builder().no_proxy().user_agent(CLIENT).build().unwrap();
+    let flow = &scene.rig.running.flow;
+    let ticket = flow.looks().ticket(flow.entropy(), flow.now());
+    let asks =
+        async |path: &str| http.get(scene.base.join(&format!("{path}?{ticket}"))).send().await.unwrap();
+    let answered =
+        [asks(PATH).await, asks(PATH).await, asks(PATH).await].map(|answer| answer.status().as_u16());
+    assert_eq!(answered, [200, 200, 404]);
+    for _ in 0..3 {
+        asks("/.well-known/oauth-authorization-server").await;
+    }
+    asks("/.well-known/openid-configuration").await;
+    assert_eq!(
+        scene.rig.event_names().await,
+        ["metadata_read"; 2],
+        "once too often, and once what no look asks for"
+    );
 }
 
 // === what is in the way before anybody answers ===
