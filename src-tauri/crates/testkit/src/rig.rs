@@ -34,7 +34,7 @@ pub struct Rig {
     pub running: Running,
     /// Where the settings ask for one.
     pub console: Option<OpenConsole>,
-    settings: Settings,
+    settings: Box<Settings>,
     folder: TempDir,
     seed: u64,
 }
@@ -64,7 +64,7 @@ impl Rig {
         if let (Identity::Practice(practice), Some(url)) = (&mut settings.identity, &running.practice_url) {
             practice.listen.set_port(port(url));
         }
-        Self { clock, running, console, settings, folder, seed: 1 }
+        Self { clock, running, console, settings: Box::new(settings), folder, seed: 1 }
     }
 
     /// Stops in order and starts on the same data and ports.
@@ -96,7 +96,7 @@ impl Rig {
     pub async fn fails_to_restart(self) -> String {
         let Self { clock, running, settings, folder, seed, .. } = self;
         running.stop().await;
-        match Running::start(settings, world(&clock, folder.path(), seed + 1)).await {
+        match Running::start(*settings, world(&clock, folder.path(), seed + 1)).await {
             Ok(_) => panic!("it started"),
             Err(error) => error.to_string(),
         }

@@ -231,6 +231,8 @@ async fn of_every_fault_the_page_the_verdict_and_the_session_say_the_same() {
             }
             Comes::Refused(code) => {
                 assert_eq!(page.status, 403, "{fault:?}: {}", page.body);
+                // Until it is written down, the page is ahead of the log.
+                rig.events().await;
                 let verdict = first(&rig, "list_attempts").await["verdict"].clone();
                 assert_eq!(verdict["code"], json!(code), "{fault:?}: {verdict}");
                 assert!(
