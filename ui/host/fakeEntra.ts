@@ -76,7 +76,7 @@ export function checkEntra(rows: readonly SettingRow[], urls: readonly string[],
   const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed') });
   if (practiceInForce(rows)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up'), ...testedSteps(tested, consent)]);
   const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, {}, 'entra.client_id')}`;
-  const reached = step('authority', 'passed', 'login.microsoftonline.com answers');
+  const reached = step('authority', 'passed', 'the sign-in host answers: https://login.microsoftonline.com');
   if (textOf(rows, {}, 'entra.tenant') !== tenant) {
     const hint = 'Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.';
     return answer([reached, step('tenant', 'failed', 'The directory was not found.', { hint, code: 90002, remedies: [change('entra.tenant'), change('entra.authority'), page('Overview', blade('Overview'))] })]);

@@ -99,8 +99,8 @@ impl Entra {
     }
 
     fn reached(&self) -> Step {
-        let host = self.settings().authority.host_str().unwrap_or_default();
-        passed("authority", format!("{host} answers"))
+        let authority = self.settings().authority.origin().ascii_serialization();
+        passed("authority", format!("the sign-in host answers: {authority}"))
     }
 
     /// The provider's clock is in the `Date` of its answers (RFC 9110 section 6.6.1), to the second.
