@@ -79,11 +79,12 @@ impl Door<'_> {
     }
 
     async fn ask_graph(&self, token: &Secret) -> Result<bool, Trouble> {
-        let unknown = |why| Trouble::Fault(Fault::Barred(Barred::GroupsUnknown(why)));
         if self.entra.needs_groups_in_tokens(self.metadata) {
             return Err(Fault::Barred(Barred::GroupsUnaskable).into());
         }
-        let Some(base) = graph::address(self.entra, self.metadata) else { return Err(unknown(None)) };
+        let Some(base) = graph::address(self.entra, self.metadata) else {
+            return Err(Fault::Barred(Barred::GroupsUntold).into());
+        };
         let asked = async {
             let graph = Graph::on_behalf_of(self.entra, self.metadata, base, token).await?;
             graph.is_in_one_of(&self.access.groups).await
@@ -93,7 +94,9 @@ impl Door<'_> {
         });
         answered.map_err(|error| match error {
             // The person can help with these, such as a second factor.
-            UpstreamError::Refused(refusal) if refusal.effect != Effect::SignIn => unknown(Some(refusal)),
+            UpstreamError::Refused(refusal) if refusal.effect != Effect::SignIn => {
+                Fault::Barred(Barred::GroupsUnknown(refusal)).into()
+            }
             error => Trouble::Upstream(error),
         })
     }

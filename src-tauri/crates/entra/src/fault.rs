@@ -64,9 +64,11 @@ pub(crate) enum Barred {
         groups: bool,
         roles: Vec<String>,
     },
-    /// Only a group could let them in, and nobody says which groups they are in: the refusal, if somebody was asked.
-    GroupsUnknown(Option<Box<Refusal>>),
-    /// The same, and nobody can be asked: without a credential nothing is exchanged on behalf of anybody (AADSTS7000218).
+    /// Only a group could let them in, and Microsoft Graph did not say which groups they are in.
+    GroupsUnknown(Box<Refusal>),
+    /// The same where nobody can be asked: only tokens could tell.
+    GroupsUntold,
+    /// The same where Graph could tell: without a credential nothing is exchanged on behalf of anybody (AADSTS7000218).
     GroupsUnaskable,
 }
 
@@ -125,7 +127,9 @@ impl Fault {
             Self::Tenant(_) => "tenant",
             Self::Barred(Barred::Guest) => "guest",
             Self::Barred(Barred::NotListed { .. }) => "not_listed",
-            Self::Barred(Barred::GroupsUnknown(_) | Barred::GroupsUnaskable) => "groups_unknown",
+            Self::Barred(Barred::GroupsUnknown(_) | Barred::GroupsUntold | Barred::GroupsUnaskable) => {
+                "groups_unknown"
+            }
             Self::Scope(_) => "scope",
             Self::AnotherPerson => "another_person",
             Self::NoRefreshToken => "no_refresh_token",
@@ -137,7 +141,7 @@ impl Fault {
         let (fixer, effect) = self.consequence();
         Refusal {
             code: match self {
-                Self::Barred(Barred::GroupsUnknown(Some(refused))) => refused.code,
+                Self::Barred(Barred::GroupsUnknown(refused)) => refused.code,
                 _ => None,
             },
             error: "access_denied".into(),
@@ -334,11 +338,11 @@ impl Barred {
                     lists.into_iter().flatten().collect::<Vec<_>>().join(", nor ")
                 )
             }
-            Self::GroupsUnknown(Some(refused)) if !is_about_consent(refused) => format!(
+            Self::GroupsUnknown(refused) if !is_about_consent(refused) => format!(
                 "Who may sign in here depends on groups, and Microsoft did not say which of them the account is in. {}",
                 refused.what
             ),
-            Self::GroupsUnknown(_) | Self::GroupsUnaskable => {
+            Self::GroupsUnknown(_) | Self::GroupsUntold | Self::GroupsUnaskable => {
                 "Who may sign in here depends on groups, and nobody tells this server which of them the account is in."
                     .into()
             }
@@ -373,7 +377,10 @@ impl Barred {
                     steps.into_iter().flatten().collect::<Vec<_>>().join(", or ")
                 )
             }
-            Self::GroupsUnknown(Some(refused)) if !is_about_consent(refused) => refused.hint.clone(),
+            Self::GroupsUnknown(refused) if !is_about_consent(refused) => refused.hint.clone(),
+            Self::GroupsUntold => {
+                "Let the identity provider list groups in the claim `groups` of its tokens, then connect again.".into()
+            }
             Self::GroupsUnaskable => NO_CREDENTIAL.into(),
             Self::GroupsUnknown(_) => format!(
                 "{}, or let tokens carry groups under Token configuration > Add groups claim, then connect again.",
@@ -386,7 +393,7 @@ impl Barred {
         match self {
             Self::Guest | Self::NotListed { people: true, .. } => (Fixer::Operator, Effect::Barred),
             Self::NotListed { people: false, .. } => (Fixer::TenantAdmin, Effect::Barred),
-            Self::GroupsUnaskable => (Fixer::AppOwner, Effect::SetUp),
+            Self::GroupsUntold | Self::GroupsUnaskable => (Fixer::AppOwner, Effect::SetUp),
             Self::GroupsUnknown(_) => (Fixer::TenantAdmin, Effect::SetUp),
         }
     }
@@ -406,6 +413,8 @@ impl Barred {
                 vec![Fix::Open(Page::Credentials), Fix::Change(RemedyField::Credential)]
             }
             Self::GroupsUnknown(_) => vec![Fix::Open(Page::Permissions)],
+            // It is mended at the provider, wherever that is.
+            Self::GroupsUntold => Vec::new(),
         }
     }
 }

@@ -282,7 +282,7 @@ impl Entra {
         door.admit(token).await.map_err(|trouble| match trouble {
             // Why the groups cannot be asked is told as it is: a set-up fault ends no session.
             Trouble::Fault(Fault::Barred(
-                Barred::NotListed { .. } | Barred::GroupsUnknown(None) | Barred::GroupsUnaskable,
+                Barred::NotListed { .. } | Barred::GroupsUntold | Barred::GroupsUnaskable,
             )) => Fault::OldIdToken.into(),
             trouble => trouble,
         })

@@ -196,7 +196,7 @@ async fn a_rule_about_groups_that_nobody_can_answer_is_the_set_ups_fault() {
     let rig = Rig::start().await;
     let refused = refusal(redeem(&rig.entra().admitting(groups(1))).await);
     assert_eq!(refused.effect, Effect::SetUp);
-    assert!(refused.hint.contains("groups claim"), "{}", refused.hint);
+    assert!(refused.hint.contains("the claim `groups`"), "there is no Graph to ask: {}", refused.hint);
 }
 
 #[tokio::test]

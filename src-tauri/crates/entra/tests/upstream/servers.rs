@@ -163,14 +163,17 @@ async fn no_name_is_in_the_address_that_signs_somebody_out() {
 }
 
 #[tokio::test]
-async fn nobody_is_advised_to_get_a_secret_for_a_graph_that_is_not_there() {
+async fn nobody_is_advised_about_a_graph_that_is_not_there() {
     let mut rig = plain().await;
     rig.settings.credential = Credential::None;
     rig.says_tokens(&answer(&rig, "opaque"));
     let access = Access { groups: vec![OTHER_TENANT.into()], ..Access::default() };
     let entra = rig.entra().admitting(access);
     let refusal = refusal(redeem(&entra).await);
-    assert!(!refusal.hint.contains("client secret"), "{}", refusal.hint);
+    assert!(refusal.hint.contains("the claim `groups`") && refusal.remedies.is_empty(), "{refusal:?}");
+    for of_microsoft in ["client secret", "User.Read", "Token configuration"] {
+        assert!(!refusal.hint.contains(of_microsoft), "{}", refusal.hint);
+    }
     let steps = entra.check(&["http://localhost:4242/auth/callback".to_owned()]).await;
     assert!(steps.iter().all(|step| step.about != "access"), "{steps:?}");
 }
