@@ -1,5 +1,6 @@
 //! How a person makes a client forget what it remembers of this server, so that it registers anew: told by where the client
-//! asked to be answered, which is all there is to know of one that is not registered.
+//! asked to be answered, which is all there is to know of one that is not registered. Only an address that is one client's alone
+//! names it.
 //!
 //! Nothing here decides anything. A stranger can choose which of these sentences a page shows, and no more.
 
@@ -19,16 +20,12 @@ const CURSOR: &str = "Cursor remembers a registration this server does not have.
                       server or remove it, and connect again.";
 const CODE: &str = "Visual Studio Code remembers a registration this server does not have. Run its command \
                     \u{201c}Authentication: Remove Dynamic Authentication Providers\u{201d}, then start the server again.";
-const INSPECTOR: &str = "MCP Inspector remembers a registration this server does not have. Open its Auth page, choose Clear OAuth \
-                         State (or close the browser tab and open it anew), then connect again.";
-const JETBRAINS: &str = "GitHub Copilot remembers a registration this server does not have. Remove this server in the MCP settings \
-                         of the plugin, add it again, and start it.";
-const GOOSE: &str = "goose remembers a registration this server does not have. Remove this extension, add it again, and start it.";
-const TERMINAL: &str = "Your client remembers a registration this server does not have. In Claude Code type /mcp, choose this \
-                        server and Clear authentication; in Codex run `codex mcp logout` with its name; then sign in again.";
-const BRIDGE: &str = "Your client remembers a registration this server does not have. If mcp-remote is between, delete the folder \
-                      .mcp-auth in your home folder; in Gemini CLI delete mcp-oauth-tokens.json in the folder .gemini; then connect \
-                      again.";
+/// Programs on this computer share its addresses, so none is named as the one; some have to be told in a place of their own.
+const ON_THIS_COMPUTER: &str = "Your client remembers a registration this server does not have. Remove the server in your client, add it \
+                                again, and connect. Where it comes back as it was, clear what the client keeps: mcp-remote the folder \
+                                .mcp-auth and Gemini CLI the file .gemini/mcp-oauth-tokens.json in your home folder, Claude Code by /mcp \
+                                and Clear authentication, Codex by codex mcp logout, MCP Inspector by Clear OAuth State, Visual Studio \
+                                Code by its command \u{201c}Authentication: Remove Dynamic Authentication Providers\u{201d}.";
 
 /// What to do in the client that asked to be answered at `redirect_uri`: one or two sentences.
 pub(crate) fn of(redirect_uri: Option<&str>) -> &'static str {
@@ -41,23 +38,8 @@ fn known(url: &Url) -> Option<&'static str> {
         ("https", "claude.ai" | "claude.com") => Some(CLAUDE),
         ("https", "chatgpt.com") => Some(CHATGPT),
         ("https", "global.consent.azure-apim.net" | "teams.microsoft.com") => Some(COPILOT_STUDIO),
-        ("https", "vscode.dev" | "insiders.vscode.dev") => Some(CODE),
-        ("http", "localhost" | "127.0.0.1" | "[::1]") => on_this_computer(url),
-        _ => None,
-    }
-}
-
-/// By the ports and paths that programs on this computer listen on.
-fn on_this_computer(url: &Url) -> Option<&'static str> {
-    match (url.port(), url.path()) {
-        (Some(6274 | 6276), _) => Some(INSPECTOR),
-        (Some(33418), _) => Some(CODE),
-        (Some(33428), _) => Some(JETBRAINS),
-        (Some(8787), "/callback") => Some(CURSOR),
-        (_, "/oauth_callback") => Some(GOOSE),
-        (_, "/oauth/callback") => Some(BRIDGE),
-        (_, path) if path == "/callback" || path.starts_with("/callback/") => Some(TERMINAL),
-        (_, "/") => Some(CODE),
+        ("https", "vscode.dev" | "insiders.vscode.dev") if url.path() == "/redirect" => Some(CODE),
+        ("http", "localhost" | "127.0.0.1" | "[::1]") => Some(ON_THIS_COMPUTER),
         _ => None,
     }
 }
@@ -73,21 +55,28 @@ mod tests {
             ("https://chatgpt.com/connector/oauth/AbCdEf123456", CHATGPT),
             ("https://global.consent.azure-apim.net/redirect/new-5f-x-5f-abc", COPILOT_STUDIO),
             ("cursor://anysphere.cursor-mcp/oauth/callback", CURSOR),
-            ("http://localhost:8787/callback", CURSOR),
             ("https://vscode.dev/redirect", CODE),
-            ("http://127.0.0.1:33418/", CODE),
-            ("http://localhost:6274/oauth/callback", INSPECTOR),
-            ("http://127.0.0.1:33428/callback", JETBRAINS),
-            ("http://127.0.0.1:53111/oauth_callback", GOOSE),
-            ("http://localhost:9845/oauth/callback", BRIDGE),
-            ("http://localhost:54321/callback", TERMINAL),
-            ("http://127.0.0.1:38007/callback/O4Cml3C-woZn", TERMINAL),
+            ("https://vscode.dev/other", ANY),
+            ("https://vscode.dev.example/redirect", ANY),
             ("https://evil.example/claude.ai", ANY),
-            ("http://localhost:9999/other", ANY),
             ("not a url", ANY),
         ] {
             assert_eq!(of(Some(redirect_uri)), remedy, "{redirect_uri}");
         }
         assert_eq!(of(None), ANY);
+    }
+
+    #[test]
+    fn an_address_of_this_computer_names_no_client() {
+        for redirect_uri in [
+            "http://127.0.0.1:33418/",
+            "http://localhost:6274/oauth/callback",
+            "http://localhost:8787/callback",
+            "http://localhost:9845/oauth/callback",
+            "http://[::1]:38007/callback/O4Cml3C-woZn",
+        ] {
+            let told = of(Some(redirect_uri));
+            assert!(told.starts_with("Your client remembers"), "{redirect_uri}: {told}");
+        }
     }
 }
