@@ -7,7 +7,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, filter, fmt};
 
-const DEFAULT: &str = "info,sqlx=warn,hyper=warn,zbus=warn,tao=warn,wry=warn";
+/// Of a request that it refuses, such as a method that nobody has, the MCP library warns with the whole of it; the client is told.
+const DEFAULT: &str = "info,rmcp::service=error,sqlx=warn,hyper=warn,zbus=warn,tao=warn,wry=warn";
 
 /// The level is set by `JMOP_LOG`, as for the server without a window.
 pub(crate) fn start() {

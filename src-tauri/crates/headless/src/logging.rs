@@ -9,7 +9,8 @@ use tracing_subscriber::{EnvFilter, filter, fmt};
 
 use crate::arguments::LogFormat;
 
-const DEFAULT: &str = "info,sqlx=warn,hyper=warn";
+/// Of a request that it refuses, such as a method that nobody has, the MCP library warns with the whole of it; the client is told.
+const DEFAULT: &str = "info,rmcp::service=error,sqlx=warn,hyper=warn";
 
 pub(crate) fn start(format: LogFormat) {
     let level = std::env::var("JMOP_LOG").ok().filter(|text| !text.trim().is_empty());
