@@ -28,7 +28,8 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) serve: Serve,
     /// Let somebody sign in once to see the rest: prints a link to open in a browser on this computer and waits for up to 10
-    /// minutes; nothing of the sign-in is kept. The server must not be running: this takes its address meanwhile
+    /// minutes; nothing of the sign-in is kept. With a registration at Entra the server must not be running: this takes its address
+    /// meanwhile
     #[arg(long)]
     pub(crate) sign_in: bool,
     /// Print JSON for scripts; a link is printed on stderr then

@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use engine::{Engine, NotStarted, StartError};
+use engine::settings::SettingsDraft;
+use engine::{Engine, NotStarted, Sources, StartError};
+use model::settings::Identity;
 use serde_json::{Value, json};
 
 use crate::arguments::Check;
@@ -13,16 +15,32 @@ use crate::{sources, stop_signal, world};
 /// Between two looks at how the test sign-in stands.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// Nothing is registered at the practice tenant, so any port does there, and whatever runs meanwhile is not in the way.
+const ASIDE: [(&str, &str, &str); 3] = [
+    ("server.listen", "127.0.0.1:0", "--sign-in"),
+    ("practice.listen", "127.0.0.1:0", "--sign-in"),
+    ("storage.database_url", "memory", "--sign-in"),
+];
+
 pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(sources(&check.serve)?, world(&check.serve)?);
+    let (sources, world) = (sources(&check.serve)?, world(&check.serve)?);
+    let engine = Engine::new(sources.clone(), world.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let is_public = engine.validated().await?.server.public_url.is_some();
+        let settings = engine.validated().await?;
+        let is_public = settings.server.public_url.is_some();
         if !check.sign_in {
             let found = call(&engine, "check_entra", Value::Null).await?;
             let found = with_outside(&engine, found, is_public).await?;
             return Ok(told(&found, check.json, found["passed"] == true));
         }
+        let engine = match settings.identity {
+            Identity::Practice(_) => {
+                let above = sources.above.clone().overlay(SettingsDraft::from_command_line(ASIDE));
+                Engine::new(Sources { above, ..sources }, world)
+            }
+            Identity::Entra(_) => engine,
+        };
         let stop = stop_signal()?;
         engine.start().await.map_err(explained)?;
         let done = tokio::select! {
@@ -34,7 +52,7 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The server is there for this only, on the address where the identity provider sends people back to.
+/// The server is there for this only; at Entra on the address that is registered to send people back to.
 async fn sign_in(engine: &Engine, json: bool, is_public: bool) -> anyhow::Result<ExitCode> {
     let mut state = call(engine, "begin_test_sign_in", Value::Null).await?;
     invite(state["link"].as_str().unwrap_or_default(), json);

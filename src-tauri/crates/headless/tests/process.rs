@@ -34,10 +34,15 @@ fn command(folder: &Path) -> Command {
 
 /// Starts on the practice tenant and waits for the ready line.
 fn start(folder: &Path, listen: &str, practice: &str) -> Daemon {
+    start_logging(folder, listen, practice, "trace,rmcp=trace")
+}
+
+/// Without a level as everybody does.
+fn start_logging(folder: &Path, listen: &str, practice: &str, level: &str) -> Daemon {
     let log = std::fs::File::options().create(true).append(true).open(folder.join("stderr.log")).unwrap();
     let mut child = command(folder)
         .args(["--listen", listen, "--practice", practice, "--practice-sign-in", "ada", "--console", "off"])
-        .env("JMOP_LOG", "trace,rmcp=trace")
+        .env("JMOP_LOG", level)
         .stderr(log)
         .spawn()
         .unwrap();
@@ -69,7 +74,7 @@ async fn sign_in(client: &Client) -> Option<Connected> {
 fn check(folder: &Path, listen: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_just-mcp-oauth-proxyd"));
     command.env_clear().env("HOME", folder).args(["check", "--sign-in", "--json", "--data-dir"]).arg(folder);
-    command.args(["--listen", listen, "--practice", "127.0.0.1:0", "--practice-sign-in", "ada"]);
+    command.args(["--listen", listen]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -96,9 +101,13 @@ fn a_second_server_on_the_folder_says_where_the_first_is_and_a_killed_one_leaves
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn check_lets_somebody_sign_in_and_tells_the_rest() {
+async fn check_lets_somebody_sign_in_and_tells_the_rest_beside_a_server_that_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = check(folder.path(), "127.0.0.1:0").spawn().unwrap();
+    let daemon = start(folder.path(), "127.0.0.1:0", "127.0.0.1:0");
+    let mut child = check(folder.path(), &address(&daemon.mcp))
+        .args(["--practice", &address(&daemon.practice), "--practice-sign-in", "ada"])
+        .spawn()
+        .unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let link = loop {
         let mut line = String::new();
@@ -107,6 +116,7 @@ async fn check_lets_somebody_sign_in_and_tells_the_rest() {
             break line.trim().to_owned();
         }
     };
+    assert!(!link.starts_with(base(&daemon)), "it has an address of its own: {link}");
     let page = Browser::new().open(&link, "").await;
     assert!(page.body.contains("The test sign-in passed"), "{}", page.body);
     let done = child.wait_with_output().unwrap();
@@ -123,10 +133,28 @@ async fn check_lets_somebody_sign_in_and_tells_the_rest() {
 fn check_leaves_a_running_server_alone_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let done = check(folder.path(), &taken.local_addr().unwrap().to_string()).output().unwrap();
+    let done = check(folder.path(), &taken.local_addr().unwrap().to_string())
+        .env("JMOP_ENTRA_TENANT", "contoso.com")
+        .env("JMOP_ENTRA_CLIENT_ID", "00000000-0000-4000-8000-000000000001")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(1), "{said}");
     assert!(said.contains("already in use") && said.contains("press Test sign-in"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_nobody_has_is_told_to_the_client_and_warns_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = start_logging(folder.path(), "127.0.0.1:0", "127.0.0.1:0", "");
+    let ada = sign_in(&Client::to(base(&daemon), "Client").registers().await).await.unwrap();
+    let bearer = format!("Bearer {}", ada.access_token);
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#;
+    let answer = ada.client.request("POST", "/mcp", &headers, body).await;
+    assert_eq!(answer.body["error"]["code"], -32601, "{}", answer.body);
+    let log = std::fs::read_to_string(folder.path().join("stderr.log")).unwrap();
+    assert!(log.contains("first_call") && !log.contains("WARN"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
