@@ -1,10 +1,12 @@
 //! Which requests belong to one try to connect.
 //!
 //! Discovery and the challenge come before anybody has a name, so they are tied together by origin and user agent, and
-//! to the sign-in that follows by the client's registration or by being the latest. A wrong guess only misfiles a line
-//! in the log; nothing is decided by it.
+//! to the sign-in that follows by the client's registration or by being the latest. One program may ask under two user agents
+//! (mcp-remote does), and many look without a token before they use the one they have. A wrong guess only misfiles a line in the
+//! log; nothing is decided by it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
@@ -19,10 +21,18 @@ use moka::sync::Cache;
 /// How long a registration or a discovery waits for the sign-in it leads to.
 const LEADS_ON: Duration = Duration::from_secs(10 * 60);
 
+/// What begins this soon after another on this computer is the same program under another name.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// How long a look without a token waits for the call that follows it.
+const LOOKS: Duration = Duration::from_secs(60);
+
 pub(crate) struct Attempts {
     by_agent: Cache<(Origin, String), AttemptId>,
     claimed: Cache<AttemptId, ()>,
     latest: Mutex<Option<(Origin, AttemptId, Timestamp)>>,
+    /// When no look is fresh any more, in milliseconds: calls are many, looks are few.
+    looks_until: AtomicI64,
 }
 
 impl Default for Attempts {
@@ -31,6 +41,7 @@ impl Default for Attempts {
             by_agent: Cache::builder().max_capacity(2_000).time_to_idle(LEADS_ON).build(),
             claimed: Cache::builder().max_capacity(2_000).time_to_live(2 * LEADS_ON).build(),
             latest: Mutex::new(None),
+            looks_until: AtomicI64::new(i64::MIN),
         }
     }
 }
@@ -52,11 +63,38 @@ impl Attempts {
         if begins && self.by_agent.get(&key).is_some_and(used_up) {
             self.by_agent.invalidate(&key);
         }
-        let attempt = self.by_agent.get_with(key, || AttemptId::generate(entropy));
+        let attempt = self
+            .by_agent
+            .get_with(key, || self.at_once(site, now).unwrap_or_else(|| AttemptId::generate(entropy)));
+        self.looks_until.store(now.plus(LOOKS).millis(), Ordering::Relaxed);
         if let Ok(mut latest) = self.latest.lock() {
             *latest = Some((site.origin, attempt.clone(), now));
         }
         About { attempt: Some(attempt), origin: Some(site.origin), user_agent: agent, ..About::default() }
+    }
+
+    /// The attempt that began a moment ago on this computer, whose sign-in has not begun.
+    fn at_once(&self, site: &Site, now: Timestamp) -> Option<AttemptId> {
+        self.lately(site, now, AT_ONCE)
+            .filter(|attempt| site.origin == Origin::Local && !self.claimed.contains_key(attempt))
+    }
+
+    fn lately(&self, site: &Site, now: Timestamp, within: Duration) -> Option<AttemptId> {
+        let latest = self.latest.lock().ok()?;
+        let (_, attempt, _) =
+            latest.as_ref().filter(|(origin, _, at)| *origin == site.origin && now.since(*at) < within)?;
+        Some(attempt.clone())
+    }
+
+    /// The attempt of whoever calls with a good token now and asked without one a moment ago. It is over with that.
+    pub(crate) fn went_on(&self, site: &Site, headers: &HeaderMap, now: Timestamp) -> Option<AttemptId> {
+        if now.millis() >= self.looks_until.load(Ordering::Relaxed) {
+            return None;
+        }
+        let key = (site.origin, user_agent(headers).filter(|agent| !agent.is_empty())?);
+        let attempt = self.by_agent.get(&key).filter(|attempt| !self.claimed.contains_key(attempt))?;
+        self.by_agent.invalidate(&key);
+        Some(attempt)
     }
 
     /// Of a browser that was sent here with a request that cannot be served: an attempt by itself. Browsers all look alike, so
@@ -75,13 +113,7 @@ impl Attempts {
         entropy: &dyn Entropy,
     ) -> AttemptId {
         let registered = client.attempt.clone().filter(|_| now.since(client.created_at) < LEADS_ON);
-        let discovered = || {
-            let latest = self.latest.lock().ok()?;
-            latest
-                .as_ref()
-                .filter(|(origin, _, at)| *origin == site.origin && now.since(*at) < LEADS_ON)
-                .map(|(_, attempt, _)| attempt.clone())
-        };
+        let discovered = || self.lately(site, now, LEADS_ON);
         let unclaimed = |attempt: &AttemptId| !self.claimed.contains_key(attempt);
         let attempt = registered
             .filter(unclaimed)
@@ -101,4 +133,74 @@ impl Attempts {
 pub(crate) fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
     Some(text.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::origin::{BaseUrl, Origins};
+    use model::testing::SeededEntropy;
+
+    use super::*;
+
+    struct Log {
+        attempts: Attempts,
+        entropy: SeededEntropy,
+        local: Site,
+        public: Site,
+    }
+
+    impl Log {
+        fn new() -> Self {
+            let origins = Origins::new(4242, BaseUrl::parse("https://demo.example").ok());
+            Self {
+                attempts: Attempts::default(),
+                entropy: SeededEntropy::new(1),
+                local: origins.local(),
+                public: origins.public().unwrap(),
+            }
+        }
+
+        /// Asks without a token.
+        fn looks(&self, site: &Site, agent: &'static str, at: i64) -> AttemptId {
+            let about = self.attempts.of_request(
+                site,
+                &headers(agent),
+                true,
+                Timestamp::from_secs(at),
+                &self.entropy,
+            );
+            about.attempt.unwrap()
+        }
+
+        /// Calls with one.
+        fn calls(&self, agent: &'static str, at: i64) -> Option<AttemptId> {
+            self.attempts.went_on(&self.local, &headers(agent), Timestamp::from_secs(at))
+        }
+    }
+
+    fn headers(agent: &'static str) -> HeaderMap {
+        [(header::USER_AGENT, agent.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn a_program_that_asks_under_two_names_at_once_is_one_attempt_on_this_computer() {
+        let log = Log::new();
+        let first = log.looks(&log.local, "undici", 0);
+        assert_eq!(log.looks(&log.local, "node", 1), first);
+        assert_eq!(log.looks(&log.local, "undici", 30), first);
+        assert_ne!(log.looks(&log.local, "Editor/1.0", 40), first, "that is another one");
+        let outside = log.looks(&log.public, "Claude-User", 50);
+        assert_ne!(log.looks(&log.public, "openai-mcp", 50), outside, "anybody can come from there");
+    }
+
+    #[test]
+    fn who_looks_without_a_token_and_calls_with_one_went_on_once() {
+        let log = Log::new();
+        let looked = log.looks(&log.local, "undici", 0);
+        assert_eq!(log.calls("Editor/1.0", 1), None, "that is somebody else");
+        assert_eq!(log.calls("undici", 1), Some(looked.clone()));
+        assert_eq!(log.calls("undici", 2), None);
+        assert_ne!(log.looks(&log.local, "undici", 10), looked, "the next look is another attempt");
+        assert_eq!(log.calls("undici", 70), None, "that comes too late to belong to it");
+    }
 }

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use model::caller::{Caller, CallerFacts, Recognised};
-use model::event::EventKind;
+use model::event::{About, EventKind};
 use model::ids::TokenHash;
 use model::origin::Site;
 use model::ports::StoreError;
@@ -49,7 +49,12 @@ pub(crate) async fn gate(State(flow): State<Flow>, mut request: Request, next: N
     }
     let mut response = match caller(&flow, site, request.headers()).await {
         Ok(checked) => {
-            checked.activity.call(flow.now());
+            let now = flow.now();
+            checked.activity.call(now);
+            if let Some(attempt) = flow.attempts.went_on(site, request.headers(), now) {
+                let about = About { attempt: Some(attempt), session: None, ..about_caller(&checked.caller) };
+                flow.event(about, EventKind::WentOn);
+            }
             request.extensions_mut().insert(checked.caller.clone());
             let mut response = next.run(request).await;
             response.extensions_mut().insert(Recognised {

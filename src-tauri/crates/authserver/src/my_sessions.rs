@@ -13,7 +13,7 @@ use model::event::{About, EventKind};
 use model::ids::{GrantId, SessionId, TokenHash, random_text};
 use model::keys::{Place, Purpose, Sealed};
 use model::origin::Site;
-use model::person::PersonId;
+use model::person::Person;
 use model::ports::StoreError;
 use model::scope::ScopeSet;
 use model::session::{Ended, Session};
@@ -41,8 +41,7 @@ const PLACE: Place<'static> = Place { table: "my_sessions", row: "", column: "co
 /// Who signed in, under seal in a cookie.
 #[derive(Serialize, Deserialize)]
 struct Visitor {
-    person: PersonId,
-    name: String,
+    person: Person,
     /// Where: a cookie of one origin is none of another.
     at: String,
     /// Ends their sign-in at the provider, where it has such a page.
@@ -133,10 +132,12 @@ impl Shared {
         (self.now() < visitor.until && visitor.at == site.base.as_str()).then_some((visitor, cookie))
     }
 
-    async fn sessions_of(&self, person: &PersonId) -> Result<Vec<Session>, StoreError> {
+    async fn sessions_of(&self, person: &Person) -> Result<Vec<Session>, StoreError> {
         let now = self.now();
         let mut own = self.store.list_sessions().await?;
-        own.retain(|session| session.person.id == *person && session.is_live() && now < session.expires_at());
+        own.retain(|session| {
+            session.person.id == person.id && session.is_live() && now < session.expires_at()
+        });
         own.sort_by_key(|session| std::cmp::Reverse(session.active_at));
         Ok(own)
     }
@@ -157,7 +158,7 @@ pub(crate) async fn get(State(flow): State<Flow>, Here(site): Here, headers: Hea
             let now = flow.now();
             let page = pages::MySessions {
                 notice: flow.policy.notice.as_deref(),
-                person: Some(&visitor.name),
+                person: Some(visitor.person.display()),
                 rows: own.iter().map(|session| Row::of(session, now)).collect(),
                 form: &flow.form_token(cookie),
                 leaves_provider: visitor.sign_out.is_some(),
@@ -218,8 +219,7 @@ async fn back(
     let outcome = judge(flow, site, way, params).await;
     if let Err(NotServed::Upstream(UpstreamError::Refused(refusal))) = &outcome {
         let person = refusal.person.as_deref().cloned();
-        let about = About { origin: Some(site.origin), person, ..About::default() };
-        flow.event(about, EventKind::UpstreamRefused { refusal: (**refusal).clone() });
+        flow.event(by(site, person), EventKind::UpstreamRefused { refusal: (**refusal).clone() });
     } else {
         counted.costs_nothing();
     }
@@ -231,7 +231,8 @@ async fn judge(flow: &Flow, site: &Site, way: &Way, params: &Params) -> Result<R
     if let Some(error) = params.get("error") {
         let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
         return if refusal.is_the_persons_own_no() {
-            Ok(pages::to_client(&site.base.join(PATH)))
+            flow.event(by(site, None), EventKind::SignInCancelled);
+            Ok(cancelled(flow))
         } else {
             Err(UpstreamError::Refused(Box::new(refusal)).into())
         };
@@ -248,6 +249,7 @@ async fn judge(flow: &Flow, site: &Site, way: &Way, params: &Params) -> Result<R
         Err(error) => return Err(error.into()),
     };
     let visitor = visitor(flow, site, signed_in).await;
+    flow.event(by(site, Some(visitor.person.clone())), EventKind::OwnSessionsOpened);
     let plain = serde_json::to_vec(&visitor).unwrap_or_default();
     let sealed = flow.seal(PLACE, &plain);
     let mut response = pages::to_client(&site.base.join(PATH));
@@ -255,12 +257,27 @@ async fn judge(flow: &Flow, site: &Site, way: &Way, params: &Params) -> Result<R
     Ok(response)
 }
 
+/// Without an attempt: no client is behind it.
+fn by(site: &Site, person: Option<Person>) -> About {
+    About { origin: Some(site.origin), person, ..About::default() }
+}
+
+fn cancelled(flow: &Flow) -> Response {
+    let page = Refusal {
+        title: "You cancelled the sign-in",
+        what: "Nobody was signed in, and nothing was ended.",
+        hint: "Close this tab, or sign in after all to see which clients are signed in here as you.",
+        link: Some((PATH, "Your sessions")),
+        ..Refusal::default()
+    };
+    pages::refusal(flow, StatusCode::OK, &page)
+}
+
 /// What the provider gave is dropped here: who signed in is all that was asked.
 async fn visitor(flow: &Flow, site: &Site, signed_in: SignedIn) -> Visitor {
     let back = site.base.join(&flow.policy.callback_path);
     Visitor {
-        name: signed_in.person.display().to_owned(),
-        person: signed_in.person.id,
+        person: signed_in.person,
         at: site.base.as_str().to_owned(),
         sign_out: flow.upstream.sign_out_url(&signed_in.tokens.id_claims, &back, SIGNED_OUT).await,
         until: flow.now().plus(LIFETIME),
@@ -311,6 +328,7 @@ async fn end(flow: &Flow, site: &Site, headers: &HeaderMap, body: &[u8]) -> Resu
     let which = params.get("end").unwrap_or_default();
     let page = site.base.join(PATH);
     if which == "sign-out" {
+        flow.event(by(site, Some(visitor.person)), EventKind::OwnSessionsClosed);
         let mut response = pages::see_other(visitor.sign_out.as_deref().unwrap_or(&page));
         cookies::attach(&mut response, cookies::set_visitor("", 0, site));
         return Ok(response);

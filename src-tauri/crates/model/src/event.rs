@@ -113,6 +113,8 @@ pub enum EventKind {
     CodeReplayed,
     /// The first call with an access token of this session.
     FirstCall,
+    /// A client that was told where to sign in went on with a token that it has.
+    WentOn,
     Refreshed,
     /// A used refresh token came again within its grace and got the same answer.
     RefreshRepeated,
@@ -124,6 +126,10 @@ pub enum EventKind {
     TestSignInPassed,
     /// By the person, or because another one began.
     TestSignInCancelled,
+    /// Somebody sees which sessions are theirs.
+    OwnSessionsOpened,
+    /// They signed out of that page.
+    OwnSessionsClosed,
 }
 
 /// The ten steps of an attempt, as a person follows them.
@@ -165,9 +171,11 @@ impl EventKind {
             | Self::SignInCancelled
             | Self::CallbackRefused { .. }
             | Self::TestSignInPassed
-            | Self::TestSignInCancelled => Step::Callback,
+            | Self::TestSignInCancelled
+            | Self::OwnSessionsOpened
+            | Self::OwnSessionsClosed => Step::Callback,
             Self::TokenIssued | Self::TokenRefused { .. } | Self::CodeReplayed => Step::Token,
-            Self::FirstCall => Step::FirstCall,
+            Self::FirstCall | Self::WentOn => Step::FirstCall,
             Self::Refreshed | Self::RefreshRepeated | Self::SessionEnded { .. } => Step::Refresh,
         }
     }
@@ -198,12 +206,15 @@ impl EventKind {
             Self::TokenRefused { .. } => "token_refused",
             Self::CodeReplayed => "code_replayed",
             Self::FirstCall => "first_call",
+            Self::WentOn => "went_on",
             Self::Refreshed => "refreshed",
             Self::RefreshRepeated => "refresh_repeated",
             Self::SessionEnded { .. } => "session_ended",
             Self::TestSignInStarted => "test_sign_in_started",
             Self::TestSignInPassed => "test_sign_in_passed",
             Self::TestSignInCancelled => "test_sign_in_cancelled",
+            Self::OwnSessionsOpened => "own_sessions_opened",
+            Self::OwnSessionsClosed => "own_sessions_closed",
         }
     }
 }

@@ -458,6 +458,13 @@ impl Story<'_> {
                     "begin another test sign-in on the Entra page",
                 ),
             ),
+            EventKind::WentOn => Verdict::new(
+                Outcome::Ended,
+                format!("{client} looked whether it has to sign in, and went on with a token it has"),
+            ),
+            EventKind::OwnSessionsOpened | EventKind::OwnSessionsClosed => {
+                Verdict::new(Outcome::Ended, format!("{who} looked at their own sessions"))
+            }
             // Its beginning is no longer in the log.
             EventKind::TokenIssued
             | EventKind::FirstCall
@@ -525,7 +532,10 @@ fn state_after(kind: &EventKind) -> (StepState, Option<String>) {
         | EventKind::Refreshed
         | EventKind::RefreshRepeated
         | EventKind::TestSignInStarted
-        | EventKind::TestSignInPassed => (StepState::Done, None),
+        | EventKind::TestSignInPassed
+        | EventKind::OwnSessionsOpened
+        | EventKind::OwnSessionsClosed => (StepState::Done, None),
+        EventKind::WentOn => (StepState::Done, Some("with a token it has".to_owned())),
         EventKind::SignInCancelled | EventKind::TestSignInCancelled => failed("cancelled"),
         EventKind::ConsentDeclined => failed("not allowed"),
         EventKind::CodeReplayed => failed("the code came a second time"),

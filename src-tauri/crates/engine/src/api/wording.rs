@@ -34,12 +34,15 @@ impl Level {
             | EventKind::SignedIn
             | EventKind::TokenIssued
             | EventKind::FirstCall
+            | EventKind::WentOn
             | EventKind::Refreshed
             | EventKind::RefreshRepeated
             | EventKind::TestSignInStarted
             | EventKind::TestSignInPassed
             | EventKind::SignInCancelled
-            | EventKind::TestSignInCancelled => Self::Info,
+            | EventKind::TestSignInCancelled
+            | EventKind::OwnSessionsOpened
+            | EventKind::OwnSessionsClosed => Self::Info,
             EventKind::RegistrationRefused { .. }
             | EventKind::AuthorizeRefused { .. }
             | EventKind::PairingFailed { .. }
@@ -112,6 +115,7 @@ pub(super) fn summary(event: &AuthEvent) -> String {
             "An authorization code came a second time; what it had bought was revoked".to_owned()
         }
         EventKind::FirstCall => format!("{client} made its first call as {who}"),
+        EventKind::WentOn => format!("{client} went on with a token it has"),
         EventKind::Refreshed => format!("{client} refreshed its token"),
         EventKind::RefreshRepeated => {
             format!("{client} asked for the same refresh again and got the same answer")
@@ -121,6 +125,8 @@ pub(super) fn summary(event: &AuthEvent) -> String {
             format!("The test sign-in passed: {who} may come in, and nothing of it was kept")
         }
         EventKind::TestSignInCancelled => "The test sign-in was cancelled".to_owned(),
+        EventKind::OwnSessionsOpened => format!("{who} signed in to see their own sessions"),
+        EventKind::OwnSessionsClosed => format!("{who} signed out of the page of their own sessions"),
         EventKind::SessionEnded { ended } => format!("The session of {who} ended: {}", ended.explain()),
     }
 }

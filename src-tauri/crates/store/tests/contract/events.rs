@@ -323,11 +323,14 @@ fn every_kind() -> Vec<EventKind> {
         EventKind::TokenRefused { error: text(), reason: text() },
         EventKind::CodeReplayed,
         EventKind::FirstCall,
+        EventKind::WentOn,
         EventKind::Refreshed,
         EventKind::RefreshRepeated,
         EventKind::SessionEnded { ended: Ended::UpstreamRefused { code: Some(50_057), hint: text() } },
         EventKind::TestSignInStarted,
         EventKind::TestSignInPassed,
         EventKind::TestSignInCancelled,
+        EventKind::OwnSessionsOpened,
+        EventKind::OwnSessionsClosed,
     ]
 }

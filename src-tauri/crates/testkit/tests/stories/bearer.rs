@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use engine::Engine;
+use serde_json::json;
 use testkit::{Answer, Client, Rig};
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
@@ -44,6 +46,26 @@ async fn a_token_that_is_not_good_is_401_whatever_is_wrong_with_it() {
     refused(&ada.client, "expired", &ada.access_token).await;
     let rig = rig.restarted().await;
     refused(&rig.client("c"), "expired, after a restart", &ada.access_token).await;
+}
+
+/// Many look without a token at every start (mcp-remote, Codex), whether or not they have one.
+#[tokio::test]
+async fn who_looks_without_a_token_and_goes_on_with_one_is_not_said_to_have_stopped() {
+    let rig = Rig::start().await;
+    let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
+    assert_eq!(ada.calls("version").await.status, 200);
+    rig.pass(Duration::from_secs(600));
+    assert_eq!(ada.client.request("GET", "/mcp", &[], "").await.status, 401);
+    assert_eq!(ada.calls("version").await.status, 200);
+    assert_eq!(ada.calls("version").await.status, 200);
+    rig.pass(Duration::from_secs(120));
+    rig.events().await;
+    let attempts = Engine::around(&rig.running).api().call("list_attempts", json!({})).await.unwrap();
+    let [looked, connected] = attempts.as_array().unwrap().as_slice() else { panic!("two: {attempts}") };
+    let verdict = &looked["verdict"];
+    assert_eq!((&verdict["is"], &verdict["hint"]), (&json!("ended"), &json!(null)), "{verdict}");
+    assert_eq!(verdict["sentence"], "c looked whether it has to sign in, and went on with a token it has");
+    assert_eq!(connected["verdict"]["is"], "connected");
 }
 
 /// A real access token of the practice tenant for the very app this server is there, as only the app itself gets one.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::access::Somebody;
 use model::origin::Origin;
+use model::person::Person;
 use model::settings::SignInFrom;
 use practice::Fault;
 use testkit::rig::is_public;
@@ -194,7 +195,12 @@ async fn who_cancels_or_is_refused_reads_so_and_nothing_is_ended() {
     let mut browser = rig.browser();
     let provider = browser.open(&format!("{}/my-sessions/sign-in", rig.base()), "").await;
     let page = browser.press(&provider, "cancel", "1", "").await;
-    assert!(page.body.contains("/my-sessions/sign-in"), "{}", page.body);
+    assert!(
+        page.body.contains("You cancelled the sign-in") && page.body.contains("/my-sessions\""),
+        "{}",
+        page.body
+    );
+    assert_eq!(rig.event_names().await.last(), Some(&"sign_in_cancelled"));
 
     let provider = browser.open(&format!("{}/my-sessions/sign-in", rig.base()), "").await;
     rig.practice().set_fault(Fault::ExpiredSecret, true);
@@ -223,6 +229,12 @@ async fn whoever_signs_out_is_forgotten_here_and_at_the_provider_which_sends_the
     assert!(away.url.path().ends_with("/logout"), "{}", away.url);
     assert!(!away.url.as_str().contains("ada"), "nobody's name is in an address: {}", away.url);
     // Whether or not the provider answers.
+    let events = rig.events().await;
+    let [.., opened, closed] = events.as_slice() else { panic!("both are in the log: {events:?}") };
+    for (event, name) in [(opened, "own_sessions_opened"), (closed, "own_sessions_closed")] {
+        assert_eq!(event.kind.name(), name);
+        assert_eq!(event.about.person.as_ref().map(Person::display), Some("Ada Lindqvist"));
+    }
     let again = browser.open(&format!("{}/my-sessions", rig.base()), "").await;
     assert!(!again.body.contains("Ada") && !again.body.contains("<form"), "{}", again.body);
     assert_eq!(browser.press(&page, "end", "all", "").await.status, 400, "the page of before ends nothing");
