@@ -104,9 +104,13 @@ remedies: Array<Remedy>, };
  */
 export type CheckWish = { 
 /**
- * Adds what the last test sign-in showed.
+ * Adds what the last test sign-in showed. If that was made with changes, it is they that are looked at.
  */
-signed_in?: boolean, };
+signed_in?: boolean, 
+/**
+ * Settings as typed and not saved, over those that are.
+ */
+changes?: { [key: string]: string }, };
 
 /**
  * What a change would do.
@@ -231,7 +235,11 @@ export type EntraCheck = { steps: Array<CheckStep>,
 /**
  * Whether nothing failed.
  */
-passed: boolean, };
+passed: boolean, 
+/**
+ * Those looked at, in the order of their steps.
+ */
+redirect_uris: Array<string>, };
 
 /**
  * A text, or the fact that a secret was found.
@@ -795,7 +803,15 @@ link: string,
 /**
  * Whether that was done.
  */
-opened: boolean, expires_at: number, } | { "is": "ended", passed: boolean, 
+opened: boolean, expires_at: number, 
+/**
+ * Whether it is made with changes that were not saved when it began.
+ */
+unsaved: boolean, 
+/**
+ * The redirect URI on this computer once they are, where they change it; the test itself comes back to the one in force.
+ */
+moves_to: string | null, } | { "is": "ended", passed: boolean, 
 /**
  * What came of it: one sentence.
  */
@@ -803,7 +819,20 @@ what: string,
 /**
  * The next step.
  */
-hint: string | null, };
+hint: string | null, 
+/**
+ * Whether it was made with changes that were not saved when it began.
+ */
+unsaved: boolean, };
+
+/**
+ * What a test sign-in is made with.
+ */
+export type TestWish = { 
+/**
+ * Settings as typed and not saved, over those that are. Without any, the sign-in is like everybody's.
+ */
+changes?: { [key: string]: string }, };
 
 export type TiedSession = { session: string, 
 /**
@@ -1038,8 +1067,8 @@ export interface EngineCommands {
   set_person: [PersonSwitch, PracticeState];
   /** What can be found out about the app registration without anybody signing in; nothing is changed there. With `signed_in`, what the last test sign-in showed too. */
   check_entra: [CheckWish, EntraCheck];
-  /** Begins a sign-in of which nothing is kept: somebody has to open its link on this computer. One that waits is over. */
-  begin_test_sign_in: [Empty, TestSignIn];
+  /** Begins a sign-in of which nothing is kept, with changes that are not saved if there are any: somebody has to open its link on this computer. One that waits is over. */
+  begin_test_sign_in: [TestWish, TestSignIn];
   /** How the test sign-in stands. */
   test_sign_in: [Empty, TestSignIn];
   /** Ends the test sign-in that waits. */

@@ -68,6 +68,8 @@ export interface FakeWorld {
   /** What Entra would say to a check. */
   registration: Registration;
   testing: TestSignIn;
+  /** What the last test sign-in was made with beyond what is kept. */
+  tried: Changes;
   /** The app registration that is being made. */
   creating: Creating;
   /** New clients that wait for a code. */
@@ -191,6 +193,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
     settings: fixtures.settings(),
     registration: registration(),
     testing: state === 'entra_testing' ? waitingTest(now) : { is: 'idle' },
+    tried: {},
     creating: { state: { is: 'idle' }, practice: false },
     pairings: [],
     visits: [],
@@ -324,7 +327,8 @@ function signInSoon(world: FakeWorld, host: FakeHost) {
     host.emit('events_recorded', []);
   };
   if (world.testing.is === 'waiting') next({ ...world.testing, opened: true });
-  setTimeout(() => next(endedTest(world.registration)), SIGNS_IN);
+  const { unsaved } = world.testing.is === 'waiting' ? world.testing : { unsaved: false };
+  setTimeout(() => next(endedTest(world.registration, unsaved)), SIGNS_IN);
 }
 
 const bySsh = (settings: SettingsForm): SettingsForm =>
@@ -528,9 +532,10 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
       row.disabled = disabled;
       return tenant();
     },
-    check_entra: ({ signed_in }: Request<'check_entra'>) => {
-      const anywhere = world.settings.rows.some(({ key, text }) => key === 'server.sign_in' && text === 'anywhere');
-      return checkEntra(world.settings.rows, world.status.callback_urls.slice(0, anywhere ? undefined : 1), world.registration, signed_in ? world.testing : null);
+    check_entra: ({ signed_in, changes: typed = {} }: Request<'check_entra'>) => {
+      const changes = signed_in && world.testing.is === 'ended' && world.testing.unsaved ? world.tried : typed;
+      const anywhere = world.settings.rows.some(({ key, text }) => key === 'server.sign_in' && (changes[key] ?? text) === 'anywhere');
+      return checkEntra(world.settings.rows, changes, world.status.callback_urls.slice(0, anywhere ? undefined : 1), world.registration, signed_in ? world.testing : null);
     },
     ...testCommands(world),
     registration: (wish: Request<'registration'>) => registrationTexts(wish, world.status.callback_urls.slice(0, 1)),

@@ -68,16 +68,22 @@ export const wrongRegistration = (): Registration => ({ tenant: TENANT, secret: 
 const page = (page: string, url: string): Remedy => ({ does: 'open', page, url });
 const change = (setting: RemedyField, to: string | null = null): Remedy => ({ does: 'change', setting, to });
 
-/** Of the settings as they are kept. */
-export function checkEntra(rows: readonly SettingRow[], urls: readonly string[], { tenant, secret, redirectUris, unseen, consent }: Registration, tested: TestSignIn | null = null): EntraCheck {
-  const [problem] = entraProblems(rows, {});
-  if (problem) throw new HostError('not_checked', `a setting cannot be used: \`${problem.field}\`: ${problem.message}`, 'correct it, then check again');
+/** What stands in the way of asking. */
+function refuseUnusable(rows: readonly SettingRow[], changes: Changes, hint: string): void {
+  const [problem] = entraProblems(rows, changes);
+  if (problem) throw new HostError('not_checked', `a setting cannot be used: \`${problem.field}\`: ${problem.message}`, hint);
+}
+
+/** Of the settings as they are kept, with these changes. */
+export function checkEntra(rows: readonly SettingRow[], changes: Changes, urls: readonly string[], { tenant, secret: kept, redirectUris, unseen, consent }: Registration, tested: TestSignIn | null = null): EntraCheck {
+  refuseUnusable(rows, changes, 'correct it, then check again');
+  const secret = changes['entra.client_secret'] ? 'good' : kept;
   const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, remedies: [], ...more });
-  const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed') });
-  if (practiceInForce(rows)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up'), ...testedSteps(tested, consent)]);
-  const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, {}, 'entra.client_id')}`;
+  const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed'), redirect_uris: [...urls] });
+  if (practiceInForce(rows, changes)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up'), ...testedSteps(tested, consent)]);
+  const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, changes, 'entra.client_id')}`;
   const reached = step('authority', 'passed', 'the sign-in host answers: https://login.microsoftonline.com');
-  if (textOf(rows, {}, 'entra.tenant') !== tenant) {
+  if (textOf(rows, changes, 'entra.tenant') !== tenant) {
     const hint = 'Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.';
     return answer([reached, step('tenant', 'failed', 'The directory was not found.', { hint, code: 90002, remedies: [change('entra.tenant'), change('entra.authority'), page('Overview', blade('Overview'))] })]);
   }
@@ -129,19 +135,25 @@ function testedSteps(tested: TestSignIn | null, consent: boolean): CheckStep[] {
   ];
 }
 
-export const waitingTest = (now: number): TestSignIn => ({ is: 'waiting', link: 'http://localhost:4242/test-sign-in?key=jmb_dGhlIGtleSBvZiBhIHRlc3Qgc2lnbi1pbiBvbmx5', opened: false, expires_at: now + 10 * 60_000 });
+export const waitingTest = (now: number, unsaved = false, moves_to: string | null = null): TestSignIn => ({ is: 'waiting', link: 'http://localhost:4242/test-sign-in?key=jmb_dGhlIGtleSBvZiBhIHRlc3Qgc2lnbi1pbiBvbmx5', opened: false, expires_at: now + 10 * 60_000, unsaved, moves_to });
 
-export const endedTest = ({ consent }: Registration): TestSignIn =>
-  consent
-    ? { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null }
-    : { is: 'ended', passed: false, ...NO_CONSENT };
+export const endedTest = ({ consent }: Registration, unsaved = false): TestSignIn => {
+  const passed = unsaved ? 'the test sign-in passed with the changes, which are not saved yet; nothing of it was kept' : 'the test sign-in passed, and nothing of it was kept';
+  return consent ? { is: 'ended', passed: true, what: passed, hint: null, unsaved } : { is: 'ended', passed: false, ...NO_CONSENT, unsaved };
+};
 
-export function testCommands(world: { testing: TestSignIn }) {
+/** The changes of the last test sign-in are the server's to remember. */
+export function testCommands(world: { testing: TestSignIn; tried: Changes; settings: { rows: SettingRow[] } }) {
   return {
-    begin_test_sign_in: () => (world.testing = waitingTest(Date.now())),
+    begin_test_sign_in: ({ changes = {} }: { changes?: Changes }) => {
+      if (Object.keys(changes).length > 0) refuseUnusable(world.settings.rows, changes, 'correct it, then begin the test sign-in again');
+      world.tried = changes;
+      const path = changes['server.callback_path'];
+      return (world.testing = waitingTest(Date.now(), Object.keys(changes).length > 0, path === undefined ? null : `http://localhost:4242${path || '/auth/callback'}`));
+    },
     test_sign_in: () => world.testing,
     cancel_test_sign_in: () => {
-      if (world.testing.is === 'waiting') world.testing = { is: 'ended', passed: false, what: 'the test sign-in was cancelled', hint: 'begin another test sign-in to see the rest' };
+      if (world.testing.is === 'waiting') world.testing = { is: 'ended', passed: false, what: 'the test sign-in was cancelled', hint: 'begin another test sign-in to see the rest', unsaved: world.testing.unsaved };
       return world.testing;
     },
   };

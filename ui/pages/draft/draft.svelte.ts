@@ -24,6 +24,10 @@ export class Draft {
   generation: number = $state(0);
   /** Counts up when settings were saved. */
   saves: number = $state(0);
+  /** Which text is meant, by number: nothing else tells one secret from another. */
+  #typedAs: Readonly<Record<string, number>> = $state.raw({});
+  #keptAs: Readonly<Record<string, number>> = $state.raw({});
+  #texts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #question = 0;
 
@@ -64,6 +68,26 @@ export class Draft {
     return changesOf(this.rows, this.#typed);
   }
 
+  /**
+   * What is asked of Entra: where the practice tenant stays in force the engine asks nothing of Entra's settings, and whoever
+   * types them wants to know all the same.
+   */
+  get meant(): Changes {
+    const typesEntra = Object.keys(this.changes).some((key) => key.startsWith('entra.'));
+    return this.practice && typesEntra ? { ...this.changes, 'identity.practice': 'off' } : this.changes;
+  }
+
+  /** What each setting comes to with what is typed, or with what is kept only. Of a secret, which one it is by number. */
+  standing(typed: Changes = this.changes): Readonly<Record<string, string>> {
+    const of = (row: SettingRow): string => {
+      const text = typed[row.key];
+      if (row.exposure === 'plain') return text || (text === undefined && row.text) || row.default;
+      if (text === undefined) return row.given ? `${this.#keptAs[row.key] ?? 0}` : '';
+      return text === '' ? '' : `${this.#typedAs[row.key] ?? 0}`;
+    };
+    return Object.fromEntries(this.rows.map((row) => [row.key, of(row)]));
+  }
+
   get count(): number {
     return Object.keys(this.changes).length;
   }
@@ -91,12 +115,14 @@ export class Draft {
   set(key: string, text: string | null): void {
     const { [key]: _, ...others } = this.#typed;
     this.#typed = text === null ? others : { ...others, [key]: text };
+    this.#typedAs = { ...this.#typedAs, [key]: ++this.#texts };
     this.#checkSoon();
   }
 
   /** These were saved by another way: what was typed of them is older. */
   overtaken(keys: readonly string[]): void {
     this.saves += 1;
+    this.#keptAs = { ...this.#keptAs, ...Object.fromEntries(keys.map((key) => [key, ++this.#texts])) };
     for (const key of keys) this.set(key, null);
   }
 
@@ -137,6 +163,7 @@ export class Draft {
     }
     await this.app.settings.reload();
     this.saves += 1;
+    this.#keptAs = { ...this.#keptAs, ...this.#typedAs };
     this.discard();
     return true;
   }
@@ -154,11 +181,7 @@ export class Draft {
   }
 
   async #checkTyped(): Promise<void> {
-    // Where the practice tenant stays in force the engine asks nothing of Entra's settings. Whoever types them wants to
-    // know all the same.
-    const typesEntra = Object.keys(this.changes).some((key) => key.startsWith('entra.'));
-    const changes = this.practice && typesEntra ? { ...this.changes, 'identity.practice': 'off' } : this.changes;
-    await this.#check(changes).catch(() => undefined);
+    await this.#check(this.meant).catch(() => undefined);
   }
 
   /** Only the answer to the newest question is shown. */

@@ -1,7 +1,7 @@
-// The last check of the app registration. It outlives the page, as the draft does; what was found out about settings that
-// have changed since is not shown any more.
+// The last check of the app registration, with what is typed and not saved. It outlives the page, as the draft does; what was
+// found out about settings that were saved otherwise since is not shown any more.
 
-import type { EntraCheck, TestSignIn } from '../../host/api';
+import type { Changes, CheckWish, EntraCheck, TestSignIn } from '../../host/api';
 import { HostError } from '../../host/host';
 import type { App } from '../../state/app.svelte';
 import { draftOf, type Draft } from '../draft/draft.svelte';
@@ -9,18 +9,25 @@ import { readable } from '../draft/fields';
 import type { ToldProblem } from '../draft/words';
 import { placed, toldStep, type Found } from './check';
 
+/** The settings that an answer is about. */
+interface About {
+  /** With what was typed. */
+  typed: Standing;
+  /** As they were kept. */
+  kept: Standing;
+}
+
 interface Told {
-  /** The settings it is about. */
-  of: string;
+  about: About;
   at: number;
   answer: EntraCheck | HostError;
   /** What came of the test sign-in that is in it. */
   test: Ended | null;
 }
 
+type Standing = Readonly<Record<string, string>>;
 type Waiting = Extract<TestSignIn, { is: 'waiting' }>;
 type Ended = Extract<TestSignIn, { is: 'ended' }>;
-type AboutTest = 'begin_test_sign_in' | 'test_sign_in' | 'cancel_test_sign_in';
 
 export class Check {
   running: boolean = $state(false);
@@ -28,8 +35,9 @@ export class Check {
   suggested: boolean = $state(false);
   /** The test sign-in that somebody has to finish. */
   waiting: Waiting | null = $state.raw(null);
-  /** Why there is none. */
-  testError: HostError | null = $state.raw(null);
+  #testError: { error: HostError; about: About } | null = $state.raw(null);
+  /** What the test sign-in is made with, if it was begun here. */
+  #begun: About | null = null;
   beginning: boolean = $state(false);
   #told: Told | null = $state.raw(null);
   readonly #draft: Draft;
@@ -49,9 +57,24 @@ export class Check {
     return this.#current?.test ?? null;
   }
 
+  /** Why there is no test sign-in. */
+  get testError(): HostError | null {
+    return this.#testError && alike(this.#testError.about.typed, this.#now.typed) ? this.#testError.error : null;
+  }
+
   /** Whether there is an answer about settings as they were. */
   get outdated(): boolean {
     return this.#told !== null && this.#current === null;
+  }
+
+  /** Whether the answer is about the settings as they stand here, typed or kept. */
+  get upToDate(): boolean {
+    return this.#told !== null && alike(this.#told.about.typed, this.#now.typed);
+  }
+
+  /** Whether the answer is about changes that were not saved then. */
+  get ofChanges(): boolean {
+    return this.#told !== null && !alike(this.#told.about.typed, this.#told.about.kept);
   }
 
   get at(): number | null {
@@ -60,7 +83,7 @@ export class Check {
 
   /** Why it could not be checked. */
   get error(): HostError | null {
-    const answer = this.#current?.answer;
+    const answer = this.upToDate ? this.#told?.answer : null;
     return answer instanceof HostError ? answer : null;
   }
 
@@ -68,64 +91,91 @@ export class Check {
   get found(): Found[] | null {
     const answer = this.#current?.answer;
     if (!answer || answer instanceof HostError) return null;
-    return placed(answer.steps, this.app.status?.callback_urls ?? [], this.app.settings.data?.rows ?? []);
+    return placed(answer.steps, answer.redirect_uris, this.app.settings.data?.rows ?? []);
   }
 
   get failed(): Found[] {
     return this.found?.filter(({ outcome }) => outcome === 'failed') ?? [];
   }
 
-  /** What is wrong with the setting as it is kept. What cannot even be saved comes first. */
+  /** What is wrong with the setting as it stands here. What cannot even be saved comes first. */
   finding(key: string): ToldProblem | null {
-    if (key in this.#draft.changes || this.#draft.problems.length > 0) return null;
+    if (this.#draft.problems.length > 0 || this.#told?.about.typed[key] !== this.#now.typed[key]) return null;
     const step = this.failed.find(({ field }) => field === key);
     return step ? toldStep(step) : null;
   }
 
-  async run(test: Ended | null = null): Promise<void> {
-    if (this.running) return;
-    const of = this.#settings;
-    this.running = true;
-    this.suggested = false;
-    const answer = await this.app.host.call('check_entra', test ? { signed_in: true } : {}).catch(legible);
-    this.#told = { of, at: this.app.clock.now, answer, test };
-    this.running = false;
-  }
+  run = (): Promise<void> => this.#run(this.#now, withChanges(this.#asking()), null);
 
   async beginTest(): Promise<void> {
     this.beginning = true;
-    this.testError = null;
-    await this.#ask('begin_test_sign_in');
+    this.#testError = null;
+    this.#begun = this.#now;
+    const begun = await this.app.host.call('begin_test_sign_in', withChanges(this.#asking())).catch(legible);
+    if (begun instanceof HostError) this.#noTest(begun);
+    else await this.#note(begun);
     this.beginning = false;
   }
 
-  lookAtTest = (): Promise<void> => this.#ask('test_sign_in');
-  cancelTest = (): Promise<void> => this.#ask('cancel_test_sign_in');
+  /** A look that fails says nothing; the next one may. */
+  async lookAtTest(): Promise<void> {
+    const state = await this.app.host.call('test_sign_in', {}).catch(legible);
+    if (!(state instanceof HostError)) await this.#note(state);
+  }
 
-  async #ask(command: AboutTest): Promise<void> {
-    const state = await this.app.host.call(command, {}).catch(legible);
+  async cancelTest(): Promise<void> {
+    const state = await this.app.host.call('cancel_test_sign_in', {}).catch(legible);
+    if (state instanceof HostError) this.#noTest(state);
+    else await this.#note(state);
+  }
+
+  async #note(state: TestSignIn): Promise<void> {
     const waited = this.waiting !== null;
-    if (state instanceof HostError) {
-      // A look that fails says nothing; the next one may.
-      if (command !== 'test_sign_in') this.testError = state;
-      return;
-    }
     this.waiting = state.is === 'waiting' ? state : null;
-    if (state.is === 'ended' && waited) await this.run(state);
-    if (state.is === 'idle' && waited) this.testError = STARTED_AGAIN;
+    if (!waited) return;
+    if (state.is === 'idle') this.#noTest(STARTED_AGAIN);
+    if (state.is !== 'ended') return;
+    // A window that was closed meanwhile has forgotten what was typed.
+    if (state.unsaved && !this.#begun) this.#noTest(FORGOTTEN);
+    else await this.#run(this.#begun ?? this.#now, { signed_in: true }, state);
+  }
+
+  async #run(about: About, wish: CheckWish, test: Ended | null): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    this.suggested = false;
+    const answer = await this.app.host.call('check_entra', wish).catch(legible);
+    this.#told = { about, at: this.app.clock.now, answer, test };
+    this.running = false;
+  }
+
+  #noTest(error: HostError): void {
+    this.#testError = { error, about: this.#now };
+  }
+
+  /** What is typed; from now on what is missing is wrong. */
+  #asking(): Changes {
+    if (this.#draft.count > 0) this.#draft.asked = true;
+    return this.#draft.meant;
   }
 
   get #current(): Told | null {
-    return this.#told?.of === this.#settings ? this.#told : null;
+    return this.#told && (this.upToDate || alike(this.#told.about.kept, this.#now.kept)) ? this.#told : null;
   }
 
-  /** All that an answer depends on. A secret may be another one although nothing shows it, hence the count. */
-  get #settings(): string {
-    const rows = (this.app.settings.data?.rows ?? []).filter(({ key }) => /^(entra|identity|server)\./.test(key));
-    return JSON.stringify([this.#draft.saves, rows.map(({ key, text, given }) => [key, text, given])]);
+  get #now(): About {
+    return { typed: asked(this.#draft.standing()), kept: asked(this.#draft.standing({})) };
   }
 }
 
+const withChanges = (changes: Changes): CheckWish => (Object.keys(changes).length > 0 ? { changes } : {});
+
+/** Those that an answer depends on. */
+const asked = (standing: Standing): Standing => Object.fromEntries(Object.entries(standing).filter(([key]) => /^(entra|identity|server|access)\./.test(key)));
+
+const alike = (one: Standing, other: Standing): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+const FORGOTTEN = new HostError('not_checked', 'The test sign-in was made with changes that this window no longer has', 'Type them again and begin another one.');
 const STARTED_AGAIN = new HostError('not_checked', 'The server started again, so the test sign-in is over', 'Begin another one.');
 
 function legible(thrown: unknown): HostError {

@@ -174,7 +174,7 @@ describe('a test sign-in', () => {
 
   it('that passes finishes the list', async () => {
     const { host, check, user } = await begun();
-    comesBack(host, { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null });
+    comesBack(host, { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null, unsaved: false });
     await check.findByText(/The test sign-in passed, and nothing of it was kept\./);
     const list = within(await check.findByRole('list', { name: 'What was checked' }));
     list.getByText('It has every scope this server requires.');
@@ -190,7 +190,7 @@ describe('a test sign-in', () => {
     const host = fakeHost('entra');
     host.world.registration.consent = false;
     const { check } = await begun(host);
-    comesBack(host, { is: 'ended', passed: false, what: 'Nobody has consented.', hint: 'Consent.' });
+    comesBack(host, { is: 'ended', passed: false, what: 'Nobody has consented.', hint: 'Consent.', unsaved: false });
     await check.findByText('One thing is wrong.');
     const list = within(check.getByRole('list', { name: 'What was checked' }));
     list.getByText('AADSTS65001');
@@ -225,7 +225,7 @@ describe('a test sign-in', () => {
     const before = host.call;
     host.call = async (command, payload) => {
       const answer = await before(command, payload);
-      if (command === 'test_sign_in') host.world.testing = { is: 'ended', passed: false, what: 'nobody opened the link of the test sign-in within 10 minutes', hint: null };
+      if (command === 'test_sign_in') host.world.testing = { is: 'ended', passed: false, what: 'nobody opened the link of the test sign-in within 10 minutes', hint: null, unsaved: false };
       return answer;
     };
     await open(host);
@@ -246,15 +246,34 @@ describe('a test sign-in', () => {
 });
 
 describe('changes', () => {
-  it('that are not saved are not checked, and can be saved first', async () => {
-    const { host, user } = await checked('entra_wrong');
-    await user.click(screen.getByRole('button', { name: 'Replace' }));
-    await user.type(screen.getByLabelText('Client secret'), 'hunter2~value');
-    const check = await panel();
-    check.getByText('One change is not saved yet and would be neither checked nor tested.');
-    check.getByRole('button', { name: 'Test what is saved' });
-    check.getByRole('button', { name: 'Check what is saved' });
-    await user.click(check.getByRole('button', { name: 'Review and save first' }));
+  const SECRET = 'hunter2~value';
+  const changes = { 'entra.client_secret': SECRET };
+
+  async function typed() {
+    const mounted = await checked('entra_wrong');
+    await mounted.user.click(screen.getByRole('button', { name: 'Replace' }));
+    await mounted.user.type(screen.getByLabelText('Client secret'), SECRET);
+    return { ...mounted, check: await panel() };
+  }
+
+  it('that are not saved are checked as they stand, and what was found of them is good once they are saved', async () => {
+    const { host, user, check } = await typed();
+    check.getByText('One change is not saved yet. What is found below is about the settings before your last change.');
+    screen.getByText('2 things are wrong.');
+    await user.click(check.getByRole('button', { name: 'Check again' }));
+    await check.findByText('One thing is wrong.');
+    check.getByText('One change is not saved yet. Check and test sign-in use it all the same.');
+    expect(host.calls.filter(({ command }) => command === 'check_entra').map(({ payload }) => payload)).toEqual([{}, { changes }]);
+    await user.click(check.getByRole('button', { name: 'Review and save' }));
+    await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
+    await waitFor(() => expect(check.queryByText(/not saved yet/)).toBeNull());
+    check.getByText('One thing is wrong.');
+    expect(screen.queryByText('Saved. See whether Entra accepts the new settings.')).toBeNull();
+  });
+
+  it('that are saved without a check are worth one', async () => {
+    const { host, user, check } = await typed();
+    await user.click(check.getByRole('button', { name: 'Review and save' }));
     await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
     // What was found is about the old secret.
     await check.findByText('Saved. See whether Entra accepts the new settings.');
@@ -262,8 +281,63 @@ describe('changes', () => {
     expect(checks(host)).toBe(1);
     const again = check.getByRole('button', { name: 'Check' });
     await waitFor(() => expect(document.activeElement).toBe(again));
-    await user.click(again);
-    await check.findByText('One thing is wrong.');
+  });
+
+  it('that are not saved are what a test sign-in is made with, and saving is what is left when it passes', async () => {
+    const host = fakeHost('entra');
+    const { user } = await open(host);
+    await user.click(await screen.findByRole('button', { name: 'Replace' }));
+    await user.type(screen.getByLabelText('Client secret'), SECRET);
+    const check = await panel();
+    await user.click(check.getByRole('button', { name: 'Test sign-in' }));
+    await check.findByText(/It is made with the changes that were not saved when it began/);
+    expect(host.calls.find(({ command }) => command === 'begin_test_sign_in')?.payload).toEqual({ changes });
+    host.world.testing = { is: 'ended', passed: true, what: 'the test sign-in passed with the changes, which are not saved yet; nothing of it was kept', hint: null, unsaved: true };
+    host.emit('events_recorded', []);
+    await check.findByText('It works with what you typed. One change is not saved yet.');
+    // The server knows what it was made with.
+    expect(host.calls.filter(({ command }) => command === 'check_entra').map(({ payload }) => payload)).toEqual([{ signed_in: true }]);
+    await user.click(check.getByRole('button', { name: 'Review and save' }));
+    await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
+    await waitFor(() => expect(check.queryByText(/not saved yet\.$/)).toBeNull());
+    check.getByText('Whoever signed in may come in.');
+  });
+
+  it('that cannot be used are named instead of tested', async () => {
+    const { host, user } = await open('entra');
+    const tenant = await screen.findByLabelText<HTMLInputElement>('Tenant');
+    await user.clear(tenant);
+    await user.type(tenant, 'not a tenant');
+    const check = await panel();
+    await user.click(check.getByRole('button', { name: 'Test sign-in' }));
+    within(await check.findByRole('alert')).getByText('A setting cannot be used: “Tenant”: “not a tenant” is not a directory id');
+    expect(host.world.testing.is).toBe('idle');
+    // It is about what stood there.
+    await user.clear(tenant);
+    await user.type(tenant, 'contoso.onmicrosoft.com');
+    await waitFor(() => expect(check.queryByRole('alert')).toBeNull());
+  });
+
+  it('that move the redirect URI are tested by the one in force, and that is said', async () => {
+    const { user } = await open('entra');
+    await user.type(await screen.findByLabelText('Callback path'), '/elsewhere');
+    const check = await panel();
+    await user.click(check.getByRole('button', { name: 'Test sign-in' }));
+    await check.findByText(/It comes back to the redirect URI in force/);
+    check.getByText('http://localhost:4242/elsewhere');
+  });
+
+  it('of a window that was closed meanwhile are nothing that a result could be told of', async () => {
+    const host = fakeHost('entra_testing');
+    if (host.world.testing.is !== 'waiting') throw new Error('it waits');
+    host.world.testing.unsaved = true;
+    await open(host);
+    const check = await panel();
+    check.getByText('Waiting for a sign-in.');
+    host.world.testing = { is: 'ended', passed: true, what: 'it passed', hint: null, unsaved: true };
+    host.emit('events_recorded', []);
+    within(await check.findByRole('alert')).getByText('The test sign-in was made with changes that this window no longer has');
+    expect(checks(host)).toBe(0);
   });
 
   it('of what nobody checks suggest nothing', async () => {

@@ -96,6 +96,8 @@ pub(crate) struct TestSignIn<'a> {
     /// Why nothing can be shown.
     pub(crate) trouble: Option<String>,
     pub(crate) lines: Vec<Line>,
+    /// It was made with settings that nobody has saved.
+    pub(crate) unsaved: bool,
 }
 
 /// What one person has signed in here.

@@ -16,7 +16,7 @@ use model::ids::{AttemptId, CredentialKind, GrantId, TokenHash, random_text};
 use model::origin::{Origin, Site};
 use model::remedy::first_page;
 use model::time::Timestamp;
-use model::upstream::{Leg, UpstreamError};
+use model::upstream::{Leg, Upstream, UpstreamError};
 use model::{ExposeSecret as _, Secret};
 
 use crate::flow::{Flow, Shared};
@@ -27,6 +27,8 @@ use crate::{cookies, not_found};
 
 /// What the auth log calls it, where a client has its name.
 const NAME: &str = "Test sign-in";
+/// The same, of settings that this server does not run with.
+const NAME_OF_DRAFT: &str = "Test sign-in of unsaved settings";
 pub(crate) const PATH: &str = "/test-sign-in";
 
 /// How long one can be finished.
@@ -52,16 +54,18 @@ pub enum TestSignIn {
 }
 
 /// The newest one.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Tests(Mutex<Option<Test>>);
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Test {
     id: GrantId,
     attempt: AttemptId,
     /// In the link: who does not know it cannot begin.
     key: Secret,
     begun_at: Timestamp,
+    /// Who is asked instead of the provider that all others sign in at: settings that nobody has saved yet.
+    draft: Option<Arc<dyn Upstream>>,
     /// Claims challenge of the provider, answered once.
     claims: Option<String>,
     /// The provider's code that was answered with it. Whoever brings the same once more is sent on once more.
@@ -119,11 +123,15 @@ impl Test {
         self.ended.is_none() && now < self.expires_at()
     }
 
+    fn upstream<'a>(&'a self, flow: &'a Flow) -> &'a dyn Upstream {
+        self.draft.as_deref().unwrap_or_else(|| flow.upstream.as_ref())
+    }
+
     fn about(&self) -> About {
         About {
             attempt: Some(self.attempt.clone()),
             origin: Some(Origin::Local),
-            client_name: Some(NAME.to_owned()),
+            client_name: Some(if self.draft.is_some() { NAME_OF_DRAFT } else { NAME }.to_owned()),
             ..About::default()
         }
     }
@@ -133,14 +141,15 @@ impl Test {
 
 /// For whoever holds the window, the console or the command line.
 impl Shared {
-    /// Begins a test sign-in; one that still waits is over.
-    pub fn begin_test_sign_in(&self) -> TestSignIn {
+    /// Begins a test sign-in, at `draft` if there is one; one that still waits is over. Only this one sign-in knows of `draft`.
+    pub fn begin_test_sign_in(&self, draft: Option<Arc<dyn Upstream>>) -> TestSignIn {
         self.cancel_test_sign_in();
         let test = Test {
             id: GrantId::generate(self.entropy.as_ref()),
             attempt: AttemptId::generate(self.entropy.as_ref()),
             key: CredentialKind::Browser.mint(self.entropy.as_ref()),
             begun_at: self.now(),
+            draft,
             claims: None,
             challenged_by: None,
             browser: None,
@@ -239,12 +248,12 @@ async fn open(flow: &Flow, site: &Site, headers: &HeaderMap, query: &[u8]) -> Re
 }
 
 async fn send_upstream(flow: &Flow, test: &Test) -> Result<Response, NotServed> {
-    match flow.upstream.authorize_url(&flow.test_leg(test)).await {
+    match test.upstream(flow).authorize_url(&flow.test_leg(test)).await {
         Ok(url) => {
             flow.event(test.about(), EventKind::SentToUpstream);
             Ok(pages::to_client(&url))
         }
-        Err(error) => judged(flow, test, of_error(flow, error)),
+        Err(error) => judged(flow, test, of_error(test.upstream(flow), error)),
     }
 }
 
@@ -275,25 +284,26 @@ async fn back(
         return Err(NotServed::OtherBrowser);
     }
     if let Some(End::Judged(trial)) = &test.ended {
-        return Ok(page(flow, trial));
+        return Ok(page(flow, &test, trial));
     }
     if !test.is_open(flow.now()) {
         return Err(NotServed::Over);
     }
     if let Some(error) = params.get("error") {
-        let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
+        let refusal = test.upstream(flow).explain(error, params.get("error_description").unwrap_or_default());
         if refusal.is_the_persons_own_no() {
             flow.cancel_test_sign_in();
             return Ok(cancelled(flow));
         }
-        return judged(flow, &test, of_error(flow, UpstreamError::Refused(Box::new(refusal))));
+        let refused = UpstreamError::Refused(Box::new(refusal));
+        return judged(flow, &test, of_error(test.upstream(flow), refused));
     }
     let code = params.get("code").map(Secret::from).ok_or(NotServed::Empty)?;
     let came_with = TokenHash::of(code.expose_secret());
     if test.challenged_by == Some(came_with) {
         return send_upstream(flow, &test).await;
     }
-    let trial = flow.upstream.try_out(code, &flow.test_leg(&test)).await;
+    let trial = test.upstream(flow).try_out(code, &flow.test_leg(&test)).await;
     if let Err(UpstreamError::Refused(refusal)) = &trial.verdict
         && let (Some(claims), None) = (&refusal.claims, &test.claims)
     {
@@ -307,9 +317,9 @@ async fn back(
     judged(flow, &test, trial)
 }
 
-fn of_error(flow: &Flow, error: UpstreamError) -> Trial {
+fn of_error(upstream: &dyn Upstream, error: UpstreamError) -> Trial {
     let steps = match &error {
-        UpstreamError::Refused(refusal) => vec![flow.upstream.step_of((**refusal).clone())],
+        UpstreamError::Refused(refusal) => vec![upstream.step_of((**refusal).clone())],
         UpstreamError::Unavailable { .. } => Vec::new(),
     };
     Trial { verdict: Err(error), steps }
@@ -330,17 +340,18 @@ fn judged(flow: &Flow, test: &Test, trial: Trial) -> Result<Response, NotServed>
         }
     };
     flow.event(About { person, ..test.about() }, kind);
-    Ok(page(flow, &trial))
+    Ok(page(flow, &test, &trial))
 }
 
-fn page(flow: &Flow, trial: &Trial) -> Response {
+fn page(flow: &Flow, test: &Test, trial: &Trial) -> Response {
     let person = trial.verdict.as_ref().ok().map(|person| person.display().to_owned());
     let lines = trial.steps.iter().map(Line::from).collect();
     let trouble = match &trial.verdict {
         Err(error) if trial.steps.is_empty() => Some(pages::sentence(&error.to_string())),
         _ => None,
     };
-    let page = pages::TestSignIn { notice: flow.policy.notice.as_deref(), person, trouble, lines };
+    let unsaved = test.draft.is_some();
+    let page = pages::TestSignIn { notice: flow.policy.notice.as_deref(), person, trouble, lines, unsaved };
     pages::render(StatusCode::OK, &page)
 }
 

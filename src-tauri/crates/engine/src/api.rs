@@ -60,9 +60,10 @@ pub use registration::{
 pub use requests::{
     AttemptsQuery, BlockSwitch, CheckWish, ClientsQuery, Empty, EnvText, EventsQuery, FaultSwitch,
     ForgetWhat, Forgotten, PairingRef, PauseSwitch, PersonSwitch, SessionRef, SessionRefs, SettingsChange,
-    ShownKey, TokenText, TunnelSwitch,
+    ShownKey, TestWish, TokenText, TunnelSwitch,
 };
 pub use test_sign_in::TestSignIn;
+pub(crate) use test_sign_in::Trying;
 pub use tied::TiedSession;
 pub use tools::{ToolRow, ToolView, ViewAs};
 pub use visits::{VisitRow, VisitVerdict};
@@ -86,6 +87,8 @@ pub(crate) struct ApiParts {
     pub(crate) mcp_url: String,
     pub(crate) public: Option<Site>,
     pub(crate) practice_url: Option<String>,
+    /// What the last test sign-in was made with.
+    pub(crate) trying: Trying,
 }
 
 /// A row of the table.
@@ -177,8 +180,9 @@ commands! {
     /// What can be found out about the app registration without anybody signing in; nothing is changed there. With
     /// `signed_in`, what the last test sign-in showed too.
     check_entra(CheckWish) -> EntraCheck;
-    /// Begins a sign-in of which nothing is kept: somebody has to open its link on this computer. One that waits is over.
-    begin_test_sign_in(Empty) -> TestSignIn;
+    /// Begins a sign-in of which nothing is kept, with changes that are not saved if there are any: somebody has to open its link
+    /// on this computer. One that waits is over.
+    begin_test_sign_in(TestWish) -> TestSignIn;
     /// How the test sign-in stands.
     test_sign_in(Empty) -> TestSignIn;
     /// Ends the test sign-in that waits.

@@ -259,6 +259,7 @@ impl Running {
             mcp_url: mcp_url.clone(),
             public,
             practice_url: practice_url.clone(),
+            trying: crate::api::Trying::default(),
         });
         let dead = CancellationToken::new();
         let writer = tokio::spawn(vital(&dead, writer.run(store.port(), stop_writer.clone())));

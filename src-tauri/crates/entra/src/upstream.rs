@@ -89,6 +89,13 @@ impl Entra {
         Self { access, ..self }
     }
 
+    /// Another that knows the same and nothing yet of what this one found out, and lets in whom these rules let in.
+    #[must_use]
+    pub fn anew(&self, access: Access) -> Self {
+        let Self { settings, http, clock, entropy, .. } = self;
+        Self::new(settings.clone(), http.clone(), clock.clone(), entropy.clone()).admitting(access)
+    }
+
     /// Asks for the token of the managed identity at `address` instead of Azure's own. For tests.
     #[must_use]
     pub fn with_identity_endpoint(mut self, address: Url) -> Self {

@@ -4,11 +4,12 @@ use authserver::flow::Shared;
 use entra::{Entra, Outcome, Step};
 use model::origin::{BaseUrl, Origins};
 use model::remedy::Remedy;
-use model::settings::{Identity, ServerSettings, SignInFrom};
+use model::settings::{Identity, ServerSettings, Settings, SignInFrom};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use ts_rs::TS;
 
+use super::desk::Typed;
 use super::requests::CheckWish;
 use super::{Api, ApiError, ApiParts, ErrorCode};
 
@@ -18,6 +19,8 @@ pub struct EntraCheck {
     pub steps: Vec<CheckStep>,
     /// Whether nothing failed.
     pub passed: bool,
+    /// Those looked at, in the order of their steps.
+    pub redirect_uris: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, TS)]
@@ -49,13 +52,14 @@ pub enum StepOutcome {
 }
 
 impl Api {
-    /// Of the settings as they are now, whether or not the server runs.
+    /// Of the settings as they are now, with what is typed over them, whether or not the server runs.
     pub(super) async fn check_entra(&self, wish: CheckWish) -> Result<EntraCheck, ApiError> {
         let tested = if wish.signed_in { self.0.live().and_then(|live| live.tested()) } else { None };
-        let settings = self.0.drafted().await.draft.validate().map_err(|problems| {
-            let first = problems.first().map(crate::settings::Problem::brief).unwrap_or_default();
-            not_checked(format!("a setting cannot be used: {first}"), "correct it, then check again")
-        })?;
+        let (tried, tested) = tested.map_or((None, None), |(tried, steps)| (tried, Some(steps)));
+        let settings = match tried {
+            Some(tried) => tried.settings,
+            None => self.usable(&wish.changes, "correct it, then check again").await?,
+        };
         let Identity::Entra(entra) = settings.identity.clone() else {
             let what = "people sign in at the practice tenant, which needs no set-up".to_owned();
             let step = Step {
@@ -66,7 +70,7 @@ impl Api {
                 code: None,
                 remedies: Vec::new(),
             };
-            return Ok(EntraCheck::from(finished(vec![step], tested, settings.server.sign_in)));
+            return Ok(EntraCheck::of(finished(vec![step], tested, settings.server.sign_in), Vec::new()));
         };
         let world = self
             .0
@@ -90,7 +94,16 @@ impl Api {
             }
             steps.extend(token);
         }
-        Ok(EntraCheck::from(finished(steps, tested, settings.server.sign_in)))
+        Ok(EntraCheck::of(finished(steps, tested, settings.server.sign_in), redirect_uris))
+    }
+
+    /// The settings with what is typed over them, or the first of what is wrong with them.
+    pub(super) async fn usable(&self, typed: &Typed, hint: &str) -> Result<Settings, ApiError> {
+        let drafted = self.drafted_with(typed).await;
+        drafted.draft.validate().map_err(|problems| {
+            let first = problems.first().map(crate::settings::Problem::brief).unwrap_or_default();
+            not_checked(format!("a setting cannot be used: {first}"), hint)
+        })
     }
 }
 
@@ -153,14 +166,14 @@ pub(super) fn redirect_uris(server: &ServerSettings, public: Option<BaseUrl>) ->
     sites.map(|site| site.base.join(&server.callback_path)).collect()
 }
 
-fn not_checked(message: String, hint: &str) -> ApiError {
+pub(super) fn not_checked(message: String, hint: &str) -> ApiError {
     ApiError::Refused { code: ErrorCode::NotChecked, message, hint: hint.to_owned() }
 }
 
-impl From<Vec<Step>> for EntraCheck {
-    fn from(steps: Vec<Step>) -> Self {
+impl EntraCheck {
+    fn of(steps: Vec<Step>, redirect_uris: Vec<String>) -> Self {
         let passed = steps.iter().all(|step| step.outcome != Outcome::Failed);
-        Self { steps: steps.into_iter().map(CheckStep::from).collect(), passed }
+        Self { steps: steps.into_iter().map(CheckStep::from).collect(), passed, redirect_uris }
     }
 }
 
@@ -209,7 +222,7 @@ mod tests {
         );
         let refused = finished(looked, Some(vec![step("credential", Failed)]), ThisComputer);
         assert_eq!(told(&refused), [("authority", Passed), ("api", Unknown), ("credential", Failed)]);
-        assert!(!EntraCheck::from(refused).passed);
+        assert!(!EntraCheck::of(refused, Vec::new()).passed);
     }
 
     #[test]

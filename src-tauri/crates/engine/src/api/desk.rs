@@ -181,12 +181,17 @@ impl Api {
         }
     }
 
-    /// What the typed texts would lead to, and where their secrets would go.
-    async fn check(&self, typed: &Typed) -> (Checked, Drafted) {
+    /// The settings with the typed texts over them.
+    pub(super) async fn drafted_with(&self, typed: &Typed) -> Drafted {
         let window = SettingsDraft::from_window(
             typed.iter().map(|(key, text)| (key.as_str(), text.expose_secret().to_owned())),
         );
-        let drafted = self.0.drafted_with(window).await;
+        self.0.drafted_with(window).await
+    }
+
+    /// What the typed texts would lead to, and where their secrets would go.
+    async fn check(&self, typed: &Typed) -> (Checked, Drafted) {
+        let drafted = self.drafted_with(typed).await;
         let checked = match drafted.draft.validate() {
             Ok(settings) => {
                 let effects = effects(self.0.settings().as_ref(), &settings);

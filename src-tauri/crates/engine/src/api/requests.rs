@@ -22,10 +22,24 @@ pub struct SessionRef {
 #[derive(Debug, Clone, Default, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct CheckWish {
-    /// Adds what the last test sign-in showed.
+    /// Adds what the last test sign-in showed. If that was made with changes, it is they that are looked at.
     #[serde(default)]
     #[ts(optional, as = "Option<bool>")]
     pub signed_in: bool,
+    /// Settings as typed and not saved, over those that are.
+    #[serde(default)]
+    #[ts(optional, type = "{ [key: string]: string }")]
+    pub changes: BTreeMap<String, Secret>,
+}
+
+/// What a test sign-in is made with.
+#[derive(Debug, Clone, Default, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct TestWish {
+    /// Settings as typed and not saved, over those that are. Without any, the sign-in is like everybody's.
+    #[serde(default)]
+    #[ts(optional, type = "{ [key: string]: string }")]
+    pub changes: BTreeMap<String, Secret>,
 }
 
 /// Which clients to list.

@@ -1,18 +1,20 @@
 //! A sign-in that tells what only Entra can say about the app registration, and that nobody keeps.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use authserver::TestSignIn as Stands;
-use entra::{Outcome, Step};
+use entra::{Entra, Outcome, Step};
 use model::ExposeSecret as _;
 use model::check::Trial;
 use model::remedy::Remedy;
-use model::upstream::UpstreamError;
+use model::settings::{Identity, Settings};
+use model::upstream::{Upstream, UpstreamError};
 use serde::Serialize;
 use ts_rs::TS;
 
-use super::requests::Empty;
-use super::{Api, ApiError, ApiParts, ErrorCode};
+use super::check::{not_checked, redirect_uris};
+use super::requests::{Empty, TestWish};
+use super::{Api, ApiError, ApiParts};
 
 /// How the test sign-in stands.
 #[derive(Clone, Serialize, TS)]
@@ -26,6 +28,10 @@ pub enum TestSignIn {
         /// Whether that was done.
         opened: bool,
         expires_at: i64,
+        /// Whether it is made with changes that were not saved when it began.
+        unsaved: bool,
+        /// The redirect URI on this computer once they are, where they change it; the test itself comes back to the one in force.
+        moves_to: Option<String>,
     },
     /// It is over; `check_entra` with `signed_in` has what was found.
     Ended {
@@ -34,81 +40,147 @@ pub enum TestSignIn {
         what: String,
         /// The next step.
         hint: Option<String>,
+        /// Whether it was made with changes that were not saved when it began.
+        unsaved: bool,
     },
 }
 
 const AGAIN: &str = "begin another test sign-in to see the rest";
 const NOT_SEEN: &str = "an error that a page of Microsoft shows never reaches us: AADSTS50011 means that our redirect URI is not registered, AADSTS50105 that nobody assigned this person to the app";
 
+/// What the last test sign-in was made with and the server does not run with; none where it was like everybody's. It is in
+/// memory only, the secrets in it too.
+#[derive(Default)]
+pub(crate) struct Trying(Mutex<Option<Tried>>);
+
+#[derive(Clone)]
+pub(super) struct Tried {
+    pub(super) settings: Settings,
+    moves_to: Option<String>,
+}
+
 #[expect(clippy::unused_async, reason = "the table calls all of them alike")]
 impl Api {
-    /// With the settings in force, because it goes through the server that runs.
-    pub(super) async fn begin_test_sign_in(&self, _: Empty) -> Result<TestSignIn, ApiError> {
+    /// By the server that runs; with what is typed, as that server would be once it is saved.
+    pub(super) async fn begin_test_sign_in(&self, wish: TestWish) -> Result<TestSignIn, ApiError> {
         let live = self.live()?;
         if self.0.is_paused() {
-            return Err(ApiError::Refused {
-                code: ErrorCode::NotChecked,
-                message: "access is paused, so nobody can sign in".to_owned(),
-                hint: "resume it, then begin the test sign-in again".to_owned(),
-            });
+            let paused = "access is paused, so nobody can sign in".to_owned();
+            return Err(not_checked(paused, "resume it, then begin the test sign-in again"));
         }
-        Ok(TestSignIn::from(live.flow.begin_test_sign_in()))
+        if wish.changes.is_empty() {
+            return Ok(live.begin_trying(None));
+        }
+        let settings = self.usable(&wish.changes, "correct it, then begin the test sign-in again").await?;
+        let draft = self.upstream_of(&live, &settings)?;
+        let local = |settings: &Settings| redirect_uris(&settings.server, None).into_iter().next();
+        let in_force = self.0.settings().as_ref().and_then(local);
+        let moves_to = local(&settings).filter(|uri| in_force.is_some_and(|in_force| in_force != *uri));
+        Ok(live.begin_trying(Some((Tried { settings, moves_to }, draft))))
     }
 
     pub(super) async fn test_sign_in(&self, _: Empty) -> Result<TestSignIn, ApiError> {
-        Ok(TestSignIn::from(self.live()?.flow.test_sign_in()))
+        Ok(self.live()?.trial_stands())
     }
 
     pub(super) async fn cancel_test_sign_in(&self, _: Empty) -> Result<TestSignIn, ApiError> {
         let live = self.live()?;
         live.flow.cancel_test_sign_in();
-        Ok(TestSignIn::from(live.flow.test_sign_in()))
+        Ok(live.trial_stands())
     }
-}
 
-impl ApiParts {
-    /// What the last test sign-in found, once it is over.
-    pub(super) fn tested(&self) -> Option<Vec<Step>> {
-        let stands = self.flow.test_sign_in();
-        let unknown = |what: &str, hint: &str| {
-            let (what, hint) = (what.to_owned(), Some(hint.to_owned()));
-            vec![Step {
-                about: "sign_in",
-                outcome: Outcome::Unknown,
-                what,
-                hint,
-                code: None,
-                remedies: vec![Remedy::SignIn],
-            }]
-        };
-        match &stands {
-            Stands::None | Stands::Waiting { .. } => None,
-            Stands::Judged(trial) if trial.steps.is_empty() => {
-                Some(unknown(&unavailable(trial), "wait a moment, then begin another test sign-in"))
+    /// The identity provider as a server with these settings has it.
+    fn upstream_of(&self, live: &ApiParts, settings: &Settings) -> Result<Arc<dyn Upstream>, ApiError> {
+        let access = settings.access.clone();
+        match &settings.identity {
+            Identity::Entra(entra) => {
+                let elsewhere =
+                    || not_checked("this server was started elsewhere".to_owned(), "test it there");
+                let world = self.0.world().ok_or_else(elsewhere)?;
+                let http = entra::http_client_for(&entra.authority)
+                    .map_err(|error| not_checked(error.to_string(), "start the program again"))?;
+                let entra = Entra::new((**entra).clone(), http, world.clock.clone(), world.entropy.clone());
+                Ok(Arc::new(entra.admitting(access)))
             }
-            Stands::Judged(trial) => Some(trial.steps.clone()),
-            Stands::Cancelled => Some(unknown(CANCELLED, AGAIN)),
-            Stands::TimedOut { opened } => Some(unknown(timed_out(*opened), hint_of_time(*opened))),
+            Identity::Practice(_) if live.practice.is_some() => Ok(Arc::new(live.entra.anew(access))),
+            Identity::Practice(_) => Err(not_checked(
+                "the practice tenant runs only once it is switched on".to_owned(),
+                "save the changes, then begin the test sign-in again",
+            )),
         }
     }
 }
 
-impl From<Stands> for TestSignIn {
-    fn from(stands: Stands) -> Self {
+impl ApiParts {
+    fn begin_trying(&self, draft: Option<(Tried, Arc<dyn Upstream>)>) -> TestSignIn {
+        let (tried, upstream) = draft.unzip();
+        let mut trying = self.trying.lock();
+        *trying = tried;
+        TestSignIn::of(self.flow.begin_test_sign_in(upstream), trying.as_ref())
+    }
+
+    fn trial_stands(&self) -> TestSignIn {
+        let trying = self.trying.lock();
+        TestSignIn::of(self.flow.test_sign_in(), trying.as_ref())
+    }
+
+    /// What the last test sign-in found, once it is over, and what it was made with if that was something else.
+    pub(super) fn tested(&self) -> Option<(Option<Tried>, Vec<Step>)> {
+        let trying = self.trying.lock();
+        let steps = found(&self.flow.test_sign_in())?;
+        Some((trying.clone(), steps))
+    }
+}
+
+impl Trying {
+    fn lock(&self) -> MutexGuard<'_, Option<Tried>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn found(stands: &Stands) -> Option<Vec<Step>> {
+    let unknown = |what: &str, hint: &str| {
+        let (what, hint) = (what.to_owned(), Some(hint.to_owned()));
+        vec![Step {
+            about: "sign_in",
+            outcome: Outcome::Unknown,
+            what,
+            hint,
+            code: None,
+            remedies: vec![Remedy::SignIn],
+        }]
+    };
+    match stands {
+        Stands::None | Stands::Waiting { .. } => None,
+        Stands::Judged(trial) if trial.steps.is_empty() => {
+            Some(unknown(&unavailable(trial), "wait a moment, then begin another test sign-in"))
+        }
+        Stands::Judged(trial) => Some(trial.steps.clone()),
+        Stands::Cancelled => Some(unknown(CANCELLED, AGAIN)),
+        Stands::TimedOut { opened } => Some(unknown(timed_out(*opened), hint_of_time(*opened))),
+    }
+}
+
+impl TestSignIn {
+    fn of(stands: Stands, tried: Option<&Tried>) -> Self {
+        let unsaved = tried.is_some();
         let ended = |passed, what: &str, hint: Option<&str>| Self::Ended {
             passed,
             what: what.to_owned(),
             hint: hint.map(str::to_owned),
+            unsaved,
         };
         match stands {
             Stands::None => Self::Idle,
             Stands::Waiting { link, opened, expires_at } => {
                 let (link, expires_at) = (link.expose_secret().to_owned(), expires_at.millis());
-                Self::Waiting { link, opened, expires_at }
+                let moves_to = tried.and_then(|tried| tried.moves_to.clone());
+                Self::Waiting { link, opened, expires_at, unsaved, moves_to }
             }
             Stands::TimedOut { opened } => ended(false, timed_out(opened), Some(hint_of_time(opened))),
             Stands::Cancelled => ended(false, CANCELLED, Some(AGAIN)),
             Stands::Judged(trial) => match &trial.verdict {
+                Ok(_) if unsaved => ended(true, PASSED_UNSAVED, None),
                 Ok(_) => ended(true, "the test sign-in passed, and nothing of it was kept", None),
                 Err(UpstreamError::Refused(refusal)) => ended(false, &refusal.what, Some(&refusal.hint)),
                 Err(UpstreamError::Unavailable { .. }) => {
@@ -119,6 +191,8 @@ impl From<Stands> for TestSignIn {
     }
 }
 
+const PASSED_UNSAVED: &str =
+    "the test sign-in passed with the changes, which are not saved yet; nothing of it was kept";
 const CANCELLED: &str = "the test sign-in was cancelled";
 
 const fn timed_out(opened: bool) -> &'static str {

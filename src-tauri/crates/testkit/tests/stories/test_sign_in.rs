@@ -8,7 +8,8 @@ use model::settings::SignInFrom;
 use practice::Fault;
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{Browser, Landed, Rig};
+use tempfile::TempDir;
+use testkit::{Browser, Desk, Landed, Rig};
 
 const BEN: &str = "ac71ce00-0000-4000-8000-0000000000b2";
 
@@ -281,4 +282,140 @@ async fn after_a_restart_there_is_none() {
     let back = browser.try_open(at_provider.url.as_str(), "").await;
     drop(back);
     assert_eq!(browser.open(&link, "").await.status, 400);
+}
+
+/// A window over a server that runs, and a tenant elsewhere that its settings know nothing of.
+struct Draft {
+    desk: Desk,
+    elsewhere: Rig,
+}
+
+impl Draft {
+    async fn start() -> Self {
+        let elsewhere = Rig::start().await;
+        let desk = Desk::start(TempDir::new().expect("a temporary folder"), "").await;
+        let draft = Self { desk, elsewhere };
+        let status = draft.desk.call("status", json!({})).await;
+        let callback = status["callback_urls"][0].as_str().expect("it runs").to_owned();
+        // The check goes by the settings, which leave the port to the system.
+        let by_settings = "http://localhost:0/auth/callback".to_owned();
+        draft.elsewhere.practice().set_redirect_uris(vec![callback, by_settings]);
+        draft
+    }
+
+    fn changes(&self, more: &[(&str, &str)]) -> Value {
+        let mut changes = json!({
+            "identity.practice": "off",
+            "entra.authority": self.elsewhere.running.practice_url,
+            "entra.tenant": practice::TENANT_ID,
+            "entra.client_id": practice::CLIENT_ID,
+            "entra.client_secret": practice::CLIENT_SECRET,
+            "entra.identifier_uri": practice::IDENTIFIER_URI,
+            "entra.required_scopes": "read",
+        });
+        for (key, text) in more {
+            changes[*key] = json!(text);
+        }
+        json!({ "changes": changes })
+    }
+
+    /// From the link to the last page, as Ada of that tenant.
+    async fn signs_in(&self, changes: Value) -> Landed {
+        let waiting = self.desk.call("begin_test_sign_in", changes).await;
+        assert_eq!(waiting["unsaved"], true);
+        let mut browser = Browser::new();
+        let at_provider = browser.open(waiting["link"].as_str().expect("a link"), "").await;
+        assert!(
+            at_provider
+                .url
+                .as_str()
+                .starts_with(self.elsewhere.running.practice_url.as_deref().expect("it runs"))
+        );
+        browser.pick(&at_provider, "ada", "").await
+    }
+
+    /// Everything that the server keeps or tells.
+    async fn told(&self) -> String {
+        let mut told = String::new();
+        for command in
+            ["test_sign_in", "status", "settings", "list_events", "list_attempts", "support_bundle"]
+        {
+            told += &self.desk.call(command, json!({})).await.to_string();
+        }
+        told += &self.desk.call("check_entra", json!({ "signed_in": true })).await.to_string();
+        for file in ["settings.toml", "data/proxy.db", "data/proxy.db-wal", "data/secrets.json"] {
+            let kept = std::fs::read(self.desk.folder.path().join(file)).unwrap_or_default();
+            told += &String::from_utf8_lossy(&kept);
+        }
+        told
+    }
+}
+
+#[tokio::test]
+async fn what_is_typed_is_tested_before_it_is_saved_and_leaves_the_server_as_it_was() {
+    let draft = Draft::start().await;
+    let before = draft.desk.call("settings", json!({})).await;
+    let page = draft.signs_in(draft.changes(&[])).await;
+    for shown in ["Ada Lindqvist", "once the changed settings are saved", "are not saved"] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let state = draft.desk.call("test_sign_in", json!({})).await;
+    assert_eq!((&state["passed"], &state["unsaved"]), (&json!(true), &json!(true)));
+    // What was found is about what was typed, although nobody says it again.
+    let check = draft.desk.call("check_entra", json!({ "signed_in": true })).await;
+    assert_eq!(check["passed"], true, "{check:#}");
+    assert!(check["steps"].as_array().unwrap().iter().any(|step| step["about"] == "credential"));
+    let told = draft.told().await;
+    assert!(!told.contains(practice::CLIENT_SECRET), "the secret went nowhere");
+    assert_eq!(draft.desk.call("settings", json!({})).await, before, "nothing is saved");
+    // Others sign in where they did.
+    let mut browser = Browser::new();
+    let own = draft.desk.call("begin_test_sign_in", json!({})).await;
+    assert_eq!(own["unsaved"], false);
+    let at_provider = browser.open(own["link"].as_str().unwrap(), "").await;
+    assert!(at_provider.url.as_str().starts_with(&draft.desk.engine.practice_url().unwrap()));
+    draft.desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_wrong_is_told_before_it_is_saved() {
+    let draft = Draft::start().await;
+    let wrong = "wrong~secret~that~nobody~has~saved~yet0";
+    let changes = draft.changes(&[("entra.client_secret", wrong)]);
+    let check = draft.desk.call("check_entra", changes.clone()).await;
+    let credential = check["steps"].as_array().unwrap().iter().find(|step| step["about"] == "credential");
+    assert_eq!(credential.unwrap()["code"], 7_000_215, "{check:#}");
+    let page = draft.signs_in(changes).await;
+    assert!(page.body.contains("AADSTS7000215"), "{}", page.body);
+    assert!(page.body.contains("With the changed settings"), "{}", page.body);
+    assert!(!draft.told().await.contains(wrong) && !page.body.contains(wrong));
+    draft.desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_field_that_cannot_be_used_is_named_and_nothing_begins() {
+    let draft = Draft::start().await;
+    let api = draft.desk.engine.api();
+    for (key, text) in [("entra.client_id", "not an id"), ("entra.tenant", "no tenant at all")] {
+        let changes = draft.changes(&[(key, text)]);
+        for command in ["begin_test_sign_in", "check_entra"] {
+            let error = api.call(command, changes.clone()).await.unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+        }
+    }
+    assert_eq!(draft.desk.call("test_sign_in", json!({})).await["is"], "idle");
+    draft.desk.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_test_comes_back_to_the_server_that_runs_and_says_where_it_will_be() {
+    let draft = Draft::start().await;
+    let waiting =
+        draft.desk.call("begin_test_sign_in", draft.changes(&[("server.callback_path", "/elsewhere")])).await;
+    assert!(waiting["moves_to"].as_str().unwrap().ends_with("/elsewhere"), "{waiting}");
+    let stays = draft.desk.call("begin_test_sign_in", draft.changes(&[])).await;
+    assert_eq!(stays["moves_to"], Value::Null);
+    draft.desk.engine.stop().await;
+    let error = draft.desk.engine.api().call("begin_test_sign_in", draft.changes(&[])).await.unwrap_err();
+    assert_eq!(error.to_string(), "the server is not running");
 }

@@ -107,6 +107,7 @@ impl Bench {
             mcp_url: origins.local().mcp_url(),
             tools: model::tools::ToolRules::default(),
             public: origins.public(),
+            trying: crate::api::Trying::default(),
         });
         let api = Engine::over(parts, live).api();
         let sealer = Sealer::new(&master);
