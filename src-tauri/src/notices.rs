@@ -153,10 +153,10 @@ impl Notices {
 
 /// Digits in two groups, as a person reads them.
 fn asks_for_code(client_name: Option<&str>, code: &str) -> String {
-    let (first, second) = code.split_at_checked(3).unwrap_or((code, ""));
-    let name = name(client_name);
+    let groups: Vec<&str> = code.as_bytes().chunks(3).filter_map(|part| str::from_utf8(part).ok()).collect();
+    let (name, code) = (name(client_name), groups.join(" "));
     format!(
-        "It calls itself {name}. Its code is {first} {second}: type it into the page that asks, if it is you who connects it."
+        "It calls itself {name}. Its code is {code}: type it into the page that asks, if it is you who connects it."
     )
 }
 
@@ -225,9 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_told_in_two_groups() {
+    fn a_code_is_told_in_groups() {
         let told = asks_for_code(Some("Claude"), "006740");
         assert!(told.starts_with("It calls itself “Claude”. Its code is 006 740:"), "{told}");
+        assert!(asks_for_code(None, "006740123456").contains(" 006 740 123 456:"));
     }
 
     #[test]

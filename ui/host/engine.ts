@@ -404,7 +404,7 @@ from: string | null,
  */
 destination: string, 
 /**
- * Six digits, to be typed into the page that asks for them.
+ * Six digits, or twelve where too many were typed wrong, for the page that asks for them.
  */
 code: string, 
 /**
@@ -745,9 +745,9 @@ tunnel_closes_at: number | null,
  */
 tunnel_closed_because: string | null, 
 /**
- * Until when new clients from outside are turned away, because too many wrong pairing codes were typed there.
+ * Until when new clients from outside are asked for twelve digits instead of six, because too many wrong ones were typed there.
  */
-pairings_refused_until: number | null, 
+long_codes_until: number | null, 
 /**
  * Requests from the internet that were turned away in the last minute, because there were too many.
  */
@@ -1051,8 +1051,8 @@ export interface EngineCommands {
   block_client: [BlockSwitch, SessionsEnded];
   /** New clients that wait for a code of this server, with the code: whoever signs in types it into the page that asks. */
   pairings: [Empty, Array<PairingRow>];
-  /** Lets new clients from outside type their codes again, after too many wrong ones. */
-  allow_pairings: [Empty, Status];
+  /** Asks new clients from outside for six digits again, after too many wrong ones. */
+  shorten_codes: [Empty, Status];
   /** Ends the sign-in of a client that waits for a code. */
   refuse_pairing: [PairingRef, Done];
   /** Tries to connect, the one last heard of first; `before` takes the `last_seq` of the last row for the next page. */

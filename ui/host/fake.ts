@@ -223,7 +223,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
   }
   if (state === 'pairing_flood') {
     const open = worldOf('tunnel_reachable', now);
-    return { ...open, status: { ...open.status, pairings_refused_until: now + 2_900_000 }, pairings: fixtures.manyPairings(now) };
+    return { ...open, status: { ...open.status, long_codes_until: now + 80_000_000 }, pairings: fixtures.manyPairings(now) };
   }
   if (state === 'pairing') return { ...worldOf('tunnel_reachable', now), pairings: fixtures.pairings(now) };
   if (isTunnelState(state)) {
@@ -476,8 +476,8 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     },
     pairings: () => world.pairings,
     visits: () => world.visits,
-    allow_pairings: () => {
-      world.status = { ...world.status, pairings_refused_until: null };
+    shorten_codes: () => {
+      world.status = { ...world.status, long_codes_until: null };
       host.emit('status_changed', world.status);
       return world.status;
     },

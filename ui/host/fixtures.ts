@@ -112,7 +112,7 @@ export function status(now: number, sessions: number): Status {
     tunnel: { is: 'off' },
     tunnel_closes_at: null,
     tunnel_closed_because: null,
-    pairings_refused_until: null,
+    long_codes_until: null,
     turned_away: 0,
     callback_urls: ['http://localhost:4242/auth/callback'],
     practice_url: `http://localhost:4243/${TENANT}`,
@@ -743,7 +743,7 @@ export const pairings = (now: number): PairingRow[] => [
 
 /** Of somebody who tries the address, behind those of other people. */
 export const manyPairings = (now: number): PairingRow[] => [
-  ...pairings(now),
+  ...pairings(now).map((row) => (row.here ? row : { ...row, code: `${row.code}205118` })),
   ...Array.from({ length: 15 }, (_, n) => ({
     grant: `grant_flood_${n}`,
     client: `client_flood_${n}`,
@@ -752,7 +752,7 @@ export const manyPairings = (now: number): PairingRow[] => [
     here: false,
     from: '198.51.100.77',
     destination: 'evil.example',
-    code: String(100_000 + n * 7_919),
+    code: String(100_000_000_000 + n * 7_919_313_337),
     expires_at: now + 200_000 + n * 1_000,
   })),
 ];

@@ -31,17 +31,18 @@ describe('new clients that wait for a code', () => {
     expect(section.getAllByRole('listitem')).toHaveLength(5);
     expect(section.getAllByRole('listitem')[0]!.textContent).toContain('in a browser on this computer');
     expect(section.getByText(/And 12 more/)).toBeTruthy();
+    expect(section.getByText('006 740 205 118')).toBeTruthy();
     await user.click(section.getByRole('button', { name: 'Show all 17' }));
     expect(section.getAllByRole('listitem')).toHaveLength(17);
     expect(section.getAllByText('Asks from 198.51.100.77').length).toBe(15);
   });
 
-  it('are turned away after too many wrong codes, until the owner lets them in again', async () => {
+  it('are asked for a longer code after too many wrong ones, until the owner has enough of that', async () => {
     const { host, user } = mountApp('pairing_flood');
     await screen.findByText('Too many wrong codes were typed from outside');
-    await user.click(screen.getByRole('button', { name: 'Let new clients in again' }));
+    await user.click(screen.getByRole('button', { name: 'Ask for six digits again' }));
     await waitFor(() => expect(screen.queryByText('Too many wrong codes were typed from outside')).toBeNull());
-    expect(host.calls.some(({ command }) => command === 'allow_pairings')).toBe(true);
+    expect(host.calls.some(({ command }) => command === 'shorten_codes')).toBe(true);
   });
 
   it('are told of on other pages, once', async () => {

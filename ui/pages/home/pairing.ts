@@ -6,7 +6,7 @@ import type { PairingRow } from '../../host/api';
 export const MOST_SHOWN = 5;
 
 /** "482 913" */
-export const inGroups = (code: string): string => `${code.slice(0, 3)} ${code.slice(3)}`;
+export const inGroups = (code: string): string => (code.match(/.{1,3}/g) ?? []).join(' ');
 
 export const nameOf = ({ client, client_name }: Pick<PairingRow, 'client' | 'client_name'>): string => client_name ?? client;
 

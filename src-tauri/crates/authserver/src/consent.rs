@@ -26,7 +26,7 @@ use crate::clients::UnknownClient;
 use crate::cookies;
 use crate::flow::{Flow, about_grant};
 use crate::pages::{self, CodeField, Refusal};
-use crate::pairing::{Pairing, UsedUp};
+use crate::pairing::{self, Pairing};
 use crate::params::{Form, ParamError, Params};
 use crate::site::{self, Here};
 
@@ -48,8 +48,6 @@ enum ConsentError {
     CodeExpired,
     #[error("the code was typed wrong too often")]
     CodeRefused,
-    #[error(transparent)]
-    CodesRefused(#[from] UsedUp),
     #[error("the owner of this server has blocked this client")]
     Blocked,
     #[error("the client of this sign-in is no longer known")]
@@ -120,15 +118,9 @@ async fn ask(
     client: &Client,
 ) -> Result<Response, ConsentError> {
     let now = flow.now();
-    let asked = grant.pairing.as_ref();
     // Who has typed the right one already waits for nobody.
-    if !asked.is_some_and(|pairing| pairing.given) {
-        if let Some(used_up) = flow.codes_refused(site, from) {
-            return Err(used_up.into());
-        }
-        if asked.is_some_and(|pairing| pairing.is_over(now)) {
-            return Err(ConsentError::CodeExpired);
-        }
+    if grant.pairing.as_ref().is_some_and(|pairing| !pairing.given && pairing.is_over(now)) {
+        return Err(ConsentError::CodeExpired);
     }
     let before = grant.pairing.as_ref().map(|pairing| pairing.browser);
     let is_same = before.is_some_and(|browser| cookies::render_named(headers, site, &browser).is_some());
@@ -148,7 +140,11 @@ async fn ask(
     let code = match (given, flow.policy.pairing) {
         (true, _) => None,
         (false, Pairing::NotShown) => Some(CodeField::NotShown),
-        (false, _) => Some(CodeField::Asked { left }),
+        (false, _) => {
+            let from = grant.pairing.as_ref().and_then(|pairing| pairing.from);
+            let long = flow.code_digits(site.origin, from) == pairing::LONG;
+            Some(CodeField::Asked { left, long })
+        }
     };
     if left.is_none() {
         flow.event(about, if given { EventKind::ConsentShown } else { EventKind::PairingAsked });
@@ -227,7 +223,6 @@ fn page(
 pub(crate) async fn post(
     State(flow): State<Flow>,
     Here(site): Here,
-    visitor: Option<Extension<Visitor>>,
     headers: HeaderMap,
     Form(body): Form,
 ) -> Response {
@@ -235,11 +230,10 @@ pub(crate) async fn post(
         Ok(params) => params,
         Err(error) => return refuse(&flow, &error.into(), None),
     };
-    let from = visitor.map(|Extension(Visitor(from))| from);
     let carried = flow.clone();
     carried
         .to_the_end(async move {
-            match decide(&flow, &site, from, &headers, &params).await {
+            match decide(&flow, &site, &headers, &params).await {
                 Ok(response) => response,
                 Err(refused) => refuse(&flow, &refused, params.get("grant").and_then(GrantId::parse)),
             }
@@ -250,7 +244,6 @@ pub(crate) async fn post(
 async fn decide(
     flow: &Flow,
     site: &Site,
-    from: Option<IpAddr>,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, ConsentError> {
@@ -270,7 +263,7 @@ async fn decide(
     match params.get("decision") {
         Some("approve") => {
             let typed = params.get("code").unwrap_or_default();
-            let Some(grant) = try_code(flow, site, from, headers, grant, form, typed).await? else {
+            let Some(grant) = try_code(flow, site, headers, grant, form, typed).await? else {
                 // Shown by a page of its own, so that reloading it sends nothing again.
                 return Ok(see_page(&id));
             };
@@ -280,11 +273,11 @@ async fn decide(
     }
 }
 
-/// `None` if the code is wrong. The try is counted, in the store and in the budget of all sign-ins, before it is looked at.
+/// `None` if the code is wrong, or a short one where a long one is asked for. The try is counted, in the store and, of a short one, in
+/// the budget of all sign-ins, before it is looked at.
 async fn try_code(
     flow: &Flow,
     site: &Site,
-    from: Option<IpAddr>,
     headers: &HeaderMap,
     mut grant: Grant,
     form: &str,
@@ -315,8 +308,13 @@ async fn try_code(
             return Err(ConsentError::CodeExpired);
         }
         let guess = match site.origin {
-            Origin::Public => Some(flow.guesses.count(flow.now(), from)?),
             Origin::Local => None,
+            Origin::Public => match flow.guesses.count(flow.now(), pairing.from) {
+                Ok(guess) => Some(guess),
+                Err(_) if pairing::is_long(typed) => None,
+                // Not looked at, and no try: the page says what is asked for now.
+                Err(_) => return Ok(None),
+            },
         };
         let next = grant.code_tried(attempt).map_err(|_| ConsentError::Gone)?;
         if flow.store.advance_grant(&next).await? == Swap::Done {
@@ -517,19 +515,6 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
             "That did not come from this page",
             "Go back, reload the page and decide again; cookies must be allowed for this address.",
         ),
-        ConsentError::CodesRefused(used_up) => {
-            log();
-            let of_all = "The owner of this server is told. They can let new clients in again in their window, under Home; \
-                        then start again from your client. Clients that were let in before are not touched.";
-            let of_one = "Wait an hour, then start again from your client. Clients that were let in before are not touched.";
-            let (title, hint) = match used_up {
-                UsedUp::ByAll(_) => ("New clients are not let in for now", of_all),
-                UsedUp::ByOne(_) => ("Too many wrong codes", of_one),
-            };
-            let page = Refusal { title, what: &what, hint, ..Refusal::default() };
-            let wait = used_up.until().since(flow.now());
-            return pages::busy(pages::refusal(flow, StatusCode::TOO_MANY_REQUESTS, &page), Some(wait));
-        }
         ConsentError::CodeExpired | ConsentError::CodeRefused => (
             StatusCode::FORBIDDEN,
             "This code is no longer good",

@@ -215,7 +215,7 @@ async fn back(
     }
     let _turn = flow.sessions.turn(&format!("my-sessions {}", way.id)).await;
     let counted = flow.refused_ways.count(flow.now(), None);
-    let counted = counted.map_err(|used_up| NotServed::TooManyRefused { until: used_up.until() })?;
+    let counted = counted.map_err(|used_up| NotServed::TooManyRefused { until: used_up.until })?;
     let outcome = judge(flow, site, way, params).await;
     if let Err(NotServed::Upstream(UpstreamError::Refused(refusal))) = &outcome {
         let person = refusal.person.as_deref().cloned();

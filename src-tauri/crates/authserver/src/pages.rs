@@ -50,8 +50,8 @@ pub(crate) struct Consent<'a> {
 /// What the consent page says of the owner's code.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CodeField {
-    /// `left` is how often it may still be typed, once a wrong one was.
-    Asked { left: Option<u8> },
+    /// `left` is how often it may still be typed, once a wrong one was; `long` that all of it is asked for.
+    Asked { left: Option<u8>, long: bool },
     /// It can be read nowhere.
     NotShown,
 }

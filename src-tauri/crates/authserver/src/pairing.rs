@@ -1,7 +1,12 @@
-//! The six digits by which the owner of this server lets a new client in: asked for on the consent page, shown where only
-//! the owner looks.
+//! The digits by which the owner of this server lets a new client in: asked for on the consent page, shown where only the owner
+//! looks.
 //!
-//! They are computed from the grant and the browser that is asked, so any replica knows them and none stores them.
+//! They are computed from the grant and the browser that is asked, so any replica knows them and none stores them. Six are asked
+//! for, and twelve where too many were typed wrong (`guesses`): nobody is ever kept out by what somebody else typed.
+//!
+//! What guessing comes to: [`MOST_WRONG`] wrong codes of six digits are looked at in a day, all strangers together, so an even chance
+//! takes ln 2 · 10⁶ / 30 days, which is 63 years, and the owner reads about it from the first day on. Of twelve digits a hundred a
+//! second, which five tries each make twenty sign-ins begun a second, have an even chance after 220 years.
 
 mod guesses;
 
@@ -12,15 +17,18 @@ use model::event::EventKind;
 use model::grant::{Closed, Grant};
 use model::ids::{GrantId, TokenHash};
 use model::keys::Purpose;
-use model::origin::{Origin, Site};
+use model::origin::Origin;
 use model::ports::{StoreError, Swap};
 use model::time::Timestamp;
 use model::{ExposeSecret as _, Secret};
 
 use crate::flow::{Flow, Shared, about_grant};
 
-pub(crate) use guesses::UsedUp;
 pub use guesses::{Guesses, MOST_WRONG};
+
+/// Digits of a code.
+const SHORT: usize = 6;
+pub(crate) const LONG: usize = 12;
 
 /// Whether new clients from outside need a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +45,7 @@ pub struct Waiting {
     pub grant: Grant,
     /// `None` if it is not known any more.
     pub client: Option<Client>,
-    /// Six digits.
+    /// As many digits as its page asks for.
     pub code: Secret,
     pub until: Timestamp,
     /// The browser that is asked is on this computer.
@@ -59,22 +67,36 @@ impl Shared {
             && client.approved_at.is_none()
     }
 
-    /// Whether no code from there is looked at on a page of this site. On this computer nobody guesses.
-    pub(crate) fn codes_refused(&self, site: &Site, from: Option<IpAddr>) -> Option<UsedUp> {
-        self.guesses.used_up(self.now(), from).filter(|_| site.origin == Origin::Public)
+    /// How many digits are asked for where the sign-in is at this origin, by a browser from there. On this computer nobody guesses.
+    pub(crate) fn code_digits(&self, origin: Origin, from: Option<IpAddr>) -> usize {
+        let guessed = origin == Origin::Public && self.guesses.used_up_until(self.now(), from).is_some();
+        if guessed { LONG } else { SHORT }
     }
 
-    fn pairing_code(&self, grant: &GrantId, browser: &TokenHash) -> Secret {
+    /// The short one is the beginning of the long one.
+    fn pairing_code(&self, grant: &GrantId, browser: &TokenHash, digits: usize) -> Secret {
         let mac = self.master.mac(Purpose::Pairing, &format!("{grant} {}", browser.to_text()));
         let number = mac.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        format!("{:06}", number % 1_000_000).into()
+        let mut code = format!("{:0LONG$}", number % 10_u64.pow(12));
+        code.truncate(digits);
+        code.into()
     }
 
-    /// In constant time. People type digits in groups.
+    /// In constant time.
     pub(crate) fn is_pairing_code(&self, grant: &GrantId, browser: &TokenHash, typed: &str) -> bool {
-        let digits: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').take(16).collect();
-        TokenHash::of(self.pairing_code(grant, browser).expose_secret()).matches(digits)
+        let digits = digits(typed);
+        let code = self.pairing_code(grant, browser, if is_long(typed) { LONG } else { SHORT });
+        TokenHash::of(code.expose_secret()).matches(digits)
     }
+}
+
+/// People type digits in groups.
+fn digits(typed: &str) -> String {
+    typed.chars().filter(|c| !c.is_whitespace() && *c != '-').take(2 * LONG).collect()
+}
+
+pub(crate) fn is_long(typed: &str) -> bool {
+    digits(typed).chars().count() == LONG
 }
 
 impl Flow {
@@ -86,9 +108,11 @@ impl Flow {
         let mut waiting = Vec::new();
         for grant in self.store.list_pairings(self.now()).await? {
             let (Some(pairing), Some(until)) = (&grant.pairing, grant.code_awaited_until()) else { continue };
-            let code = self.pairing_code(&grant.id, &pairing.browser);
+            let origin = self.sign_in_site(&grant.site).origin;
+            let digits = self.code_digits(origin, pairing.from);
+            let code = self.pairing_code(&grant.id, &pairing.browser, digits);
             let client = self.client(&grant.client).await.ok();
-            let here = self.sign_in_site(&grant.site).origin == Origin::Local;
+            let here = origin == Origin::Local;
             waiting.push(Waiting { grant, client, code, until, here });
         }
         Ok(waiting)

@@ -163,8 +163,8 @@ commands! {
     block_client(BlockSwitch) -> SessionsEnded;
     /// New clients that wait for a code of this server, with the code: whoever signs in types it into the page that asks.
     pairings(Empty) -> Vec<PairingRow>;
-    /// Lets new clients from outside type their codes again, after too many wrong ones.
-    allow_pairings(Empty) -> Status;
+    /// Asks new clients from outside for six digits again, after too many wrong ones.
+    shorten_codes(Empty) -> Status;
     /// Ends the sign-in of a client that waits for a code.
     refuse_pairing(PairingRef) -> Done;
     /// Tries to connect, the one last heard of first; `before` takes the `last_seq` of the last row for the next page.

@@ -299,8 +299,8 @@ impl Engine {
         &self.0.lasting.guesses
     }
 
-    async fn tell_pairings(&self) {
-        if self.guesses().used_up_until(self.now()).is_some() {
+    pub(crate) async fn tell_pairings(&self) {
+        if self.guesses().used_up_until(self.now(), None).is_some() {
             self.tell_status().await;
         }
         match self.api().pairings_now().await {

@@ -1,8 +1,8 @@
 //! How many wrong codes may be typed from outside, all sign-ins together; and what else strangers get wrong as often as they like.
 //!
-//! Each sign-in has five tries, and a stranger can begin as many as they like. So there is one budget for them all: once it is
-//! used up no code is looked at that comes by the public address, until an hour has passed or the owner says go on. Where the
-//! tunnel's provider says who asks, one source alone cannot use it up.
+//! Each sign-in has five tries, and a stranger can begin as many as they like. So there is one budget of short codes for them all: once
+//! it is used up only long ones are looked at that come by the public address, until the first is a day old or the owner says
+//! go on. Where the tunnel's provider says who asks, one source alone cannot use it up.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use model::time::Timestamp;
 
-/// Of a million codes: whoever guesses at this pace needs two years for an even chance, and is seen from the first hour on.
+/// Of a million codes; what that comes to is said in [`super`].
 pub const MOST_WRONG: usize = 30;
 /// Of one source that is known: two sign-ins with all their tries.
 const MOST_OF_ONE: usize = 10;
-const WITHIN: Duration = Duration::from_secs(3_600);
+const WITHIN: Duration = Duration::from_secs(24 * 3_600);
 /// Further ahead than those that count at the same moment can be: the clock was set back, and who knows how long ago it was.
 const AHEAD: Duration = Duration::from_secs(60);
 
@@ -37,17 +37,10 @@ pub(crate) struct Guess<'a> {
     wrong: Wrong,
 }
 
-/// Nothing is looked at until then. The words are about pairing codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UsedUp {
-    #[error(
-        "too many wrong codes were typed at this address within an hour, so no new client is let in for now"
-    )]
-    ByAll(Timestamp),
-    #[error(
-        "too many wrong codes came from your network within an hour, so none is taken from there for now"
-    )]
-    ByOne(Timestamp),
+/// Nothing is looked at until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UsedUp {
+    pub(crate) until: Timestamp,
 }
 
 // === impl Guesses ===
@@ -64,13 +57,8 @@ impl Guesses {
         Self { most, within, wrong: Arc::default() }
     }
 
-    /// Until when nothing is looked at; `None` if it is.
-    pub fn used_up_until(&self, now: Timestamp) -> Option<Timestamp> {
-        until(&self.recent(now), self.most, self.within, |_| true)
-    }
-
-    /// Whether one from there is not looked at.
-    pub(crate) fn used_up(&self, now: Timestamp, from: Option<IpAddr>) -> Option<UsedUp> {
+    /// Until when none from there is looked at; `None` if it is.
+    pub fn used_up_until(&self, now: Timestamp, from: Option<IpAddr>) -> Option<Timestamp> {
         self.used_up_by(&self.recent(now), from)
     }
 
@@ -85,17 +73,17 @@ impl Guesses {
     /// The budget is used up until then.
     pub(crate) fn count(&self, now: Timestamp, from: Option<IpAddr>) -> Result<Guess<'_>, UsedUp> {
         let mut wrong = self.recent(now);
-        if let Some(used_up) = self.used_up_by(&wrong, from) {
-            return Err(used_up);
+        if let Some(until) = self.used_up_by(&wrong, from) {
+            return Err(UsedUp { until });
         }
         wrong.push_back((now, from));
         Ok(Guess { guesses: self, wrong: (now, from) })
     }
 
-    fn used_up_by(&self, wrong: &VecDeque<Wrong>, from: Option<IpAddr>) -> Option<UsedUp> {
-        let of_all = until(wrong, self.most, self.within, |_| true).map(UsedUp::ByAll);
+    fn used_up_by(&self, wrong: &VecDeque<Wrong>, from: Option<IpAddr>) -> Option<Timestamp> {
         let is_theirs = |of: Option<IpAddr>| from.is_some() && of == from;
-        of_all.or_else(|| until(wrong, MOST_OF_ONE, self.within, is_theirs).map(UsedUp::ByOne))
+        until(wrong, self.most, self.within, |_| true)
+            .or_else(|| until(wrong, MOST_OF_ONE, self.within, is_theirs))
     }
 
     /// Those that count now.
@@ -122,16 +110,6 @@ fn until(
     (ours.count() + 1 >= most).then(|| first.plus(within))
 }
 
-// === impl UsedUp ===
-
-impl UsedUp {
-    pub(crate) const fn until(self) -> Timestamp {
-        match self {
-            Self::ByAll(until) | Self::ByOne(until) => until,
-        }
-    }
-}
-
 // === impl Guess ===
 
 impl Guess<'_> {
@@ -156,15 +134,15 @@ mod tests {
             let _ = guesses.count(now.plus(Duration::from_secs(n as u64)), None).ok().unwrap();
         }
         let last = now.plus(Duration::from_secs(MOST_WRONG as u64));
-        assert_eq!(guesses.count(last, None).err(), Some(UsedUp::ByAll(now.plus(WITHIN))));
+        assert_eq!(guesses.count(last, None).err(), Some(UsedUp { until: now.plus(WITHIN) }));
         assert_eq!(guesses.wrong.lock().unwrap().len(), MOST_WRONG, "and no more are kept");
 
-        let hour = now.plus(WITHIN);
-        assert_eq!(guesses.used_up_until(hour), None, "the first of them is an hour old");
-        let _ = guesses.count(hour, None).ok().unwrap();
-        assert!(guesses.used_up_until(hour).is_some());
+        let day = now.plus(WITHIN);
+        assert_eq!(guesses.used_up_until(day, None), None, "the first of them is a day old");
+        let _ = guesses.count(day, None).ok().unwrap();
+        assert!(guesses.used_up_until(day, None).is_some());
         guesses.forget();
-        assert_eq!(guesses.used_up_until(hour), None);
+        assert_eq!(guesses.used_up_until(day, None), None);
     }
 
     #[test]
@@ -175,13 +153,23 @@ mod tests {
             let _ = guesses.count(now, from(1)).ok().unwrap();
         }
         guesses.count(now, from(2)).ok().unwrap().costs_nothing();
-        let there = Some(UsedUp::ByOne(now.plus(WITHIN)));
-        assert_eq!(guesses.count(now, from(1)).err(), there, "the right one of another gave it nothing back");
-        assert_eq!(guesses.used_up(now, from(1)), there);
-        assert_eq!((guesses.used_up(now, from(2)), guesses.used_up_until(now)), (None, None));
+        assert!(guesses.count(now, from(1)).is_err(), "the right one of another gave it nothing back");
+        assert_eq!(guesses.used_up_until(now, from(1)), Some(now.plus(WITHIN)));
+        assert_eq!((guesses.used_up_until(now, from(2)), guesses.used_up_until(now, None)), (None, None));
         let nameless = (0..100).filter(|_| guesses.count(now, None).is_ok()).count();
         assert_eq!(nameless, MOST_WRONG - MOST_OF_ONE, "all together have what they had");
-        assert_eq!(guesses.used_up(now, from(2)), Some(UsedUp::ByAll(now.plus(WITHIN))));
+        assert!(guesses.used_up_until(now, from(2)).is_some());
+    }
+
+    /// The even chance that the module speaks of.
+    #[test]
+    fn guessing_at_the_pace_that_is_allowed_takes_a_lifetime() {
+        let days = WITHIN.as_secs_f64() / 86_400.0;
+        let years =
+            std::f64::consts::LN_2 * 1e6 / f64::from(u32::try_from(MOST_WRONG).unwrap()) * days / 365.25;
+        assert!((60.0..70.0).contains(&years), "{years}");
+        let long = std::f64::consts::LN_2 * 1e12 / 100.0 / 86_400.0 / 365.25;
+        assert!((215.0..225.0).contains(&long), "{long}");
     }
 
     #[test]
@@ -190,6 +178,6 @@ mod tests {
         while guesses.count(now, None).is_ok() {}
         let a_moment = now.minus(Duration::from_millis(5));
         assert!(guesses.count(a_moment, None).is_err(), "whoever reads the clock a little earlier");
-        assert_eq!(guesses.used_up_until(now.minus(Duration::from_secs(86_400))), None);
+        assert_eq!(guesses.used_up_until(now.minus(Duration::from_secs(86_400)), None), None);
     }
 }

@@ -75,8 +75,8 @@ pub struct Status {
     pub tunnel_closes_at: Option<i64>,
     /// Why it closed by itself, until it is switched again.
     pub tunnel_closed_because: Option<String>,
-    /// Until when new clients from outside are turned away, because too many wrong pairing codes were typed there.
-    pub pairings_refused_until: Option<i64>,
+    /// Until when new clients from outside are asked for twelve digits instead of six, because too many wrong ones were typed there.
+    pub long_codes_until: Option<i64>,
     /// Requests from the internet that were turned away in the last minute, because there were too many.
     pub turned_away: u32,
     /// The redirect URIs to register at Entra.

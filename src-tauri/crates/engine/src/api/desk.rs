@@ -156,9 +156,9 @@ impl Api {
             tunnel: engine.gate().state().into(),
             tunnel_closes_at: engine.gate().closes_at().map(model::time::Timestamp::millis),
             tunnel_closed_because: engine.gate().closed_because(),
-            pairings_refused_until: engine
+            long_codes_until: engine
                 .guesses()
-                .used_up_until(engine.now())
+                .used_up_until(engine.now(), None)
                 .map(model::time::Timestamp::millis),
             turned_away: engine.gate().turned_away(),
             practice_url: live.as_ref().and_then(|live| live.practice_url.clone()),

@@ -35,7 +35,7 @@ pub struct PairingRow {
     pub from: Option<String>,
     /// Where the person will be sent back to.
     pub destination: String,
-    /// Six digits, to be typed into the page that asks for them.
+    /// Six digits, or twelve where too many were typed wrong, for the page that asks for them.
     pub code: String,
     /// When it is no longer good.
     pub expires_at: i64,
@@ -52,9 +52,10 @@ impl Api {
         Ok(in_order(live.flow.pairings().await?.into_iter().map(PairingRow::from).collect()))
     }
 
-    pub(super) async fn allow_pairings(&self, _: Empty) -> Result<Status, ApiError> {
+    pub(super) async fn shorten_codes(&self, _: Empty) -> Result<Status, ApiError> {
         self.0.guesses().forget();
         self.0.tell_status().await;
+        self.0.tell_pairings().await;
         Ok(self.status_now().await)
     }
 

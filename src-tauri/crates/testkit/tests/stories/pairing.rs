@@ -244,59 +244,89 @@ async fn a_right_code_that_was_counted_and_not_kept_is_right_when_it_is_sent_aga
     }
 }
 
-#[tokio::test]
-async fn however_many_sign_ins_a_stranger_begins_the_wrong_codes_of_all_are_bounded() {
-    let rig = Rig::start_with(|settings| {
+/// Sign-ins from anywhere, where strangers see the page too.
+async fn open_to_all() -> Rig {
+    Rig::start_with(|settings| {
         is_public(settings, PUBLIC);
         settings.server.sign_in = SignInFrom::Anywhere;
         settings.client_rules.pairing = Pairing::On;
     })
-    .await;
+    .await
+}
+
+/// Until no short code is looked at any more; answers how many sign-ins that took.
+async fn guesses_all(rig: &Rig, client: &Client) -> usize {
+    for begun in 0..100 {
+        let mut stranger = rig.browser();
+        let mut page = stranger.open(&client.authorize_url(&[]), "").await;
+        if page.body.contains("twelve digits") {
+            return begun;
+        }
+        let code = stranger.code_for(&page).await.expect("the page asks for one");
+        for _ in 0..4 {
+            page = types(&mut stranger, &page, &wrong(&code), "").await;
+        }
+    }
+    panic!("nobody stops them")
+}
+
+#[tokio::test]
+async fn however_many_sign_ins_a_stranger_begins_the_short_codes_of_all_are_bounded_and_nobody_is_kept_out() {
+    let rig = open_to_all().await;
     let client = from_outside(&rig).await;
     let start = async |rig: &Rig| {
         let mut browser = rig.browser();
         let page = browser.open(&client.authorize_url(&[]), "").await;
         (browser, page)
     };
-    // Somebody the owner let in half-way, whose code is on the page already when it ends.
+    // Somebody whose short code is on the page already when it ends.
     let (mut friend, friends_page) = start(&rig).await;
-    let friends_code = friend.code_for(&friends_page).await.unwrap();
-    // And somebody who typed theirs before it ends.
-    let (mut early, earlys_page) = start(&rig).await;
-    let earlys_code = early.code_for(&earlys_page).await.unwrap();
-    types(&mut early, &earlys_page, &earlys_code, &client.redirect_uri).await;
-    for begun in 0.. {
-        let (mut stranger, mut page) = start(&rig).await;
-        if page.status == 429 {
-            assert!(page.body.contains("New clients are not let in for now"), "{}", page.body);
-            break;
-        }
-        let code = stranger.code_for(&page).await.unwrap();
-        for _ in 0..4 {
-            page = types(&mut stranger, &page, &wrong(&code), "").await;
-            if page.status == 429 {
-                break;
-            }
-        }
-        assert!(begun < 100, "nobody stops them");
-    }
+    let short = friend.code_for(&friends_page).await.unwrap();
+    guesses_all(&rig, &client).await;
     let looked_at = rig.event_names().await.iter().filter(|name| **name == "pairing_failed").count();
     assert_eq!(looked_at, authserver::MOST_WRONG_CODES);
-    let refused = types(&mut friend, &friends_page, &friends_code, &client.redirect_uri).await;
-    assert_eq!(refused.status, 429, "not even the right one is looked at: {}", refused.body);
-    let reloaded = early.open(earlys_page.url.as_str(), "").await;
-    assert!(reloaded.status == 200 && reloaded.body.contains("name=\"decision\""), "{}", reloaded.body);
     let status = rig.window().call("status", Value::Null).await.unwrap();
-    assert_eq!(status["pairings_refused_until"], rig.now().plus(Duration::from_secs(3_600)).millis());
+    assert_eq!(status["long_codes_until"], rig.now().plus(Duration::from_secs(24 * 3_600)).millis());
+
+    // The right short one is not looked at, costs no try, and the page says what it wants instead.
+    let asked = types(&mut friend, &friends_page, &short, "").await;
+    assert!(asked.body.contains("twelve digits") && !asked.body.contains("left"), "{}", asked.body);
+    let long = friend.code_for(&asked).await.unwrap();
+    assert!(long.len() == 12 && long.starts_with(&short), "the window shows the rest of it");
+    let missed = types(&mut friend, &asked, &format!("{short}{}", wrong(&long[6..])), "").await;
+    assert!(missed.body.contains("4 tries are left"), "a wrong long one is a try: {}", missed.body);
+    let grouped = [&long[..3], &long[3..6], &long[6..9], &long[9..]].join(" ");
+    let let_in = types(&mut friend, &missed, &grouped, &client.redirect_uri).await;
+    assert!(let_in.body.contains("ada"), "{}", let_in.body);
+    let still = start(&rig).await.1;
+    assert!(still.body.contains("twelve digits"), "a long one gives no short ones back: {}", still.body);
 
     // On this computer nobody guesses, so it goes on there.
     let here = client.clone().at(rig.base());
     assert!(here.lands(&mut rig.browser(), "ada").await.param("code").is_some());
+}
 
-    let status = rig.window().call("allow_pairings", Value::Null).await.unwrap();
-    assert_eq!(status["pairings_refused_until"], Value::Null);
-    let let_in = types(&mut friend, &friends_page, &friends_code, &client.redirect_uri).await;
-    assert!(let_in.body.contains("ada"), "{}", let_in.body);
+#[tokio::test]
+async fn six_digits_are_enough_again_when_the_owner_says_so_or_a_day_later() {
+    let rig = open_to_all().await;
+    let client = from_outside(&rig).await;
+    let asks = async |rig: &Rig| {
+        let mut browser = rig.browser();
+        let page = browser.open(&client.authorize_url(&[]), "").await;
+        let code = browser.code_for(&page).await.expect("it is asked for");
+        (code.len(), page.body.contains("twelve digits"))
+    };
+    guesses_all(&rig, &client).await;
+    assert_eq!(asks(&rig).await, (12, true));
+    let status = rig.window().call("shorten_codes", Value::Null).await.unwrap();
+    assert_eq!(status["long_codes_until"], Value::Null);
+    assert_eq!(asks(&rig).await, (6, false));
+
+    guesses_all(&rig, &client).await;
+    rig.pass(Duration::from_secs(24 * 3_600 - 1));
+    assert_eq!(asks(&rig).await, (12, true));
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(asks(&rig).await, (6, false));
 }
 
 #[tokio::test]
