@@ -1,4 +1,5 @@
-//! Microsoft Graph, as far as registering applications goes: `applications`, `servicePrincipals`, secrets and owners.
+//! Microsoft Graph, as far as registering applications goes: `applications`, `servicePrincipals`, secrets, owners and
+//! deleted items.
 //!
 //! Reads what Graph reads and refuses what it refuses, in its words; what nobody here sends is not known.
 
@@ -9,9 +10,10 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use model::Secret;
 use model::ids::random_text;
+use model::time::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -42,11 +44,12 @@ pub(crate) fn routes() -> Table {
         ("/graph/v1.0/applications/{id}/owners", get(owners)),
         ("/graph/v1.0/applications/{id}/owners/$ref", post(add_owner)),
         ("/graph/v1.0/servicePrincipals", post(add_principal)),
+        ("/graph/v1.0/directory/deletedItems/{id}", delete(purge)),
     ]
 }
 
 async fn create(State(practice): State<Practice>, headers: HeaderMap, body: Bytes) -> Answer {
-    let owner = administrator(&practice, &headers).await?;
+    let creator = administrator(&practice, &headers).await?;
     let refused = |error: GraphError| Refused::of(error, &practice);
     let json = object(&body).map_err(refused)?;
     let name = json["displayName"].as_str().filter(|name| !name.trim().is_empty());
@@ -64,7 +67,9 @@ async fn create(State(practice): State<Practice>, headers: HeaderMap, body: Byte
         scopes: Vec::new(),
         token_version: None,
         secrets: Vec::new(),
-        owner,
+        // Roles that let people register (`applications/create`) make nobody the owner; who may do it without one
+        // (`applications/createAsOwner`) is. https://learn.microsoft.com/entra/identity/role-based-access-control/custom-available-permissions
+        owners: if practice.has(Fault::NoOwner) { Vec::new() } else { vec![creator] },
         created_at: practice.now(),
         principal: None,
     };
@@ -124,8 +129,24 @@ async fn change(
 async fn remove(State(practice): State<Practice>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     administrator(&practice, &headers).await?;
     with(&practice, &id, |_| Ok(()))?;
-    practice.apps().remove(&id);
+    practice.apps().remove(&id, practice.now());
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// An application and its service principal are two deleted items: taking one away leaves the other.
+async fn purge(State(practice): State<Practice>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    administrator(&practice, &headers).await?;
+    let mut apps = practice.apps();
+    let known = apps.deleted_at(&id).is_some_and(|since| is_everywhere(&practice, since));
+    if known {
+        apps.purge(&id);
+    }
+    drop(apps);
+    if known {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Refused::of(GraphError::NotFound(id), &practice))
+    }
 }
 
 async fn add_password(
@@ -155,19 +176,34 @@ async fn add_password(
 async fn owners(State(practice): State<Practice>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     administrator(&practice, &headers).await?;
     with(&practice, &id, |app| {
-        Ok(Json(json!({ "value": [{ "@odata.type": "#microsoft.graph.user", "id": app.owner.oid }] }))
-            .into_response())
+        let one = |owner: &&Person| json!({ "@odata.type": "#microsoft.graph.user", "id": owner.oid });
+        let all: Vec<Value> = app.owners.iter().map(one).collect();
+        Ok(Json(json!({ "value": all })).into_response())
     })
 }
 
-/// Whoever made it is the owner, and nobody else can be here.
-async fn add_owner(State(practice): State<Practice>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+/// `{"@odata.id": ".../directoryObjects/{id of a person}"}`
+async fn add_owner(
+    State(practice): State<Practice>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
     administrator(&practice, &headers).await?;
-    with(&practice, &id, |_| {
-        Err(GraphError::Invalid(
-            "One or more added object references already exist for the following modified properties: 'owners'."
-                .to_owned(),
-        ))
+    let json = object(&body).map_err(|error| Refused::of(error, &practice))?;
+    let named = json["@odata.id"].as_str().and_then(|link| link.rsplit_once("/directoryObjects/"));
+    with(&practice, &id, |app| {
+        let (_, named) = named
+            .ok_or_else(|| GraphError::Invalid("Invalid entity reference in '@odata.id'.".to_owned()))?;
+        let person = Person::by_oid(named).ok_or_else(|| GraphError::NotFound(named.to_owned()))?;
+        if app.owners.iter().any(|owner| owner.oid == person.oid) {
+            return Err(GraphError::Invalid(
+                "One or more added object references already exist for the following modified properties: 'owners'."
+                    .to_owned(),
+            ));
+        }
+        app.owners.push(person);
+        Ok(StatusCode::NO_CONTENT.into_response())
     })
 }
 
@@ -227,7 +263,12 @@ impl IntoResponse for Refused {
 }
 
 fn is_replicated(practice: &Practice, app: &Registered) -> bool {
-    !practice.has(Fault::SlowDirectory) || practice.now().since(app.created_at) >= REPLICATION
+    is_everywhere(practice, app.created_at)
+}
+
+/// Whether what happened then is known in the whole directory.
+fn is_everywhere(practice: &Practice, then: Timestamp) -> bool {
+    !practice.has(Fault::SlowDirectory) || practice.now().since(then) >= REPLICATION
 }
 
 fn object(body: &[u8]) -> Result<Value, GraphError> {

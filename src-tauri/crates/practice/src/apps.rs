@@ -1,7 +1,8 @@
 //! The applications of the practice tenant: the one that is always there, Microsoft's command line tools, and those that
 //! were registered while it runs.
 //!
-//! Registered ones are forgotten when the process ends.
+//! Registered ones are forgotten when the process ends. One that is deleted stays among the deleted items, and so does its
+//! service principal, each until it is deleted there too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub(crate) struct Registered {
     pub(crate) scopes: Vec<String>,
     pub(crate) token_version: Option<i64>,
     pub(crate) secrets: Vec<Secret>,
-    pub(crate) owner: &'static Person,
+    pub(crate) owners: Vec<&'static Person>,
     pub(crate) created_at: Timestamp,
     /// The object id of its service principal; without one nobody can sign in.
     pub(crate) principal: Option<String>,
@@ -60,7 +61,11 @@ pub(crate) struct Registered {
 
 /// By object id.
 #[derive(Default)]
-pub(crate) struct Apps(BTreeMap<String, Registered>);
+pub(crate) struct Apps {
+    there: BTreeMap<String, Registered>,
+    /// Applications and service principals, with when they were deleted.
+    deleted: BTreeMap<String, Timestamp>,
+}
 
 // === impl App ===
 
@@ -102,27 +107,44 @@ impl App {
 impl Apps {
     /// `None` if there are too many already.
     pub(crate) fn add(&mut self, app: Registered) -> Option<()> {
-        if self.0.len() >= AT_MOST {
+        if self.there.len() >= AT_MOST {
             return None;
         }
-        self.0.insert(app.object.clone(), app);
+        self.there.insert(app.object.clone(), app);
         Some(())
     }
 
     pub(crate) fn get(&self, object: &str) -> Option<&Registered> {
-        self.0.get(object)
+        self.there.get(object)
     }
 
     pub(crate) fn get_mut(&mut self, object: &str) -> Option<&mut Registered> {
-        self.0.get_mut(object)
+        self.there.get_mut(object)
     }
 
-    pub(crate) fn remove(&mut self, object: &str) -> Option<Registered> {
-        self.0.remove(object)
+    /// Deletes it, and its service principal with it; both can be restored until they are purged.
+    pub(crate) fn remove(&mut self, object: &str, now: Timestamp) {
+        let app = self.there.remove(object);
+        for item in app.into_iter().flat_map(|app| [Some(app.object), app.principal]).flatten() {
+            self.deleted.insert(item, now);
+        }
+    }
+
+    /// When it was deleted, if it is among the deleted items.
+    pub(crate) fn deleted_at(&self, item: &str) -> Option<Timestamp> {
+        self.deleted.get(item).copied()
+    }
+
+    pub(crate) fn purge(&mut self, item: &str) {
+        self.deleted.remove(item);
+    }
+
+    pub(crate) fn deleted(&self) -> usize {
+        self.deleted.len()
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Registered> {
-        self.0.values()
+        self.there.values()
     }
 
     pub(crate) fn by_client_id(&self, client_id: &str) -> Option<&Registered> {

@@ -81,7 +81,9 @@ faults! {
     RotatedKeys, "rotated-keys",
         "Tokens are signed with a new key, which the key document lists next to the old one.";
     SlowDirectory, "slow-directory",
-        "What was just registered through Graph is not found for 3 seconds.";
+        "What was just registered or deleted through Graph is not found for 3 seconds.";
+    NoOwner, "no-owner",
+        "Whoever registers an application does not become its owner, as administrators do not.";
     Throttled, "throttled",
         "Too many requests: 429 with Retry-After: 7.";
     ServerError, "server-error",

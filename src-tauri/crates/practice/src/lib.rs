@@ -240,6 +240,18 @@ impl Practice {
         self.apps().all().count()
     }
 
+    /// Who owns a registered application, by object id.
+    pub fn owners_of(&self, client_id: &str) -> Vec<&'static str> {
+        let apps = self.apps();
+        let app = apps.by_client_id(client_id);
+        app.into_iter().flat_map(|app| app.owners.iter().map(|owner| owner.oid)).collect()
+    }
+
+    /// How many applications and service principals are among the deleted items, where they can be restored.
+    pub fn deleted(&self) -> usize {
+        self.apps().deleted()
+    }
+
     pub(crate) fn apps(&self) -> MutexGuard<'_, Apps> {
         locked(&self.0.apps)
     }

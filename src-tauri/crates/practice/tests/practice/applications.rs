@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use practice::TENANT_ID;
+use practice::{Fault, TENANT_ID};
 use serde_json::{Value, json};
 
 use crate::rig::{Answer, BASE, Rig};
@@ -100,6 +100,58 @@ async fn an_application_nobody_made_known_to_the_directory_signs_nobody_in() {
     assert_eq!(send(&rig, &token, "DELETE", &path, &Value::Null).await.status, 204);
     let gone = refusal(&send(&rig, &token, "GET", &path, &Value::Null).await);
     assert_eq!((gone.0, gone.1.as_str()), (404, "Request_ResourceNotFound"));
+}
+
+#[tokio::test]
+async fn what_is_deleted_can_be_restored_until_it_is_deleted_there_too_each_item_by_itself() {
+    let rig = Rig::signing_in("ada");
+    let token = token_of(&rig).await;
+    let (object, client) = made(&rig, &token).await;
+    let principal = send(&rig, &token, "POST", "servicePrincipals", &json!({ "appId": client })).await.json();
+    let principal = principal["id"].as_str().unwrap();
+    let item = |id: &str| format!("directory/deletedItems/{id}");
+    let early = refusal(&send(&rig, &token, "DELETE", &item(&object), &Value::Null).await);
+    assert_eq!((early.0, early.1.as_str()), (404, "Request_ResourceNotFound"), "it is not deleted yet");
+
+    assert_eq!(
+        send(&rig, &token, "DELETE", &format!("applications/{object}"), &Value::Null).await.status,
+        204
+    );
+    assert_eq!((rig.practice.registered(), rig.practice.deleted()), (0, 2));
+    assert_eq!(send(&rig, &token, "DELETE", &item(&object), &Value::Null).await.status, 204);
+    assert_eq!(rig.practice.deleted(), 1, "its service principal is an item of its own");
+    assert_eq!(send(&rig, &token, "DELETE", &item(principal), &Value::Null).await.status, 204);
+    assert_eq!(rig.practice.deleted(), 0);
+    let again = refusal(&send(&rig, &token, "DELETE", &item(principal), &Value::Null).await);
+    assert_eq!(again.0, 404);
+}
+
+#[tokio::test]
+async fn whoever_registers_an_application_is_its_owner_or_can_be_added_once() {
+    let rig = Rig::signing_in("ada");
+    let token = token_of(&rig).await;
+    let ada = "ac71ce00-0000-4000-8000-0000000000a1";
+    let reference = |id: &str| json!({ "@odata.id": format!("{BASE}/graph/v1.0/directoryObjects/{id}") });
+    for is_owner in [true, false] {
+        rig.practice.set_fault(Fault::NoOwner, !is_owner);
+        let (object, _) = made(&rig, &token).await;
+        let path = format!("applications/{object}/owners");
+        let owners = send(&rig, &token, "GET", &path, &Value::Null).await.json();
+        assert_eq!(owners["value"].as_array().unwrap().len(), usize::from(is_owner));
+        let add = format!("{path}/$ref");
+        if !is_owner {
+            assert_eq!(send(&rig, &token, "POST", &add, &reference(ada)).await.status, 204);
+        }
+        let again = refusal(&send(&rig, &token, "POST", &add, &reference(ada)).await);
+        assert_eq!(again.0, 400);
+        assert!(again.2.contains("already exist"), "{again:?}");
+        let nobody = refusal(&send(&rig, &token, "POST", &add, &reference(&object)).await);
+        assert_eq!(nobody.0, 404);
+        let nothing = refusal(&send(&rig, &token, "POST", &add, &json!({ "@odata.id": "me" })).await);
+        assert_eq!(nothing.0, 400);
+        let owners = send(&rig, &token, "GET", &path, &Value::Null).await.json();
+        assert_eq!(owners["value"], json!([{ "@odata.type": "#microsoft.graph.user", "id": ada }]));
+    }
 }
 
 #[tokio::test]

@@ -189,7 +189,8 @@ const fn comes_of(fault: Fault) -> Option<Comes> {
         | Fault::GroupOverage
         | Fault::NoEmail
         | Fault::RotatedKeys
-        | Fault::SlowDirectory => Comes::In,
+        | Fault::SlowDirectory
+        | Fault::NoOwner => Comes::In,
         // It lasts 40 seconds by the clock on the wall.
         Fault::Slow => return None,
     })
