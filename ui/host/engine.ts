@@ -168,7 +168,19 @@ approved_only?: boolean, };
 /**
  * How far the making of a registration is.
  */
-export type Creation = { "is": "idle" } | { "is": "sign_in", code: string, link: string, expires_at: number, } | { "is": "planned", tenant: string, name: string | null, username: string | null, calls: Array<PlannedCall>, } | { "is": "making", calls: Array<PlannedCall>, done: number, } | { "is": "undoing", calls: Array<PlannedCall>, done: number, } | { "is": "done", tenant: string, client_id: string, 
+export type Creation = { "is": "idle" } | { "is": "sign_in", code: string, link: string, expires_at: number, } | { "is": "planned", tenant: string, name: string | null, username: string | null, calls: Array<PlannedCall>, 
+/**
+ * What else may be called, if something fails or it is stopped.
+ */
+undo: Array<PlannedCall>, } | { "is": "making", calls: Array<PlannedCall>, done: number, 
+/**
+ * What there would be at Microsoft if the program were ended now.
+ */
+left: CreationUndone, } | { "is": "undoing", calls: Array<PlannedCall>, done: number, 
+/**
+ * What there would be at Microsoft if the program were ended now.
+ */
+left: CreationUndone, } | { "is": "done", tenant: string, client_id: string, 
 /**
  * Whether it is in the settings; the practice tenant's never is.
  */
@@ -176,7 +188,11 @@ saved: boolean,
 /**
  * When the secret ends, as Microsoft writes it.
  */
-secret_ends: string | null, } | { "is": "failed", what: string, hint: string, 
+secret_ends: string | null, 
+/**
+ * Whether the person is its owner, which the directory may not have let them be.
+ */
+is_owner: boolean, } | { "is": "failed", what: string, hint: string, 
 /**
  * AADSTS number.
  */
@@ -185,7 +201,11 @@ code: number | null, remedies: Array<Remedy>, undone: CreationUndone, calls: Arr
 /**
  * What a failed try left at Microsoft.
  */
-export type CreationUndone = { "is": "nothing" } | { "is": "removed", name: string, client_id: string | null, } | { "is": "left", name: string, client_id: string | null, link: string | null, };
+export type CreationUndone = { "is": "nothing" } | { "is": "removed", name: string, client_id: string | null, for_good: boolean, } | { "is": "left", name: string, client_id: string | null, 
+/**
+ * What only this one has among the tags in its manifest.
+ */
+tag: string, link: string | null, };
 
 /**
  * Where to make a registration, and what it is to be like.
@@ -1081,8 +1101,10 @@ export interface EngineCommands {
   begin_creation: [CreationWish, Creation];
   /** Agrees to the calls that make it. On success its values become the settings, and the server starts with them. */
   confirm_creation: [Empty, Creation];
-  /** Stops it and removes what was made; what is over is put away. */
+  /** Stops it and removes what was made. What is over stays as it is told. */
   cancel_creation: [Empty, Creation];
+  /** Puts away one that is over, and what was left of it: somebody has seen to that. */
+  close_creation: [Empty, Creation];
   /** The certificates the settings have, the newest first, without their private keys. */
   list_certificates: [Empty, Array<CertificateRow>];
   /** Makes a certificate for the app registration and seals its private key; the one before goes on until the new one is uploaded. */

@@ -7,9 +7,15 @@ const CALLS: PlannedCall[] = [
   { what: 'Register the application with its redirect URI, asking for version 2 tokens', method: 'POST', path: '/v1.0/applications' },
   { what: 'Give its API a name and the scope that clients ask for', method: 'PATCH', path: '/v1.0/applications/{id}' },
   { what: 'Make it known to the directory, so that people can sign in', method: 'POST', path: '/v1.0/servicePrincipals' },
-  { what: 'See that you are its owner, which whoever makes it is', method: 'GET', path: '/v1.0/applications/{id}/owners' },
+  { what: 'Make you its owner, unless you are that already or the directory does not let you', method: 'POST', path: '/v1.0/applications/{id}/owners/$ref' },
   { what: 'Make a client secret; it goes straight into this program and is shown nowhere', method: 'POST', path: '/v1.0/applications/{id}/addPassword' },
 ];
+const UNDO: PlannedCall[] = [
+  { what: 'Look for the application, if an answer was lost', method: 'GET', path: '/v1.0/applications' },
+  { what: 'Delete the application', method: 'DELETE', path: '/v1.0/applications/{id}' },
+  { what: 'Delete it and its service principal for good', method: 'DELETE', path: '/v1.0/directory/deletedItems/{id}' },
+];
+const NAME = 'Just MCP OAuth Proxy';
 const TENANT = '6babcaad-604b-40ac-a9d7-9fd97c0b779f';
 const CLIENT = '3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11';
 /** How long the other side takes for each step, in ms. */
@@ -47,10 +53,12 @@ export function creationCommands(creating: Creating, tell: (state: Creation) => 
   const make = (done: number) => {
     if (done === CALLS.length) {
       if (!creating.practice) save(TENANT, CLIENT);
-      to({ is: 'done', tenant: TENANT, client_id: CLIENT, saved: !creating.practice, secret_ends: '2028-11-25T10:00:00Z' });
+      to({ is: 'done', tenant: TENANT, client_id: CLIENT, saved: !creating.practice, secret_ends: '2028-11-25T10:00:00Z', is_owner: true });
       return;
     }
-    to({ is: 'making', calls: CALLS, done });
+    const tag = 'just-mcp-oauth-proxy-bWFkZSBoZXJl';
+    const client_id = done > 0 ? CLIENT : null;
+    to({ is: 'making', calls: CALLS, done, left: { is: 'left', name: NAME, client_id, tag, link: null } });
     soon(() => make(done + 1));
   };
   return {
@@ -58,7 +66,7 @@ export function creationCommands(creating: Creating, tell: (state: Creation) => 
     begin_creation: ({ practice = false }: CreationWish) => {
       creating.practice = practice;
       const link = practice ? 'http://localhost:4243/device' : 'https://microsoft.com/devicelogin';
-      soon(() => soon(() => soon(() => to({ is: 'planned', tenant: TENANT, name: 'Ada Lindqvist', username: 'ada@contoso.com', calls: CALLS }))));
+      soon(() => soon(() => soon(() => to({ is: 'planned', tenant: TENANT, name: 'Ada Lindqvist', username: 'ada@contoso.com', calls: CALLS, undo: UNDO }))));
       return to({ is: 'sign_in', code: 'HJKTWXBCD', link, expires_at: Date.now() + 15 * 60_000 });
     },
     confirm_creation: () => {
@@ -68,13 +76,15 @@ export function creationCommands(creating: Creating, tell: (state: Creation) => 
     },
     cancel_creation: () => {
       clearTimeout(creating.timer);
+      if (creating.state.is === 'done' || creating.state.is === 'failed') return creating.state;
       if (creating.state.is !== 'making') return to({ is: 'idle' });
-      const { done } = creating.state;
-      to({ is: 'undoing', calls: CALLS, done });
-      const undone = { is: 'removed', name: 'Just MCP OAuth Proxy', client_id: CLIENT } as const;
+      const { done, left } = creating.state;
+      to({ is: 'undoing', calls: CALLS, done, left });
+      const undone = { is: 'removed', name: NAME, client_id: CLIENT, for_good: true } as const;
       soon(() => to({ is: 'failed', what: 'It was stopped.', hint: 'Begin again when you want to.', code: null, remedies: [], undone, calls: CALLS, done }));
       return creating.state;
     },
+    close_creation: () => to({ is: 'idle' }),
   };
 }
 

@@ -32,9 +32,12 @@ export class Making {
   }
 
   confirm = () => this.#ask('confirm_creation', {});
+  /** What was made is removed. */
   cancel = () => this.#ask('cancel_creation', {});
+  /** Somebody has seen what came of it. */
+  close = () => this.#ask('close_creation', {});
 
-  async #ask<K extends 'creation' | 'begin_creation' | 'confirm_creation' | 'cancel_creation'>(command: K, payload: K extends 'begin_creation' ? CreationWish : Record<string, never>) {
+  async #ask<K extends 'creation' | 'begin_creation' | 'confirm_creation' | 'cancel_creation' | 'close_creation'>(command: K, payload: K extends 'begin_creation' ? CreationWish : Record<string, never>) {
     this.busy = command !== 'creation';
     try {
       const state = await this.app.host.call(command, payload as never);

@@ -195,8 +195,10 @@ commands! {
     begin_creation(CreationWish) -> Creation;
     /// Agrees to the calls that make it. On success its values become the settings, and the server starts with them.
     confirm_creation(Empty) -> Creation;
-    /// Stops it and removes what was made; what is over is put away.
+    /// Stops it and removes what was made. What is over stays as it is told.
     cancel_creation(Empty) -> Creation;
+    /// Puts away one that is over, and what was left of it: somebody has seen to that.
+    close_creation(Empty) -> Creation;
     /// The certificates the settings have, the newest first, without their private keys.
     list_certificates(Empty) -> Vec<CertificateRow>;
     /// Makes a certificate for the app registration and seals its private key; the one before goes on until the new one is uploaded.

@@ -10,9 +10,9 @@ use std::sync::{Arc, PoisonError};
 use entra::create::{Made, Stop};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use crate::api::Creation;
+use crate::api::{Creation, CreationUndone};
 use crate::running::GRACE;
 use crate::vault;
 
@@ -31,8 +31,8 @@ struct On {
     stop: watch::Sender<bool>,
     /// The person agrees to the plan. Of this one only: a word given twice must not agree to the next.
     agreed: Arc<Notify>,
-    /// None as long as Microsoft has not said where to sign in.
-    task: Option<JoinHandle<()>>,
+    /// Cancelled when it is over. None as long as Microsoft has not said where to sign in.
+    over: Option<CancellationToken>,
 }
 
 /// The turn to make a registration. Dropped before it runs, it is given back.
@@ -87,7 +87,7 @@ impl Creating {
             return None;
         }
         let ((tell, stop), agreed) = (Stop::new(), Arc::new(Notify::new()));
-        *on = Some(On { stop: tell, agreed: agreed.clone(), task: None });
+        *on = Some(On { stop: tell, agreed: agreed.clone(), over: None });
         Some(Turn { creating: self.clone(), stop, agreed })
     }
 
@@ -98,12 +98,21 @@ impl Creating {
         }
     }
 
-    /// Stops it and waits until what was made is removed, or there is no more time.
+    /// Stops it and waits until what was made is removed, or there is no more time. It goes on after that, as long as the
+    /// program does.
     pub(crate) async fn end(&self) {
         self.stop();
-        let Some(task) = self.on().take().and_then(|on| on.task) else { return };
-        if tokio::time::timeout(GRACE, task).await.is_err() {
-            tracing::warn!("an app registration was left unfinished; the next start says which");
+        let Some(over) = self.on().as_ref().and_then(|on| on.over.clone()) else { return };
+        if tokio::time::timeout(GRACE, over.cancelled()).await.is_err()
+            && let Creation::Making { left, .. } | Creation::Undoing { left, .. } = self.state()
+            && let CreationUndone::Left { name, client_id, tag, .. } = left
+        {
+            tracing::warn!(
+                registration.name = name,
+                registration.client_id = client_id,
+                registration.tag = tag,
+                "an app registration is left unfinished at Microsoft; the next start tells of it"
+            );
         }
     }
 
@@ -116,7 +125,7 @@ impl Creating {
 
 impl On {
     fn goes_on(&self) -> bool {
-        self.task.as_ref().is_none_or(|task| !task.is_finished())
+        self.over.as_ref().is_none_or(|over| !over.is_cancelled())
     }
 }
 
@@ -129,7 +138,15 @@ impl Turn {
         make: impl FnOnce(Stop, Arc<Notify>) -> F,
     ) {
         if let Some(on) = self.creating.on().as_mut().filter(|on| self.has(on)) {
-            on.task = Some(tokio::spawn(make(self.stop.clone(), self.agreed.clone())));
+            let over = CancellationToken::new();
+            let guard = over.clone().drop_guard();
+            let made = make(self.stop.clone(), self.agreed.clone());
+            on.over = Some(over);
+            tokio::spawn(async move {
+                // Also where it panics.
+                let _guard = guard;
+                made.await;
+            });
         }
     }
 
@@ -140,7 +157,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.creating.on().take_if(|on| on.task.is_none() && self.has(on));
+        self.creating.on().take_if(|on| on.over.is_none() && self.has(on));
     }
 }
 

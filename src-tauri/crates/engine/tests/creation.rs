@@ -7,13 +7,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use engine::api::State;
 use engine::settings::SettingsDraft;
-use engine::{Engine, KeySource, Sources, SystemResolver, World};
+use engine::{Engine, GRACE, KeySource, Sources, SystemResolver, World};
+use futures::poll;
 use model::ports::Pause;
 use model::testing::{ManualClock, SeededEntropy};
 use practice::Fault;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::Rig;
+use testkit::directory::{Ends, Held};
+use testkit::{Directory, Rig};
 use tokio::sync::Semaphore;
 
 const NOTE: &str = "data/registration.json";
@@ -43,8 +45,24 @@ struct Desk {
 impl Desk {
     async fn new() -> Self {
         let rig = Rig::start().await;
-        let folder = TempDir::new().unwrap();
         let practice = rig.running.practice_url.clone().unwrap();
+        Self::at(rig, &practice).await
+    }
+
+    /// Up to the call of that directory's that is held.
+    async fn is_held_at(directory: &Directory, rig: Rig, call: usize) -> (Self, Held) {
+        let desk = Self::at(rig, &directory.base).await;
+        let state = desk.begins().await;
+        desk.enters(&state, "person=ada").await;
+        desk.comes_to("planned").await;
+        let held = directory.holds(call, Ends::Answered);
+        desk.call("confirm_creation", json!({})).await;
+        held.arrived().await;
+        (desk, held)
+    }
+
+    async fn at(rig: Rig, practice: &str) -> Self {
+        let folder = TempDir::new().unwrap();
         // An earlier registration needed no secret.
         let entra = format!("[entra]\nauthority = \"{practice}\"\ncredential = \"none\"\n");
         let file = format!("[server]\nlisten = \"127.0.0.1:0\"\n{entra}");
@@ -104,8 +122,8 @@ impl Desk {
 
     fn leaves_a_note(&self, client_id: &str) {
         let left = json!({
-            "name": "Just MCP OAuth Proxy", "object": null, "client_id": client_id,
-            "authority": "login.microsoftonline.com",
+            "name": "Just MCP OAuth Proxy", "object": null, "client_id": client_id, "principal": "not_made",
+            "marker": "just-mcp-oauth-proxy-1", "authority": "login.microsoftonline.com",
         });
         std::fs::write(self.path(NOTE), left.to_string()).unwrap();
     }
@@ -151,6 +169,7 @@ async fn from_nothing_to_a_server_on_the_new_registration() {
     let plan = desk.comes_to("planned").await;
     assert_eq!(plan["username"], "ada@practice.example");
     assert_eq!(plan["calls"].as_array().unwrap().len(), 5);
+    assert_eq!(plan["undo"].as_array().unwrap().len(), 3);
     assert_eq!(desk.registered(), 0, "nothing is made before the person agrees");
 
     let mut running = desk.engine.watch();
@@ -177,8 +196,11 @@ async fn from_nothing_to_a_server_on_the_new_registration() {
     assert!(file.contains("\"User.Read\""), "who signs in is asked for it too: {file}");
     assert!(file.contains("api://{client_id}"), "the usual one follows the client id: {file}");
 
+    // Whoever presses Stop too late loses nothing by it.
+    assert_eq!(desk.call("cancel_creation", json!({})).await, done);
+
     // Killed between saving and putting the note away, the registration in use is not told as left.
-    desk.call("cancel_creation", json!({})).await;
+    desk.call("close_creation", json!({})).await;
     desk.leaves_a_note(done["client_id"].as_str().unwrap());
     assert_eq!(desk.call("creation", json!({})).await["is"], "idle");
     assert!(!desk.path(NOTE).exists());
@@ -226,6 +248,53 @@ async fn a_program_that_ends_in_the_middle_removes_what_it_made() {
 }
 
 #[tokio::test]
+async fn a_program_that_ends_in_the_middle_of_any_call_waits_for_it_and_leaves_nothing() {
+    for call in 1..=5 {
+        let rig = Rig::start().await;
+        let directory = Directory::start(rig.clock.clone()).await;
+        let (desk, held) = Desk::is_held_at(&directory, rig, call).await;
+        let mut stop = Box::pin(desk.engine.stop());
+        assert!(poll!(&mut stop).is_pending(), "call {call}");
+        held.let_go();
+        stop.await;
+        assert_eq!((directory.practice.registered(), directory.practice.deleted()), (0, 0), "call {call}");
+        let end = desk.call("creation", json!({})).await;
+        assert_eq!((&end["is"], &end["undone"]["is"]), (&json!("failed"), &json!("removed")), "{end}");
+        assert_eq!(end["undone"]["for_good"], true, "{end}");
+        assert!(!desk.path(NOTE).exists(), "call {call}");
+        assert!(!desk.path("data/secrets.json").exists(), "call {call}: the secret of an app that is gone");
+    }
+}
+
+#[tokio::test]
+async fn where_no_answer_comes_in_time_the_next_start_says_what_there_may_be() {
+    let rig = Rig::start().await;
+    let directory = Directory::start(rig.clock.clone()).await;
+    let (desk, held) = Desk::is_held_at(&directory, rig, 5).await;
+    let mut stop = Box::pin(desk.engine.stop());
+    tokio::time::pause();
+    assert!(poll!(&mut stop).is_pending());
+    tokio::time::advance(GRACE).await;
+    tokio::time::resume();
+    stop.await;
+    let left = desk.call("creation", json!({})).await["left"].clone();
+    assert_eq!(left["is"], "left");
+    assert!(left["client_id"].is_string() && left["tag"].is_string(), "{left}");
+    let refused = desk.refused("close_creation", json!({})).await;
+    assert!(refused.contains("is being made"), "{refused}");
+
+    let next = engine(desk.folder.path(), &desk.rig, &desk.person);
+    let told = next.api().call("creation", json!({})).await.unwrap();
+    assert_eq!((&told["is"], &told["undone"]), (&json!("failed"), &left));
+
+    // As long as the program is there, it goes on.
+    held.let_go();
+    desk.comes_to("failed").await;
+    assert_eq!((directory.practice.registered(), directory.practice.deleted()), (0, 0));
+    assert!(!desk.path(NOTE).exists());
+}
+
+#[tokio::test]
 async fn what_a_killed_program_left_is_told_and_seen_to_before_anything_else_is_made() {
     let desk = Desk::new().await;
     let client = "3f6f9d0c-51c7-4c5e-9f2b-0d7f6f8f4a11";
@@ -236,9 +305,10 @@ async fn what_a_killed_program_left_is_told_and_seen_to_before_anything_else_is_
     let refused = desk.refused("begin_creation", json!({})).await;
     let note = desk.path(NOTE).display().to_string();
     assert!(refused.contains(client) && refused.contains(&note), "{refused}");
-    assert!(desk.path(NOTE).exists(), "a refusal forgets nothing");
-
     desk.call("cancel_creation", json!({})).await;
+    assert!(desk.path(NOTE).exists(), "neither a refusal nor a stop forgets anything");
+
+    desk.call("close_creation", json!({})).await;
     assert_eq!(desk.call("creation", json!({})).await["is"], "idle");
     desk.begins().await;
     desk.engine.stop().await;

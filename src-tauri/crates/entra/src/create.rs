@@ -9,6 +9,7 @@ mod calls;
 mod device;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::http::{Method, StatusCode};
 use ::url::Url;
@@ -23,12 +24,15 @@ use tokio::sync::watch;
 
 use crate::registration::Registration;
 use crate::upstream::Entra;
-use calls::{Calls, NotDone};
+use calls::{Calls, NotDone, PATIENCE};
 
 pub use device::Invitation;
 
 /// "Microsoft Graph Command Line Tools", an application of Microsoft's that is known in every directory.
 pub const GRAPH_TOOLS: &str = "14d82eec-204b-4c2f-b7e8-296a70dab67e";
+
+/// How long deleting is tried where a deleted application can be restored: without it the application is gone all the same.
+const PURGE_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Makes registrations at one authority.
 pub struct Maker {
@@ -51,8 +55,6 @@ pub struct Owner {
 /// One call that will be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
-    /// `application`, `api`, `service_principal`, `owner`, `secret`
-    pub step: &'static str,
     /// What it does: one sentence.
     pub what: &'static str,
     pub method: &'static str,
@@ -62,34 +64,44 @@ pub struct Planned {
 /// Every call, in order. What may fail comes before the secret, so that one exists only if all the rest does.
 pub const PLAN: [Planned; 5] = [
     Planned {
-        step: "application",
         what: "Register the application with its redirect URI, asking for version 2 tokens",
         method: "POST",
         path: "/v1.0/applications",
     },
     Planned {
-        step: "api",
         what: "Give its API a name and the scope that clients ask for",
         method: "PATCH",
         path: "/v1.0/applications/{id}",
     },
     Planned {
-        step: "service_principal",
         what: "Make it known to the directory, so that people can sign in",
         method: "POST",
         path: "/v1.0/servicePrincipals",
     },
     Planned {
-        step: "owner",
-        what: "See that you are its owner, which whoever makes it is",
-        method: "GET",
-        path: "/v1.0/applications/{id}/owners",
+        what: "Make you its owner, unless you are that already or the directory does not let you",
+        method: "POST",
+        path: "/v1.0/applications/{id}/owners/$ref",
     },
     Planned {
-        step: "secret",
         what: "Make a client secret; it goes straight into this program and is shown nowhere",
         method: "POST",
         path: "/v1.0/applications/{id}/addPassword",
+    },
+];
+
+/// What else may be called, where an answer is lost, a call fails, or somebody stops it.
+pub const UNDO: [Planned; 3] = [
+    Planned {
+        what: "Look for the application, if an answer was lost",
+        method: "GET",
+        path: "/v1.0/applications",
+    },
+    Planned { what: "Delete the application", method: "DELETE", path: "/v1.0/applications/{id}" },
+    Planned {
+        what: "Delete it and its service principal for good",
+        method: "DELETE",
+        path: "/v1.0/directory/deletedItems/{id}",
     },
 ];
 
@@ -101,6 +113,9 @@ pub struct Created {
     pub secret: Secret,
     /// When the secret ends, as Graph writes it.
     pub secret_ends: Option<String>,
+    /// Whether the person is its owner. Directories refuse that to some who may register applications; those may change every
+    /// one of them.
+    pub is_owner: bool,
 }
 
 /// What there is at Microsoft.
@@ -110,6 +125,19 @@ pub struct Made {
     /// Object id; `None` as long as the answer to the first call is not known.
     pub object: Option<String>,
     pub client_id: Option<String>,
+    pub principal: Principal,
+    /// What it has among its tags, and nothing else has.
+    pub marker: String,
+}
+
+/// The application's service principal, which is deleted with it and can be restored by itself.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Principal {
+    NotMade,
+    /// It was asked for, and the answer with its object id was lost.
+    Unknown,
+    Known(String),
 }
 
 /// Why there is no registration.
@@ -123,8 +151,9 @@ pub struct NotCreated {
 pub enum Undone {
     /// Nothing had been made.
     Nothing,
-    /// It was deleted again; for 30 days it is among the directory's deleted applications.
-    Removed(Made),
+    /// It was deleted again. Unless that was for good, it can be restored for 30 days; nothing else uses its client id, and so
+    /// the name of its API, so it is in nobody's way.
+    Removed { made: Made, for_good: bool },
     /// It is there, or may be, and has to be deleted by hand.
     Left(Made),
 }
@@ -155,6 +184,8 @@ pub enum Progress {
     Done(usize),
     /// It is being removed again.
     Undoing,
+    /// It is deleted; what follows is about the copy that could be restored.
+    Deleted,
 }
 
 impl Maker {
@@ -201,9 +232,10 @@ impl Maker {
             graph: &owner.graph,
             token: &owner.token,
             stop: Some(stop),
+            patience: PATIENCE,
         };
-        let mut made = Made { name: registration.name.clone(), object: None, client_id: None };
-        let mut run = Run { calls, registration, owner, marker, told, made: &mut made };
+        let mut made = Made::nothing_yet(&registration.name, marker);
+        let mut run = Run { calls, registration, owner, told, made: &mut made };
         let failed = match run.all().await {
             Ok(created) => return Ok(created),
             Err(failed) => failed,
@@ -215,7 +247,12 @@ impl Maker {
 
 impl Maker {
     /// Removes a registration that turned out to be of no use.
-    pub async fn remove(&self, owner: &Owner, made: &Made) -> Undone {
+    pub async fn remove(
+        &self,
+        owner: &Owner,
+        made: &Made,
+        told: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Undone {
         let calls = Calls {
             http: self.entra.http(),
             clock: self.entra.clock(),
@@ -223,8 +260,9 @@ impl Maker {
             graph: &owner.graph,
             token: &owner.token,
             stop: None,
+            patience: PATIENCE,
         };
-        undo(calls, made.clone(), NotDone::lost(""), &|_| {}).await
+        undo(calls, made.clone(), NotDone::lost(""), told).await
     }
 }
 
@@ -233,7 +271,6 @@ struct Run<'a> {
     calls: Calls<'a>,
     registration: &'a Registration,
     owner: &'a Owner,
-    marker: &'a str,
     told: &'a (dyn Fn(Progress) + Send + Sync),
     made: &'a mut Made,
 }
@@ -250,10 +287,18 @@ impl Run<'_> {
         self.calls.again(Method::PATCH, &path, Some(&self.registration.to_expose(&client_id))).await?;
         self.done(2)?;
 
-        self.service_principal(&client_id).await?;
+        let principal = self.service_principal(&client_id).await;
+        self.made.principal = match &principal {
+            Ok(Some(id)) => Principal::Known(id.clone()),
+            Err(NotDone::Refused { .. }) => Principal::NotMade,
+            // An earlier try may have been done.
+            Ok(None) | Err(_) => Principal::Unknown,
+        };
+        principal?;
+        (self.told)(Progress::Made(self.made.clone()));
         self.done(3)?;
 
-        self.owner(&object).await?;
+        let is_owner = self.owner(&object).await?;
         self.done(4)?;
 
         let secret = self.secret(&object).await?;
@@ -264,6 +309,7 @@ impl Run<'_> {
             client_id,
             secret: secret.0,
             secret_ends: secret.1,
+            is_owner,
         })
     }
 
@@ -279,7 +325,7 @@ impl Run<'_> {
         }
         (self.told)(Progress::Begins(self.made.clone()));
         let mut body = self.registration.to_create();
-        body["tags"] = json!([self.marker]);
+        body["tags"] = json!([self.made.marker]);
         match self.calls.once(Method::POST, "v1.0/applications", &body).await {
             Ok(answer) => {
                 // Made, but not readable: as good as lost.
@@ -308,7 +354,7 @@ impl Run<'_> {
             .until(&path, |answer| {
                 let all = answer["value"].as_array()?;
                 let ours = |app: &&Value| {
-                    app["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == self.marker))
+                    app["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| *tag == self.made.marker))
                 };
                 all.iter().find(ours).and_then(ids)
             })
@@ -316,31 +362,35 @@ impl Run<'_> {
         found.ok_or(lost)
     }
 
-    async fn service_principal(&self, client_id: &str) -> Result<(), NotDone> {
+    /// Its object id, unless the answer with it was lost.
+    async fn service_principal(&self, client_id: &str) -> Result<Option<String>, NotDone> {
         let body = json!({ "appId": client_id });
         match self.calls.again(Method::POST, "v1.0/servicePrincipals", Some(&body)).await {
+            Ok(answer) => Ok(guid(&answer["id"])),
             // The conflict is with a first try whose answer was lost.
-            Ok(_) | Err(NotDone::Refused { status: StatusCode::CONFLICT, .. }) => Ok(()),
+            Err(NotDone::Refused { status: StatusCode::CONFLICT, .. }) => Ok(None),
             Err(other) => Err(other),
         }
     }
 
-    /// Whoever makes it is its owner (Graph, "Create application", for delegated calls); that is seen to, and mended
-    /// where it is not so.
-    async fn owner(&self, object: &str) -> Result<(), NotDone> {
-        let path = format!("v1.0/applications/{object}/owners");
-        let owners = self.calls.again(Method::GET, &format!("{path}?$select=id"), None).await?;
-        let is_owner = owners["value"]
-            .as_array()
-            .is_some_and(|all| all.iter().any(|owner| owner["id"] == self.owner.object.as_str()));
-        if is_owner {
-            return Ok(());
+    /// Who may register applications without a role is the owner of theirs; a role that lets people do it makes nobody the
+    /// owner (`applications/createAsOwner` and `applications/create`,
+    /// <https://learn.microsoft.com/entra/identity/role-based-access-control/custom-available-permissions>). Adding one wants
+    /// more than making one does (`Directory.Read.All`), and nothing hangs on it: such a role is over every application.
+    async fn owner(&self, object: &str) -> Result<bool, NotDone> {
+        let person = self.calls.address(&format!("v1.0/directoryObjects/{}", self.owner.object));
+        let path = format!("v1.0/applications/{object}/owners/$ref");
+        let body = json!({ "@odata.id": person.as_str() });
+        match self.calls.again(Method::POST, &path, Some(&body)).await {
+            Ok(_) => Ok(true),
+            Err(NotDone::Refused { status: StatusCode::BAD_REQUEST, message, .. })
+                if message.contains("already exist") =>
+            {
+                Ok(true)
+            }
+            Err(NotDone::Refused { status: StatusCode::FORBIDDEN, .. }) => Ok(false),
+            Err(other) => Err(other),
         }
-        let id = self.calls.address(&format!("v1.0/directoryObjects/{}", self.owner.object));
-        self.calls
-            .again(Method::POST, &format!("{path}/$ref"), Some(&json!({ "@odata.id": id.as_str() })))
-            .await
-            .map(drop)
     }
 
     /// Not tried again once it may have been made: a second one would leave the first for whoever finds it.
@@ -368,13 +418,32 @@ async fn undo(
     let path = format!("v1.0/applications/{object}");
     match calls.again(Method::DELETE, &path, None).await {
         // Not found for as long as anything takes to be found everywhere: an earlier try did it, and its answer was lost.
-        Ok(_) | Err(NotDone::Refused { status: StatusCode::NOT_FOUND, .. }) => Undone::Removed(made),
-        Err(NotDone::Lost { .. }) if calls.is_gone(&path).await => Undone::Removed(made),
+        Ok(_) | Err(NotDone::Refused { status: StatusCode::NOT_FOUND, .. }) => {}
+        Err(NotDone::Lost { .. }) if calls.is_gone(&path).await => {}
         Err(error) => {
             tracing::warn!(reason = error.name(), "an app registration could not be removed again");
-            Undone::Left(made)
+            return Undone::Left(made);
         }
     }
+    told(Progress::Deleted);
+    let for_good = purge(Calls { patience: PURGE_PATIENCE, ..calls }, &made).await;
+    Undone::Removed { made, for_good }
+}
+
+/// Deletes it among the deleted items too, as administrators of applications and its owner may
+/// (<https://learn.microsoft.com/graph/api/directory-deleteditems-delete>). Its service principal, which is deleted with it, is an
+/// item of its own. Whether both are gone for certain.
+async fn purge(calls: Calls<'_>, made: &Made) -> bool {
+    let (principal, mut for_good) = match &made.principal {
+        Principal::NotMade => (None, true),
+        Principal::Unknown => (None, false),
+        Principal::Known(id) => (Some(id), true),
+    };
+    for item in made.object.iter().chain(principal) {
+        let path = format!("v1.0/directory/deletedItems/{item}");
+        for_good &= calls.again(Method::DELETE, &path, None).await.is_ok();
+    }
+    for_good
 }
 
 fn ids(application: &Value) -> Option<(String, String)> {
@@ -386,6 +455,14 @@ fn guid(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     let plain = text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     plain.then(|| text.to_ascii_lowercase())
+}
+
+impl Made {
+    /// Before the first call.
+    pub fn nothing_yet(name: &str, marker: &str) -> Self {
+        let (name, marker) = (name.to_owned(), marker.to_owned());
+        Self { name, object: None, client_id: None, principal: Principal::NotMade, marker }
+    }
 }
 
 impl Stop {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use entra::create::{Created, Made, Maker, NotCreated, Owner, PLAN, Progress, Stop, Trouble, Undone};
+use entra::create::{
+    Created, Made, Maker, NotCreated, Owner, PLAN, Planned, Progress, Stop, Trouble, UNDO, Undone,
+};
 use entra::manifest::Manifest;
 use entra::registration::{Accounts, Form, NAME, PROFILE_SCOPE, Registration};
 use model::ids::random_text;
@@ -101,11 +103,28 @@ pub enum Creation {
     /// The person enters the code on that page.
     SignIn { code: String, link: String, expires_at: i64 },
     /// The person is signed in and has to agree to the calls.
-    Planned { tenant: String, name: Option<String>, username: Option<String>, calls: Vec<PlannedCall> },
+    Planned {
+        tenant: String,
+        name: Option<String>,
+        username: Option<String>,
+        calls: Vec<PlannedCall>,
+        /// What else may be called, if something fails or it is stopped.
+        undo: Vec<PlannedCall>,
+    },
     /// The first `done` calls are done.
-    Making { calls: Vec<PlannedCall>, done: usize },
+    Making {
+        calls: Vec<PlannedCall>,
+        done: usize,
+        /// What there would be at Microsoft if the program were ended now.
+        left: CreationUndone,
+    },
     /// What was made is being removed again.
-    Undoing { calls: Vec<PlannedCall>, done: usize },
+    Undoing {
+        calls: Vec<PlannedCall>,
+        done: usize,
+        /// What there would be at Microsoft if the program were ended now.
+        left: CreationUndone,
+    },
     Done {
         tenant: String,
         client_id: String,
@@ -113,6 +132,8 @@ pub enum Creation {
         saved: bool,
         /// When the secret ends, as Microsoft writes it.
         secret_ends: Option<String>,
+        /// Whether the person is its owner, which the directory may not have let them be.
+        is_owner: bool,
     },
     Failed {
         what: String,
@@ -140,17 +161,26 @@ pub struct PlannedCall {
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum CreationUndone {
     Nothing,
-    /// It is among the directory's deleted applications for 30 days.
+    /// It is deleted. Unless that was `for_good`, it can be restored for 30 days.
     Removed {
         name: String,
         client_id: Option<String>,
+        for_good: bool,
     },
-    /// It is there, or may be. `link` leads to it, or to the list it is in.
+    /// It is there, or, as long as its client id is not known, may be. `link` leads to it, or to the list it is in.
     Left {
         name: String,
         client_id: Option<String>,
+        /// What only this one has among the tags in its manifest.
+        tag: String,
         link: Option<String>,
     },
+}
+
+impl Creation {
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Idle | Self::Done { .. } | Self::Failed { .. })
+    }
 }
 
 impl Api {
@@ -271,12 +301,18 @@ impl Api {
         Ok(creating.state())
     }
 
-    /// Stops what is on its way and removes what was made; what is over is put away.
+    /// Stops what is on its way and removes what was made. What is over stays as it is told.
+    #[expect(clippy::unused_async, reason = "the table calls all of them alike")]
     pub(super) async fn cancel_creation(&self, _: Empty) -> Answer<Creation> {
+        self.0.creating().stop();
+        Ok(self.0.creating().state())
+    }
+
+    /// Puts away what is over, and with it the note of what was left: somebody has seen to that.
+    pub(super) async fn close_creation(&self, _: Empty) -> Answer<Creation> {
         let creating = self.0.creating();
-        if creating.is_on() {
-            creating.stop();
-            return Ok(creating.state());
+        if creating.is_on() && !creating.state().is_over() {
+            return Err(not_created("a registration is being made", "wait until it is over, or stop it"));
         }
         if let Some(folder) = self.0.drafted().await.data_dir {
             Left::forget(&folder);
@@ -372,12 +408,20 @@ struct Making {
     /// Makes what was made findable when an answer is lost.
     marker: String,
     data_dir: Option<PathBuf>,
-    /// What there is at Microsoft, as far as is known. The file may not take it.
-    made: Mutex<Made>,
+    course: Mutex<Course>,
     /// `entra.extra_authorize_scopes`, with what Graph is asked on behalf of people.
     extra_scopes: String,
     /// Whether it becomes the settings.
     is_kept: bool,
+}
+
+/// How far one is. The file may not take it.
+struct Course {
+    /// As far as is known.
+    made: Made,
+    left: CreationUndone,
+    done: usize,
+    is_undoing: bool,
 }
 
 impl Making {
@@ -398,8 +442,14 @@ impl Making {
         let marker = format!("just-mcp-oauth-proxy-{}", random_text::<12>(world.entropy.as_ref()));
         let Drafted { draft, data_dir } = api.0.drafted().await;
         let extra_scopes = with_profile(draft.plain_text("entra.extra_authorize_scopes").unwrap_or_default());
-        let made = Mutex::new(Made { name: registration.name.clone(), object: None, client_id: None });
-        Ok(Self { engine: api.0.clone(), registration, maker, marker, data_dir, made, extra_scopes, is_kept })
+        let course = Mutex::new(Course {
+            made: Made::nothing_yet(&registration.name, &marker),
+            left: CreationUndone::Nothing,
+            done: 0,
+            is_undoing: false,
+        });
+        let engine = api.0.clone();
+        Ok(Self { engine, registration, maker, marker, data_dir, course, extra_scopes, is_kept })
     }
 
     async fn go_on(self, owner: &Owner, agreed: &Notify, stop: &Stop) {
@@ -408,6 +458,7 @@ impl Making {
             name: owner.name.clone(),
             username: owner.username.clone(),
             calls: calls(),
+            undo: shown(&UNDO),
         });
         tokio::select! {
             biased;
@@ -417,7 +468,7 @@ impl Making {
         if let Err(trouble) = self.can_be_kept(owner).await {
             return self.engine.tell_creation(failed(trouble, CreationUndone::Nothing, 0));
         }
-        self.engine.tell_creation(Creation::Making { calls: calls(), done: 0 });
+        self.engine.tell_creation(self.course().state());
         let end = match self
             .maker
             .create(&self.registration, owner, &self.marker, stop, &|told| self.note(told))
@@ -431,31 +482,30 @@ impl Making {
 
     /// Written down before it is told.
     fn note(&self, progress: Progress) {
+        let mut course = self.course();
         match progress {
-            Progress::Begins(made) | Progress::Made(made) => self.write_down(made),
-            Progress::Done(done) => self.engine.tell_creation(Creation::Making { calls: calls(), done }),
-            Progress::Undoing => {
-                let done = self.done();
-                self.engine.tell_creation(Creation::Undoing { calls: calls(), done });
+            Progress::Begins(made) | Progress::Made(made) => {
+                self.write_down(&made);
+                course.left = left_at(made.clone(), &self.authority());
+                course.made = made;
+            }
+            Progress::Done(done) => course.done = done,
+            Progress::Undoing => course.is_undoing = true,
+            Progress::Deleted => {
+                self.forget();
+                course.left = removed(course.made.clone(), false);
             }
         }
+        self.engine.tell_creation(course.state());
     }
 
     /// The practice tenant ends with the program, and what is in it.
-    fn write_down(&self, made: Made) {
-        self.made().clone_from(&made);
+    fn write_down(&self, made: &Made) {
         if let Some(folder) = &self.data_dir
             && self.is_kept
             && make_folder(folder).is_ok()
         {
-            Left { made, authority: self.authority() }.keep(folder);
-        }
-    }
-
-    fn done(&self) -> usize {
-        match self.engine.creating().state() {
-            Creation::Making { done, .. } | Creation::Undoing { done, .. } => done,
-            _ => 0,
+            Left { made: made.clone(), authority: self.authority() }.keep(folder);
         }
     }
 
@@ -466,14 +516,14 @@ impl Making {
     fn not_created(&self, why: Trouble, undone: Undone) -> Creation {
         let undone = match undone {
             Undone::Nothing => CreationUndone::Nothing,
-            Undone::Removed(made) => CreationUndone::Removed { name: made.name, client_id: made.client_id },
+            Undone::Removed { made, for_good } => removed(made, for_good),
             Undone::Left(made) => left_at(made, &self.authority()),
         };
         // What is left is told again after a restart, until somebody puts it away.
         if !matches!(undone, CreationUndone::Left { .. }) {
             self.forget();
         }
-        failed(why, undone, self.done())
+        failed(why, undone, self.course().done)
     }
 
     fn forget(&self) {
@@ -504,7 +554,7 @@ impl Making {
     }
 
     async fn keep(&self, owner: &Owner, created: Created) -> Creation {
-        let Created { tenant, client_id, secret, secret_ends, .. } = created;
+        let Created { tenant, client_id, secret, secret_ends, is_owner, .. } = created;
         if self.is_kept {
             use model::ExposeSecret as _;
             let typed = self.settings(&tenant, &client_id, secret.expose_secret(), secret_ends.as_deref());
@@ -515,8 +565,8 @@ impl Making {
                 Err(error) => Some(format!("{error}; {}", error.hint())),
             };
             if let Some(detail) = trouble {
-                let made = self.made().clone();
-                let undone = self.maker.remove(owner, &made).await;
+                let made = self.course().made.clone();
+                let undone = self.maker.remove(owner, &made, &|told| self.note(told)).await;
                 let why = Trouble {
                     what: format!("The new registration could not be put into the settings: {detail}."),
                     hint: "Mend that, then begin again.".to_owned(),
@@ -527,11 +577,11 @@ impl Making {
             }
         }
         self.forget();
-        Creation::Done { tenant, client_id, saved: self.is_kept, secret_ends }
+        Creation::Done { tenant, client_id, saved: self.is_kept, secret_ends, is_owner }
     }
 
-    fn made(&self) -> MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn course(&self) -> MutexGuard<'_, Course> {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settings(
@@ -561,6 +611,17 @@ impl Making {
             typed.insert(key.to_owned(), SecretString::from(text));
         }
         typed
+    }
+}
+
+impl Course {
+    fn state(&self) -> Creation {
+        let (calls, done, left) = (calls(), self.done, self.left.clone());
+        if self.is_undoing {
+            Creation::Undoing { calls, done, left }
+        } else {
+            Creation::Making { calls, done, left }
+        }
     }
 }
 
@@ -613,7 +674,11 @@ fn sentence(text: &str) -> String {
 }
 
 fn calls() -> Vec<PlannedCall> {
-    PLAN.iter().map(|call| PlannedCall { what: call.what, method: call.method, path: call.path }).collect()
+    shown(&PLAN)
+}
+
+fn shown(calls: &[Planned]) -> Vec<PlannedCall> {
+    calls.iter().map(|call| PlannedCall { what: call.what, method: call.method, path: call.path }).collect()
 }
 
 fn failed(trouble: Trouble, undone: CreationUndone, done: usize) -> Creation {
@@ -622,9 +687,13 @@ fn failed(trouble: Trouble, undone: CreationUndone, done: usize) -> Creation {
 }
 
 fn left_at(made: Made, authority: &str) -> CreationUndone {
-    let Made { name, client_id, .. } = made;
+    let Made { name, client_id, marker: tag, .. } = made;
     let link = entra::aadsts::registration_link(authority, client_id.as_deref());
-    CreationUndone::Left { name, client_id, link }
+    CreationUndone::Left { name, client_id, tag, link }
+}
+
+fn removed(made: Made, for_good: bool) -> CreationUndone {
+    CreationUndone::Removed { name: made.name, client_id: made.client_id, for_good }
 }
 
 /// Consent covers what a sign-in asks for, so what is only asked on behalf of people later has to be asked for then.

@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::{Stop, Trouble};
 use crate::http::{Answer, exchange, retry_after, says_not_now};
 
-/// How long one call is tried again.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one call is tried again, as a rule.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The first pause; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(16);
@@ -31,6 +31,8 @@ pub(super) struct Calls<'a> {
     pub(super) graph: &'a Url,
     pub(super) token: &'a Secret,
     pub(super) stop: Option<&'a Stop>,
+    /// How long one call is tried again.
+    pub(super) patience: Duration,
 }
 
 /// Why a call brought nothing.
@@ -90,7 +92,7 @@ impl Calls<'_> {
 
     /// Asks until the answer has what is looked for; `None` when patience ends.
     pub(super) async fn until<T>(&self, path: &str, wanted: impl Fn(&Value) -> Option<T>) -> Option<T> {
-        let mut waits = Waits::new(self.clock);
+        let mut waits = Waits::new(self.clock, self.patience);
         loop {
             if let Ok(answer) = self.try_once(&Method::GET, path, None).await
                 && answer.status == StatusCode::OK
@@ -115,7 +117,7 @@ impl Calls<'_> {
         body: Option<&Value>,
         again: Again,
     ) -> Result<Value, NotDone> {
-        let mut waits = Waits::new(self.clock);
+        let mut waits = Waits::new(self.clock, self.patience);
         loop {
             let (failed, worth, hint) = match self.try_once(&method, path, body).await {
                 Ok(answer) if answer.status.is_success() => {
@@ -188,8 +190,8 @@ struct Waits {
 }
 
 impl Waits {
-    fn new(clock: &dyn Clock) -> Self {
-        Self { until: clock.now().plus(PATIENCE), next: FIRST_PAUSE }
+    fn new(clock: &dyn Clock, patience: Duration) -> Self {
+        Self { until: clock.now().plus(patience), next: FIRST_PAUSE }
     }
 
     /// `asked` is what the other side wants; `None` where that is longer than patience.

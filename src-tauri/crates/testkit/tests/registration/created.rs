@@ -11,7 +11,7 @@ use model::upstream::{Leg, Upstream as _};
 use model::{ExposeSecret as _, Secret};
 use practice::{Fault, TENANT_ID};
 
-use crate::rig::{CALLBACK, Rig};
+use crate::rig::{CALLBACK, Mishap, Rig};
 
 #[tokio::test]
 async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
@@ -20,6 +20,7 @@ async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
     assert_eq!((owner.tenant.as_str(), owner.username.as_deref()), (TENANT_ID, Some("ada@practice.example")));
     let created = rig.creates_as(&owner).await.unwrap();
     assert_eq!(rig.practice.registered(), 1);
+    assert!(created.is_owner);
     assert_eq!(created.identifier_uri, format!("api://{}", created.client_id));
     assert_eq!(rig.calls(), PLAN.len(), "no call that was not told of before");
     let done = rig.told().iter().filter(|told| matches!(told, Progress::Done(_))).count();
@@ -77,6 +78,25 @@ async fn a_directory_that_finds_new_things_late_is_waited_for() {
     rig.practice.set_fault(Fault::SlowDirectory, true);
     rig.creates().await.unwrap();
     assert!(rig.calls() > PLAN.len(), "{} calls", rig.calls());
+}
+
+/// Already there, added, and refused: 400, 204 and 403 from Graph.
+#[tokio::test]
+async fn whoever_makes_it_is_its_owner_in_the_end_unless_the_directory_does_not_let_them() {
+    for (is_owner_at_once, may_add, is_owner) in
+        [(true, true, true), (false, true, true), (false, false, false)]
+    {
+        let rig = Rig::start().await;
+        rig.practice.set_fault(Fault::NoOwner, !is_owner_at_once);
+        if !may_add {
+            rig.breaks(4, Mishap::RefusedOnce);
+        }
+        let created = rig.creates().await.unwrap_or_else(|failed| panic!("{is_owner}: {failed:?}"));
+        assert_eq!(created.is_owner, is_owner, "{is_owner_at_once}, {may_add}");
+        assert_eq!(rig.calls(), PLAN.len());
+        let owners = rig.practice.owners_of(&created.client_id);
+        assert_eq!(owners.len(), usize::from(is_owner), "{is_owner_at_once}, {may_add}: {owners:?}");
+    }
 }
 
 #[tokio::test]

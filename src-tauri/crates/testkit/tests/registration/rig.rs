@@ -39,8 +39,12 @@ pub(crate) struct Rig {
 pub(crate) enum Mishap {
     /// The person stops once it is answered.
     StopAfter,
+    /// It is refused, and no other.
+    RefusedOnce,
     /// It is refused, like every later one but deleting.
     Refused,
+    /// It is refused, and what is deleted then can be restored.
+    RefusedAndNoPurges,
     /// It is done, and the answer breaks off.
     AnswerLost,
     /// It is refused; so many times, deleting is done and its answer breaks off.
@@ -192,6 +196,12 @@ async fn between(State(front): State<Arc<Front>>, request: Request, next: Next) 
             let answer = next.run(request).await;
             front.stop.send_replace(true);
             answer
+        }
+        Mishap::RefusedOnce | Mishap::RefusedAndNoPurges if call == at => {
+            StatusCode::FORBIDDEN.into_response()
+        }
+        Mishap::RefusedAndNoPurges if request.uri().path().contains("/deletedItems/") => {
+            StatusCode::FORBIDDEN.into_response()
         }
         Mishap::Refused if call >= at && !deletes => StatusCode::FORBIDDEN.into_response(),
         Mishap::AnswerLost if call == at => {
