@@ -19,7 +19,8 @@ pub(crate) enum Command {
     /// Look at the app registration as a sign-in would find it, and at the public URL, if there is one, from outside; nothing is changed. Exits with 1 if something is wrong, or if
     /// `--sign-in` was not finished.
     Check(Check),
-    /// Print what makes an app registration with these settings, or make one after signing in at Microsoft.
+    /// Print what makes an app registration with these settings, or make one after signing in at Microsoft. Exits with 1 if none
+    /// was made and nothing is left of it, and with 3 if something is or may be left at Microsoft, which it names.
     Registration(Registration),
 }
 
@@ -45,7 +46,8 @@ pub(crate) struct Registration {
     /// Print a script or a template
     #[arg(long = "as", value_enum)]
     pub(crate) form: Option<Form>,
-    /// Make it: shows a link and a code, then every call, and asks; the values go into the settings
+    /// Make it: shows a link and a code, then every call, and asks, which a script answers with `y` on the standard input; the values go
+    /// into the settings. Stopped by Ctrl-C or SIGTERM, it removes what it made; Ctrl-C again, and it leaves at once and says what may be left
     #[arg(long)]
     pub(crate) create: bool,
     /// What it is called

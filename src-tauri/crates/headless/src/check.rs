@@ -10,7 +10,8 @@ use model::settings::Identity;
 use serde_json::{Value, json};
 
 use crate::arguments::Check;
-use crate::{sources, stop_signal, world};
+use crate::signals::Signals;
+use crate::{sources, world};
 
 /// Between two looks at how the test sign-in stands.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -41,11 +42,11 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
             }
             Identity::Entra(_) => engine,
         };
-        let stop = stop_signal()?;
+        let mut stop = Signals::new()?;
         engine.start().await.map_err(explained)?;
         let done = tokio::select! {
             done = sign_in(&engine, check.json, is_public) => done,
-            () = stop => Err(anyhow::anyhow!("stopped before anybody had signed in; nothing was kept")),
+            _ = stop.next() => Err(anyhow::anyhow!("stopped before anybody had signed in; nothing was kept")),
         };
         engine.stop().await;
         done

@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod logging;
 mod registration;
+mod signals;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use engine::{Engine, KeySource, NotStarted, Sources, StartError, SystemResolver,
 use model::keys::MasterKey;
 
 use arguments::{Arguments, Command, Serve};
+use signals::Signals;
 
 /// Exit code for settings that cannot be used (`EX_CONFIG` of sysexits).
 const BAD_SETTINGS: u8 = 78;
@@ -104,7 +106,7 @@ fn run(serve: &Serve) -> anyhow::Result<()> {
     let engine = Engine::new(sources(serve)?, world.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stop = stop_signal()?;
+        let mut stop = Signals::new()?;
         engine.start().await?;
         let console = match engine.console_address() {
             Some(address) => {
@@ -113,7 +115,7 @@ fn run(serve: &Serve) -> anyhow::Result<()> {
             None => None,
         };
         announce(&engine, console.as_ref());
-        stop.await;
+        stop.next().await;
         tracing::info!("stopping: what runs may finish");
         if let Some(console) = console {
             console.stop().await;
@@ -130,29 +132,6 @@ fn announce(engine: &Engine, console: Option<&OpenConsole>) {
     let console = or_off(console.map(OpenConsole::link));
     let (mcp, practice) = (or_off(engine.mcp_url()), or_off(engine.practice_url()));
     println!("ready mcp={mcp} console={console} practice={practice}");
-}
-
-/// SIGTERM or Ctrl-C. The handlers are in place when this returns, so an early signal is not lost.
-#[cfg(unix)]
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    Ok(async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::warn!(%error, "Ctrl-C cannot be heard; end the process to stop");
-            std::future::pending::<()>().await;
-        }
-    })
 }
 
 #[expect(clippy::print_stderr, reason = "a person started this in a terminal and reads why it did not start")]
