@@ -14,7 +14,7 @@ use model::ids::{ClientId, GrantId};
 use model::origin::Site;
 use model::pkce::PkceChallenge;
 use model::ports::StoreError;
-use model::redirect::RedirectUri;
+use model::redirect::{RedirectRule, RedirectUri};
 
 use crate::attempts::{Attempts, user_agent};
 use crate::clients::UnknownClient;
@@ -34,7 +34,11 @@ enum AuthorizeError {
     #[error("{0}")]
     Client(#[source] UnknownClient),
     #[error("the redirect URI is not one this client registered")]
-    Redirect,
+    Redirect {
+        /// As the request had it; none where it had to and did not.
+        asked: Option<String>,
+        registered: Vec<RedirectRule>,
+    },
     #[error("the owner of this server does not let clients be answered at {0}")]
     Destination(String),
     #[error(transparent)]
@@ -62,6 +66,9 @@ enum Fault {
     ForeignResource,
     State,
 }
+
+/// Redirect URIs of a client that a page shows.
+const MOST_SHOWN: usize = 5;
 
 /// Longest `state` that is kept and given back, in bytes; clients that put a whole page's worth into it do with half of that.
 const LONGEST_STATE: usize = 4096;
@@ -123,7 +130,10 @@ async fn start(flow: &Flow, site: &Site, encoded: &[u8]) -> Result<(Grant, Clien
         Some(text) => RedirectUri::parse(text).ok().filter(|uri| client.allows_redirect(uri)),
         None => client.only_redirect().cloned(),
     }
-    .ok_or(AuthorizeError::Redirect)?;
+    .ok_or_else(|| AuthorizeError::Redirect {
+        asked: given.map(str::to_owned),
+        registered: client.redirects.clone(),
+    })?;
     if let Some(host) = flow.refused_destination(&client, &redirect_uri) {
         return Err(AuthorizeError::Destination(host.to_owned()));
     }
@@ -261,17 +271,23 @@ fn refuse(
             let hint = remedies::of(params.get("redirect_uri"));
             page(flow, StatusCode::BAD_REQUEST, "This server does not know the client", refused, hint)
         }
-        AuthorizeError::Redirect => {
+        AuthorizeError::Redirect { asked, registered } => {
             event(about, "invalid_redirect_uri");
-            let hint = "To protect you, nothing was sent there. Remove the server in your client and add it again, so that \
-                        it registers anew.";
-            page(
-                flow,
-                StatusCode::BAD_REQUEST,
-                "The client asked to be answered somewhere it never registered",
-                refused,
-                hint,
-            )
+            let asked = asked.as_deref().map_or_else(|| "none, and it has several".to_owned(), pages::quoted);
+            let shown = registered.iter().take(MOST_SHOWN).map(|rule| pages::quoted(&rule.to_string()));
+            let more = registered.len().saturating_sub(MOST_SHOWN);
+            let more = (more > 0).then(|| format!("and {more} more"));
+            let page = Refusal {
+                title: "The client asked to be answered somewhere it never registered",
+                what: &pages::sentence(&refused.to_string()),
+                hint: "To protect you, nothing was sent there. Remove the server in your client and add it again, so that \
+                       it registers anew.",
+                facts: std::iter::once(("The client asked for", asked))
+                    .chain(shown.chain(more).map(|uri| ("It registered", uri)))
+                    .collect(),
+                ..Refusal::default()
+            };
+            pages::refusal(flow, StatusCode::BAD_REQUEST, &page)
         }
     }
 }

@@ -248,7 +248,7 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
             let about = About { person: refusal.person.as_deref().cloned(), ..about_grant(grant) };
             close(flow, grant, why, about, event).await;
             let back = ClientAnswer::of(grant).error_url("access_denied", &refusal.what);
-            return pages::upstream_refused(flow, refusal, Some(&back));
+            return pages::upstream_refused(flow, refusal, Some(&flow.leg(grant).redirect_uri), Some(&back));
         }
         CallbackError::Upstream(grant, UpstreamError::Unavailable { detail, retry_after }) => {
             // The grant stays open: its consent page can be used again.
@@ -258,7 +258,7 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
                 title: "The sign-in service does not answer",
                 what: &what,
                 hint: "Nothing is lost: wait a moment, then try again.",
-                link: Some((&again, "Try again")),
+                links: vec![(&again, "Try again".to_owned())],
                 ..Refusal::default()
             };
             return pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after);
@@ -272,7 +272,7 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
                 title: "This sign-in is already done",
                 what: &what,
                 hint: "Go back to your client; this tab can be closed.",
-                link: Some((my_sessions::PATH, "See who is signed in as you")),
+                links: vec![(my_sessions::PATH, "See who is signed in as you".to_owned())],
                 ..Refusal::default()
             };
             return pages::refusal(flow, StatusCode::BAD_REQUEST, &page);

@@ -480,7 +480,7 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
     let (status, title, hint) = match refused {
         ConsentError::Store(store) => return pages::trouble(flow, store),
         ConsentError::Upstream(UpstreamError::Refused(refusal)) => {
-            return pages::upstream_refused(flow, refusal, None);
+            return pages::upstream_refused(flow, refusal, None, None);
         }
         ConsentError::Upstream(UpstreamError::Unavailable { retry_after, .. }) => {
             let page = Refusal {

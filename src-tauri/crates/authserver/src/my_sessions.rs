@@ -267,7 +267,7 @@ fn cancelled(flow: &Flow) -> Response {
         title: "You cancelled the sign-in",
         what: "Nobody was signed in, and nothing was ended.",
         hint: "Close this tab, or sign in after all to see which clients are signed in here as you.",
-        link: Some((PATH, "Your sessions")),
+        links: vec![(PATH, "Your sessions".to_owned())],
         ..Refusal::default()
     };
     pages::refusal(flow, StatusCode::OK, &page)
@@ -291,12 +291,13 @@ pub(crate) fn is_signed_out(params: &Params) -> bool {
 
 /// Anybody can open this address, so the page claims nothing of who reads it.
 pub(crate) fn signed_out(flow: &Flow, site: &Site) -> Response {
+    let own = site.base.join(PATH);
     let page = Refusal {
         title: "Back from the sign-in service",
         what: "It sends people here once it has signed them out.",
         hint: "Clients that are signed in here as you stay so until you end them under Your sessions, which also shows whether \
                this browser still knows who you are.",
-        link: Some((&site.base.join(PATH), "Your sessions")),
+        links: vec![(&own, "Your sessions".to_owned())],
         ..Refusal::default()
     };
     pages::refusal(flow, StatusCode::OK, &page)
@@ -347,16 +348,18 @@ async fn end(flow: &Flow, site: &Site, headers: &HeaderMap, body: &[u8]) -> Resu
 
 fn refuse(flow: &Flow, refused: &NotServed) -> Response {
     let what = pages::sentence(&refused.to_string());
-    let again = Some((PATH, "Your sessions"));
+    let again = || vec![(PATH, "Your sessions".to_owned())];
     match refused {
         NotServed::Store(error) => pages::trouble(flow, error),
-        NotServed::Upstream(UpstreamError::Refused(refusal)) => pages::upstream_refused(flow, refusal, None),
+        NotServed::Upstream(UpstreamError::Refused(refusal)) => {
+            pages::upstream_refused(flow, refusal, None, None)
+        }
         NotServed::Upstream(UpstreamError::Unavailable { retry_after, .. }) => {
             let page = Refusal {
                 title: "The sign-in service does not answer",
                 what: &what,
                 hint: "Nothing is lost: wait a moment, then try again.",
-                link: again,
+                links: again(),
                 ..Refusal::default()
             };
             pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after)
@@ -366,7 +369,7 @@ fn refuse(flow: &Flow, refused: &NotServed) -> Response {
                 title: "Too many sign-ins were refused",
                 what: &what,
                 hint: "Nothing was ended. Try again in a minute; it can take ten.",
-                link: again,
+                links: again(),
                 ..Refusal::default()
             };
             let response = pages::refusal(flow, StatusCode::TOO_MANY_REQUESTS, &page);
@@ -377,7 +380,7 @@ fn refuse(flow: &Flow, refused: &NotServed) -> Response {
                 title: "Sign in again to see your sessions",
                 what: &what,
                 hint: "Nothing was ended. Open the page again and stay in one browser; cookies must be allowed for this address.",
-                link: again,
+                links: again(),
                 ..Refusal::default()
             };
             pages::refusal(flow, StatusCode::BAD_REQUEST, &page)

@@ -13,7 +13,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::ports::StoreError;
-use model::remedy::first_page;
+use model::remedy::open_pages;
 use model::upstream::{Effect, Fixer};
 
 use crate::flow::Flow;
@@ -66,8 +66,10 @@ pub(crate) struct Refusal<'a> {
     pub(crate) fixer: Option<&'a str>,
     /// Error code, trace id: what support asks for.
     pub(crate) details: Vec<String>,
-    /// Where the next step is taken, and the words for it.
-    pub(crate) link: Option<(&'a str, &'a str)>,
+    /// What the reader may need word for word.
+    pub(crate) facts: Vec<(&'static str, String)>,
+    /// Where the next step can be taken, and the words for it; the first thing first.
+    pub(crate) links: Vec<(&'a str, String)>,
     /// The client's own address, to tell it that the sign-in failed.
     pub(crate) back: Option<&'a str>,
 }
@@ -146,10 +148,16 @@ pub(crate) fn refusal(flow: &Flow, status: StatusCode, page: &Refusal<'_>) -> Re
 pub(crate) fn upstream_refused(
     flow: &Flow,
     refusal: &model::upstream::Refusal,
+    redirect_uri: Option<&str>,
     back: Option<&str>,
 ) -> Response {
     let code = refusal.code.map(|code| format!("AADSTS{code}"));
-    let page = first_page(&refusal.remedies).map(|(page, url)| (format!("Open {page}"), url));
+    let facts = redirect_uri.zip(flow.upstream.redirect_platform(refusal)).map(|(uri, platform)| {
+        vec![
+            ("Redirect URI that was asked for", uri.to_owned()),
+            ("Platform it must be on", platform.to_owned()),
+        ]
+    });
     let page = Refusal {
         title: match refusal.effect {
             Effect::Barred => "This account may not sign in here",
@@ -164,8 +172,9 @@ pub(crate) fn upstream_refused(
             Fixer::Operator => "Whoever runs this server can fix this.",
             Fixer::Nobody => "Nobody has to fix anything; it should pass.",
         }),
+        facts: facts.unwrap_or_default(),
         details: code.into_iter().chain(refusal.trace.clone()).collect(),
-        link: page.as_ref().map(|(words, url)| (*url, words.as_str())),
+        links: open_pages(&refusal.remedies).map(|(page, url)| (url, format!("Open {page}"))).collect(),
         back,
     };
     self::refusal(flow, StatusCode::FORBIDDEN, &page)
@@ -244,6 +253,17 @@ pub(crate) fn render(status: StatusCode, page: &impl Template) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     (status, headers, Html(html)).into_response()
+}
+
+/// What somebody else wrote, as a page may show it: short, and without letters that look like others or turn the line around.
+pub(crate) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain = text.chars().map(|c| if c.is_ascii_graphic() { c } else { '\u{fffd}' });
+    let mut out: String = plain.take(LONGEST).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push('\u{2026}');
+    }
+    out
 }
 
 /// A chain message ("no such client") as a sentence for a person ("No such client.").

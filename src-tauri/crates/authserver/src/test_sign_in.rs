@@ -14,7 +14,7 @@ use model::check::{Step, Trial};
 use model::event::{About, EventKind};
 use model::ids::{AttemptId, CredentialKind, GrantId, TokenHash, random_text};
 use model::origin::{Origin, Site};
-use model::remedy::first_page;
+use model::remedy::open_pages;
 use model::time::Timestamp;
 use model::upstream::{Leg, Upstream, UpstreamError};
 use model::{ExposeSecret as _, Secret};
@@ -391,8 +391,8 @@ pub(crate) struct Line {
     pub(crate) what: String,
     pub(crate) hint: Option<String>,
     pub(crate) code: Option<u32>,
-    /// Address and name of the page where it is mended.
-    pub(crate) link: Option<(String, String)>,
+    /// Names and addresses of the pages where it is mended.
+    pub(crate) links: Vec<(String, String)>,
 }
 
 impl From<&Step> for Line {
@@ -409,7 +409,7 @@ impl From<&Step> for Line {
             what: pages::sentence(&step.what),
             hint: step.hint.as_deref().map(pages::sentence),
             code: step.code.filter(|code| !step.what.contains(&format!("AADSTS{code}"))),
-            link: first_page(&step.remedies).map(|(page, url)| (url.to_owned(), page.to_owned())),
+            links: open_pages(&step.remedies).map(|(page, url)| (page.to_owned(), url.to_owned())).collect(),
         }
     }
 }

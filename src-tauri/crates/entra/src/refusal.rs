@@ -284,7 +284,7 @@ fn named(name: &str, value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use model::remedy::first_page;
+    use model::remedy::open_pages;
 
     use super::*;
 
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(refusal.code, Some(999_001));
         assert_eq!(refusal.what, "Flux for [account] is low.");
         assert_eq!(
-            first_page(&refusal.remedies).map(|(_, url)| url),
+            open_pages(&refusal.remedies).next().map(|(_, url)| url),
             Some("https://login.microsoftonline.com/error?code=999001")
         );
         assert_eq!(refusal.remedies[0], Remedy::SignIn);
@@ -343,7 +343,7 @@ mod tests {
     fn a_known_number_links_to_the_blade_of_this_very_app() {
         let refusal =
             APP.of_callback("invalid_client", "AADSTS7000222: The provided client secret keys are expired.");
-        let (page, url) = first_page(&refusal.remedies).unwrap();
+        let (page, url) = open_pages(&refusal.remedies).next().unwrap();
         assert!(
             page == "Certificates & secrets" && url.ends_with("/~/Credentials/appId/app-1"),
             "{page} {url}"

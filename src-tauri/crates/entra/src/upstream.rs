@@ -482,6 +482,15 @@ impl Upstream for Entra {
         self.refusals().of_callback(error, description)
     }
 
+    fn redirect_platform(&self, refusal: &Refusal) -> Option<&'static str> {
+        // Not registered, none registered at all, or registered as that of a page in the browser.
+        match (refusal.code?, &self.settings.credential) {
+            (50_011 | 500_113 | 9_002_327, Credential::None) => Some("Mobile and desktop applications"),
+            (50_011 | 500_113 | 9_002_327, _) => Some("Web"),
+            _ => None,
+        }
+    }
+
     fn step_of(&self, refusal: Refusal) -> Step {
         check::refused(refusal)
     }

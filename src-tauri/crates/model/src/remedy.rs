@@ -70,9 +70,9 @@ impl Remedy {
     }
 }
 
-/// The first page that is to be opened: what it calls itself, and its address.
-pub fn first_page(remedies: &[Remedy]) -> Option<(&str, &str)> {
-    remedies.iter().find_map(|remedy| match remedy {
+/// The pages that are to be opened, the first thing first: what each calls itself, and its address.
+pub fn open_pages(remedies: &[Remedy]) -> impl Iterator<Item = (&str, &str)> {
+    remedies.iter().filter_map(|remedy| match remedy {
         Remedy::Open { page, url } => Some((page.as_str(), url.as_str())),
         Remedy::Change { .. } | Remedy::SignIn => None,
     })

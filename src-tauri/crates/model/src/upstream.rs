@@ -167,6 +167,11 @@ pub trait Upstream: Send + Sync + 'static {
     /// Explains an error the browser brought back (`error`, `error_description` of the callback).
     fn explain(&self, error: &str, description: &str) -> Refusal;
 
+    /// Where at the provider our redirect URI has to be registered, if that is what was refused.
+    fn redirect_platform(&self, _refusal: &Refusal) -> Option<&'static str> {
+        None
+    }
+
     /// Which part of the set-up a refusal is about.
     fn step_of(&self, refusal: Refusal) -> Step {
         let Refusal { code, what, hint, remedies, .. } = refusal;

@@ -1,7 +1,7 @@
 //! Directories of customers: Azure AD B2C with a user flow or policy, and External ID with an issuer on a host of its own.
 
 use model::access::{Access, Somebody};
-use model::remedy::first_page;
+use model::remedy::open_pages;
 use model::scope::ScopeSet;
 use model::upstream::{Effect, Leg, Upstream as _, UpstreamError};
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ async fn the_errors_of_b2c_are_explained_by_its_own_numbers() {
         assert_eq!((refusal.effect, refusal.code), (effect, None), "{number}");
         assert!(refusal.what.ends_with(&format!("(AADB2C{number}).")), "{}", refusal.what);
         assert!(!refusal.what.contains("mail.example"), "{}", refusal.what);
-        let (_, url) = first_page(&refusal.remedies).unwrap();
+        let (_, url) = open_pages(&refusal.remedies).next().unwrap();
         assert!(url.contains("active-directory-b2c/error-codes"));
         assert_eq!(refusal.trace.as_deref(), Some("correlation 22-bb, at 2026-11-23 10:00:00Z"));
     }

@@ -22,6 +22,24 @@ async fn without_a_known_client_and_redirect_the_person_reads_it_and_nobody_is_r
 }
 
 #[tokio::test]
+async fn a_redirect_uri_that_was_never_registered_is_shown_beside_those_that_were() {
+    let rig = Rig::start().await;
+    let client = rig.client("c").registers().await;
+    let long = format!("https://evil.example/{}", "x".repeat(5_000));
+    for (asked, shown) in [
+        (Some("https://other.example/cb?a=1"), "https://other.example/cb?a=1"),
+        (Some("https://evil.example/<script>"), "https://evil.example/&#60;script&#62;"),
+        (Some("https://evil.example/\u{202e}moc"), "https://evil.example/\u{fffd}moc"),
+        (Some(long.as_str()), "x\u{2026}</code>"),
+    ] {
+        let page = rig.browser().open(&client.authorize_url(&[("redirect_uri", asked)]), "").await;
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+        assert!(page.body.contains(&client.redirect_uri), "{}", page.body);
+        assert!(!page.body.contains("<script") && page.body.len() < 20_000, "{}", page.body.len());
+    }
+}
+
+#[tokio::test]
 async fn with_both_known_the_client_is_told_with_state_and_issuer() {
     let rig = Rig::start().await;
     let client = rig.client("c").registers().await;

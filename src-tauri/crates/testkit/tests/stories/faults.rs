@@ -82,6 +82,30 @@ async fn a_wrong_redirect_uri_is_refused_by_the_provider_on_its_own_page() {
 }
 
 #[tokio::test]
+async fn a_redirect_uri_that_is_refused_on_the_way_back_is_named_with_its_platform() {
+    let rig = Rig::start().await;
+    let client = rig.client("c").registers().await;
+    let mut browser = rig.browser();
+    let consent = browser.open(&client.authorize_url(&[]), "").await;
+    let provider = browser.press(&consent, "decision", "approve", "").await;
+    let state = provider.param("state").expect("the way back");
+    let callback = format!("{}/auth/callback", rig.base());
+    let mut back = url::Url::parse(&callback).unwrap();
+    back.query_pairs_mut()
+        .append_pair("error", "invalid_request")
+        .append_pair("error_description", "AADSTS50011: The redirect URI does not match.")
+        .append_pair("state", &state);
+    let page = browser.open(back.as_str(), "").await;
+    for shown in [
+        &format!("<code class=\"whole\">{callback}</code>"),
+        "<code class=\"whole\">Web</code>",
+        "AADSTS50011",
+    ] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+}
+
+#[tokio::test]
 async fn what_the_provider_refuses_before_it_sends_anybody_back_stays_on_its_page() {
     for (fault, code) in [(Fault::ConditionalAccess, "AADSTS53003"), (Fault::UserNotAssigned, "AADSTS50105")]
     {
