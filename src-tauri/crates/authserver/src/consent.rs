@@ -23,12 +23,12 @@ use model::{ExposeSecret as _, Secret};
 
 use crate::authorize::ClientAnswer;
 use crate::clients::UnknownClient;
-use crate::cookies;
 use crate::flow::{Flow, about_grant};
 use crate::pages::{self, CodeField, Refusal};
 use crate::pairing::{self, Pairing};
 use crate::params::{Form, ParamError, Params};
 use crate::site::{self, Here};
+use crate::{cookies, my_sessions};
 
 /// How long "do not ask again in this browser" lasts.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -38,8 +38,11 @@ const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 enum ConsentError {
     #[error("the request cannot be read: {0}")]
     Params(#[from] ParamError),
-    #[error("this sign-in does not exist, was finished, or waited longer than 15 minutes")]
+    #[error("this sign-in does not exist, or it waited longer than 15 minutes")]
     Gone,
+    /// Its verdict is known, and whoever comes back to the page changes nothing of it.
+    #[error("this was already answered: {0}")]
+    Answered(&'static str),
     #[error("this sign-in must be confirmed on the computer that runs the server")]
     OtherComputer,
     #[error("the form was not sent by the page this browser was shown")]
@@ -455,7 +458,24 @@ async fn open_grant(flow: &Flow, site: &Site, params: &Params) -> Result<Grant, 
         return Err(ConsentError::OtherComputer);
     }
     let open = matches!(grant.stage, Stage::AwaitingConsent | Stage::AtUpstream { .. });
-    if open && !grant.is_expired(flow.now()) { Ok(grant) } else { Err(ConsentError::Gone) }
+    if open && !grant.is_expired(flow.now()) { Ok(grant) } else { Err(over(&grant)) }
+}
+
+/// Why nothing can be answered any more.
+const fn over(grant: &Grant) -> ConsentError {
+    match &grant.stage {
+        Stage::AwaitingConsent | Stage::AtUpstream { .. } => ConsentError::Gone,
+        Stage::Approved { .. } | Stage::Exchanged { .. } => {
+            ConsentError::Answered("you allowed it, and the sign-in is finished")
+        }
+        Stage::Closed { why: Closed::Declined, .. } => ConsentError::Answered("it was denied or cancelled"),
+        Stage::Closed { why: Closed::UpstreamRefused | Closed::NotAllowed, .. } => {
+            ConsentError::Answered("the sign-in was refused")
+        }
+        Stage::Closed { why: Closed::NotPaired, .. } => {
+            ConsentError::Answered("the code was typed wrong too often")
+        }
+    }
 }
 
 /// Compare and swap until it holds or the grant has moved to where the step no longer applies.
@@ -465,7 +485,7 @@ async fn advance(
     step: impl Fn(Grant) -> Option<Grant>,
 ) -> Result<Grant, ConsentError> {
     loop {
-        let next = step(grant.clone()).ok_or(ConsentError::Gone)?;
+        let next = step(grant.clone()).ok_or_else(|| over(&grant))?;
         if flow.store.advance_grant(&next).await? == Swap::Done {
             return Ok(next);
         }
@@ -499,6 +519,17 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
                 pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page),
                 document.retry_after(),
             );
+        }
+        // The attempt has its verdict in the log.
+        ConsentError::Answered(_) => {
+            let page = Refusal {
+                title: "This was already answered",
+                what: &what,
+                hint: "To connect again, start again in your client; this tab can be closed.",
+                links: vec![(my_sessions::PATH, "See who is signed in as you".to_owned())],
+                ..Refusal::default()
+            };
+            return pages::refusal(flow, StatusCode::BAD_REQUEST, &page);
         }
         ConsentError::Params(_) | ConsentError::Gone => (
             StatusCode::BAD_REQUEST,

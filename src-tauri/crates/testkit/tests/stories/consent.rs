@@ -148,7 +148,42 @@ async fn approving_twice_is_harmless() {
     assert!(landed.param("code").is_some());
     let after = browser.press(&page, "decision", "approve", "").await;
     assert_eq!(after.status, 400);
-    assert!(after.body.contains("no longer valid"));
+    assert!(after.body.contains("already answered"));
+}
+
+/// The back button shows the page once more, and its buttons are old.
+#[tokio::test]
+async fn a_page_that_was_answered_says_so_and_is_no_second_verdict() {
+    let rig = Rig::start().await;
+    for (decision, told) in [("approve", "you allowed it"), ("deny", "it was denied")] {
+        let client = rig.client(decision).registers().await;
+        let mut browser = rig.browser();
+        let page = browser.open(&client.authorize_url(&[]), "").await;
+        let answered = match decision {
+            "approve" => {
+                let provider = browser.press(&page, "decision", decision, "").await;
+                browser.pick(&provider, "ada", &client.redirect_uri).await
+            }
+            _ => browser.press(&page, "decision", decision, &client.redirect_uri).await,
+        };
+        if let Some(code) = answered.param("code") {
+            assert_eq!(client.redeem(&code, &[]).await.status, 200);
+        }
+        let before = rig.event_names().await;
+        for again in [
+            browser.open(page.url.as_str(), "").await,
+            browser.press(&page, "decision", "deny", "").await,
+            browser.press(&page, "decision", "approve", "").await,
+            rig.browser().open(page.url.as_str(), "").await,
+        ] {
+            assert_eq!(again.status, 400, "{}", again.body);
+            for shown in ["This was already answered", told, "start again in your client"] {
+                assert!(again.body.contains(shown), "{shown}: {}", again.body);
+            }
+            assert!(again.headers.get("location").is_none());
+        }
+        assert_eq!(rig.event_names().await, before, "{decision}: the attempt keeps its verdict");
+    }
 }
 
 #[tokio::test]
