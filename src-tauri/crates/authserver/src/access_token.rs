@@ -188,6 +188,7 @@ mod tests {
             trouble: None,
             upstream: None,
             upstream_issuer: None,
+            upstream_session: None,
         }
     }
 

@@ -17,6 +17,7 @@ mod cors;
 pub mod documents;
 mod error;
 pub mod flow;
+mod front_channel;
 mod look;
 mod metadata;
 mod my_sessions;

@@ -7,13 +7,13 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any_service, get, post};
-use model::origin::{Ingress, Origin};
+use model::origin::{FRONT_CHANNEL_LOGOUT, Ingress, Origin};
 use tower::Layer as _;
 
 use crate::flow::Flow;
 use crate::site::Here;
 use crate::{
-    authorize, callback, consent, look, metadata, method_not_allowed, my_sessions, not_found,
+    authorize, callback, consent, front_channel, look, metadata, method_not_allowed, my_sessions, not_found,
     not_the_endpoint, pages, ready, register, revoke, test_sign_in, token,
 };
 
@@ -62,6 +62,7 @@ pub(crate) fn pages() -> Table {
         ("/consent", get(consent::get).post(consent::post)),
         (my_sessions::PATH, get(my_sessions::get).post(my_sessions::post)),
         (my_sessions::SIGN_IN, get(my_sessions::sign_in)),
+        (FRONT_CHANNEL_LOGOUT, get(front_channel::get)),
         ("/", get(pages::index).fallback(not_the_endpoint)),
         ("/healthz", get(async || "ok")),
     ]
@@ -130,6 +131,7 @@ mod tests {
             "/consent",
             "/my-sessions",
             "/my-sessions/sign-in",
+            "/front-channel-logout",
             "/",
             "/healthz",
         ];

@@ -14,7 +14,7 @@ use authserver::{Flow, Parts, Policy};
 use entra::Entra;
 use model::event::AuthEvent;
 use model::keys::{MasterKey, Purpose};
-use model::origin::Origins;
+use model::origin::{FRONT_CHANNEL_LOGOUT, Origins};
 use model::ports::{Clock, Entropy, Pause, Store, StoreError};
 use model::scope::ScopeSet;
 use model::settings::{
@@ -452,7 +452,9 @@ async fn upstream(
                 .flatten()
                 .map(|site| site.base.join(&server.callback_path))
                 .collect();
-            let (entra, practice) = practice_tenant(settings, callbacks, master, clock, entropy).await?;
+            let logout_url = origins.local().base.join(FRONT_CHANNEL_LOGOUT);
+            let (entra, practice) =
+                practice_tenant(settings, callbacks, logout_url, master, clock, entropy).await?;
             (entra, Some(practice))
         }
     };
@@ -474,6 +476,7 @@ async fn upstream(
 async fn practice_tenant(
     settings: PracticeSettings,
     redirect_uris: Vec<String>,
+    logout_url: String,
     master: &MasterKey,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
@@ -486,7 +489,12 @@ async fn practice_tenant(
     })?;
     let base = format!("http://localhost:{port}");
     let authority = base.parse().expect("localhost with a port is a URL");
-    let config = PracticeConfig { base: base.clone(), redirect_uris, auto_sign_in: settings.sign_in };
+    let config = PracticeConfig {
+        base: base.clone(),
+        redirect_uris,
+        logout_url: Some(logout_url),
+        auto_sign_in: settings.sign_in,
+    };
     let tenant = Practice::new(config, *master.derive(Purpose::Practice), clock.clone(), entropy.clone());
     let entra = EntraSettings {
         authority,

@@ -11,6 +11,7 @@ mod terraform;
 
 use ::url::Url;
 use model::ids::TokenHash;
+use model::origin::FRONT_CHANNEL_LOGOUT;
 
 /// What a registration is called unless a person says otherwise.
 pub const NAME: &str = "Just MCP OAuth Proxy";
@@ -92,6 +93,16 @@ impl Registration {
     /// everybody, or nobody can sign in.
     pub fn has_customers(&self) -> bool {
         self.authority.host_str().is_some_and(|host| host.ends_with(".ciamlogin.com"))
+    }
+
+    /// Where Entra says that somebody signed out: one address for an app, with `https` or on `localhost`. Browsers elsewhere reach
+    /// the public one only.
+    pub(crate) fn logout_url(&self) -> Option<String> {
+        let mut urls: Vec<Url> = self.redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok()).collect();
+        urls.retain(|url| url.scheme() == "https" || url.host_str() == Some("localhost"));
+        urls.sort_by_key(|url| url.scheme() != "https");
+        let url = urls.first()?.join(FRONT_CHANNEL_LOGOUT).ok()?;
+        Some(url.into())
     }
 
     /// Of an application whose client id is known.

@@ -9,6 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+/// Path of the address that the identity provider loads when somebody signs out there.
+pub const FRONT_CHANNEL_LOGOUT: &str = "/front-channel-logout";
+
 /// The two places we can be reached at. A token is never good across them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::ids::{AttemptId, ClientId, SessionId, TokenHash};
 use crate::keys::Sealed;
@@ -35,6 +36,17 @@ pub struct Session {
     /// [`crate::upstream::UpstreamTokens`] as JSON, sealed; gone when the session ends.
     pub upstream: Option<Sealed>,
     pub upstream_issuer: Option<String>,
+    /// The provider's own session that this one came of, where its ID token names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_session: Option<UpstreamSession>,
+}
+
+/// A session at the identity provider, by `iss` and `sid` of its ID token (OpenID Connect Front-Channel Logout 1.0 section 3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamSession {
+    issuer: String,
+    /// Of the `sid`: whoever knows that one can end what came of it.
+    sid: TokenHash,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +74,8 @@ pub enum Ended {
     RevokedByOwner,
     /// The person ended it, on the page of their own sessions.
     RevokedByPerson,
+    /// The person signed out at the identity provider.
+    SignedOutUpstream,
     /// The authorization code was presented a second time.
     CodeReplayed,
     /// A refresh token was used again after its grace.
@@ -91,6 +105,19 @@ pub struct RefreshUse {
     /// The token answer as JSON, sealed under the row of the used token. `None` once [`RefreshToken::GRACE`] is over
     /// or the session ended: then nobody is answered with it again, and it would only be something to steal.
     pub answer: Option<Sealed>,
+}
+
+impl UpstreamSession {
+    /// `None` where the provider does not name its sessions; Entra does if the registration asks for the claim `sid`.
+    pub fn of(id_claims: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| id_claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        Some(Self { issuer: text("iss")?.to_owned(), sid: TokenHash::of(text("sid")?) })
+    }
+
+    /// Compares in constant time. Who names an issuer has to name the right one.
+    pub fn is(&self, issuer: Option<&str>, sid: &str) -> bool {
+        self.sid.matches(sid) && issuer.is_none_or(|issuer| issuer == self.issuer)
+    }
 }
 
 impl Session {
@@ -124,6 +151,7 @@ impl Ended {
                 "the owner of this server ended the session; connect again to sign in".into()
             }
             Self::RevokedByPerson => "the person ended the session; connect again to sign in".into(),
+            Self::SignedOutUpstream => "the person signed out at Microsoft; connect again to sign in".into(),
             Self::CodeReplayed => {
                 "an authorization code was used twice, which can mean it was stolen; connect again to sign in"
                     .into()

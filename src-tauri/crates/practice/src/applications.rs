@@ -63,6 +63,7 @@ async fn create(State(practice): State<Practice>, headers: HeaderMap, body: Byte
         audience: "AzureADandPersonalMicrosoftAccount".to_owned(),
         tags: Vec::new(),
         redirect_uris: Vec::new(),
+        logout_url: None,
         identifier_uris: Vec::new(),
         scopes: Vec::new(),
         token_version: None,
@@ -297,6 +298,12 @@ fn take(app: &mut Registered, json: &Value) -> Result<(), GraphError> {
         }
         app.redirect_uris = uris;
     }
+    if let Some(url) = json["web"]["logoutUrl"].as_str() {
+        if !is_redirect_uri(url) {
+            return Err(invalid("web.logoutUrl"));
+        }
+        app.logout_url = Some(url.to_owned());
+    }
     if let Some(uris) = texts(&json["identifierUris"]) {
         // The default policy of new directories: the name holds the client id.
         if uris.iter().any(|uri| !uri.contains(&app.client_id)) {
@@ -357,7 +364,7 @@ fn shown(app: &Registered) -> Value {
         "signInAudience": app.audience,
         "tags": app.tags,
         "identifierUris": app.identifier_uris,
-        "web": { "redirectUris": app.redirect_uris },
+        "web": { "redirectUris": app.redirect_uris, "logoutUrl": app.logout_url },
         "api": { "requestedAccessTokenVersion": app.token_version, "oauth2PermissionScopes": scopes },
     })
 }

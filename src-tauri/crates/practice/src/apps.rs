@@ -49,6 +49,7 @@ pub(crate) struct Registered {
     pub(crate) audience: String,
     pub(crate) tags: Vec<String>,
     pub(crate) redirect_uris: Vec<String>,
+    pub(crate) logout_url: Option<String>,
     pub(crate) identifier_uris: Vec<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) token_version: Option<i64>,

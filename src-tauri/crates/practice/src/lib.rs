@@ -72,6 +72,8 @@ pub struct PracticeConfig {
     pub base: String,
     /// The redirect URIs of the practice app, compared byte for byte.
     pub redirect_uris: Vec<String>,
+    /// What the practice app has as its front-channel logout URL.
+    pub logout_url: Option<String>,
     /// Whoever this names is signed in at once, without a page.
     pub auto_sign_in: Option<String>,
 }
@@ -83,6 +85,7 @@ pub struct Practice(Arc<Inner>);
 struct Inner {
     base: String,
     auto_sign_in: Option<String>,
+    logout_url: Option<String>,
     redirect_uris: Mutex<Vec<String>>,
     switches: Mutex<Switches>,
     trusted: Mutex<Trusted>,
@@ -121,6 +124,7 @@ impl Practice {
         Self(Arc::new(Inner {
             base: config.base,
             auto_sign_in: config.auto_sign_in,
+            logout_url: config.logout_url,
             redirect_uris: Mutex::new(config.redirect_uris),
             switches: Mutex::default(),
             trusted: Mutex::default(),
@@ -207,6 +211,13 @@ impl Practice {
 
     pub(crate) fn auto_sign_in(&self) -> Option<&str> {
         self.0.auto_sign_in.as_deref()
+    }
+
+    /// Front-channel logout URLs of all applications.
+    pub(crate) fn logout_urls(&self) -> Vec<String> {
+        let apps = self.apps();
+        let registered = apps.all().filter_map(|app| app.logout_url.clone());
+        self.0.logout_url.clone().into_iter().chain(registered).collect()
     }
 
     /// Whether `redirect_uri` belongs to an application.

@@ -4,7 +4,7 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use url::Url;
 
@@ -13,11 +13,17 @@ use crate::directory::{CLIENT_ID, Flow, PEOPLE, TENANT_ID, Tenant};
 use crate::params::Params;
 use crate::refusal::{Refusal, Why};
 use crate::scope::Requested;
+use crate::sign_in::SignIn;
 use crate::switches::Resident;
 use crate::{Fault, Practice};
 
 /// Without `form-action`: Chrome applies it to every redirect that follows a form, which ends at the app.
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// For the page whose frames tell the apps.
+const WITH_FRAMES: &str =
+    "default-src 'none'; style-src 'self'; frame-src http: https:; base-uri 'none'; frame-ancestors 'none'";
+const SESSION: &str = "practice_session";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -70,6 +76,8 @@ struct HomePage<'a> {
 struct NotePage {
     title: &'static str,
     text: &'static str,
+    /// Addresses that are told of a sign-out, each in a frame.
+    frames: Vec<String>,
 }
 
 pub(crate) fn sign_in(practice: &Practice, request: &SignInRequest, sealed: &str) -> Response {
@@ -128,9 +136,38 @@ pub(crate) async fn home(State(practice): State<Practice>) -> Response {
     html(StatusCode::OK, &HomePage { base: practice.base(), people: practice.people(), faults })
 }
 
-/// There is no session to end; the page is where `end_session_endpoint` leads. From it people are sent back to a registered
-/// redirect URI, as at Entra; any other is ignored.
-pub(crate) async fn signed_out(State(practice): State<Practice>, RawQuery(query): RawQuery) -> Response {
+/// Which session the browser has here, for [`signed_out`] only: nobody is signed in by it. `None` for customers of B2C, whose
+/// tokens name none.
+pub(crate) fn session_cookie(practice: &Practice, tenant: Tenant, sign_in: &SignIn) -> Option<HeaderValue> {
+    let issuer = match tenant.of_customers() {
+        Some(tenant) => practice.issuer_at(tenant),
+        None => practice.issuer(sign_in.person.tid),
+    };
+    let cookie = format!("{SESSION}={}|{issuer}; Path=/; HttpOnly; SameSite=Lax", sign_in.sid);
+    HeaderValue::from_str(&cookie).ok().filter(|_| tenant.flow().is_none())
+}
+
+/// What every app is told, in a frame of its own (OpenID Connect Front-Channel Logout 1.0).
+fn frames(practice: &Practice, headers: &HeaderMap) -> Vec<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split("; ")).filter_map(|pair| pair.split_once('='));
+    let session = pairs.find_map(|(name, value)| (name == SESSION).then(|| value.split_once('|'))?);
+    let Some((sid, issuer)) = session else { return Vec::new() };
+    let urls = practice.logout_urls().into_iter().filter_map(|url| Url::parse(&url).ok());
+    let told = |mut url: Url| {
+        url.query_pairs_mut().append_pair("sid", sid).append_pair("iss", issuer);
+        String::from(url)
+    };
+    urls.map(told).collect()
+}
+
+/// Where `end_session_endpoint` leads. From it people are sent back to a registered redirect URI, as at Entra; any other is ignored.
+/// Entra tells the apps before that; here only who stays on the page sees them told.
+pub(crate) async fn signed_out(
+    State(practice): State<Practice>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes()).ok();
     let back = params.as_ref().and_then(|params| {
         let app = practice.app(params.get("client_id")?).ok()?;
@@ -144,18 +181,27 @@ pub(crate) async fn signed_out(State(practice): State<Practice>, RawQuery(query)
     if let Some(back) = back {
         return (StatusCode::FOUND, [(header::LOCATION, back)]).into_response();
     }
-    let text = "The practice tenant remembers nobody, so there was nothing to end. You can close this page.";
-    note("You are signed out", text)
+    let frames = frames(&practice, &headers);
+    let text = if frames.is_empty() {
+        "The practice tenant remembers nobody, so there was nothing to end. You can close this page."
+    } else {
+        "The apps you used in this browser were told, and end what came of your sign-in. You can close this page."
+    };
+    let mut response = html(StatusCode::OK, &NotePage { title: "You are signed out", text, frames });
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WITH_FRAMES));
+    let over = HeaderValue::from_static("practice_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+    response.headers_mut().insert(header::SET_COOKIE, over);
+    response
 }
 
 /// A page that says one thing.
 pub(crate) fn note(title: &'static str, text: &'static str) -> Response {
-    html(StatusCode::OK, &NotePage { title, text })
+    html(StatusCode::OK, &NotePage { title, text, frames: Vec::new() })
 }
 
 pub(crate) async fn not_found() -> Response {
     let text = "Endpoints begin with a tenant, such as /organizations/oauth2/v2.0/authorize. The start page lists what is here.";
-    html(StatusCode::NOT_FOUND, &NotePage { title: "Nothing is at this address", text })
+    html(StatusCode::NOT_FOUND, &NotePage { title: "Nothing is at this address", text, frames: Vec::new() })
 }
 
 pub(crate) async fn style() -> Response {

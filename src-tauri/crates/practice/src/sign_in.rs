@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::authorize::SignInRequest;
@@ -79,6 +79,7 @@ pub(crate) fn show(practice: &Practice, request: &SignInRequest) -> Response {
 pub(crate) fn answer(practice: &Practice, request: SignInRequest, person: &str) -> Response {
     match admit(practice, &request, person) {
         Ok(sign_in) => {
+            let session = page::session_cookie(practice, request.tenant, &sign_in);
             let issued = Issued {
                 sign_in,
                 tenant: request.tenant,
@@ -88,7 +89,10 @@ pub(crate) fn answer(practice: &Practice, request: SignInRequest, person: &str) 
                 nonce: request.nonce,
             };
             let code = practice.codes().issue(issued, practice.now(), practice.entropy());
-            request.back.lead(&[("code", &code), ("session_state", &guid(practice.entropy()))])
+            let mut back =
+                request.back.lead(&[("code", &code), ("session_state", &guid(practice.entropy()))]);
+            back.headers_mut().extend(session.map(|cookie| (header::SET_COOKIE, cookie)));
+            back
         }
         Err(why) => {
             let sealed = practice.seal(Kind::SignInForm, &request);

@@ -6,8 +6,9 @@ use model::grant::{Grant, Stage};
 use model::ids::{ClientId, CredentialKind, SessionId, TokenHash};
 use model::origin::Site;
 use model::ports::Swap;
-use model::session::{Ended, RefreshToken, Session, SessionState};
+use model::session::{Ended, RefreshToken, Session, SessionState, UpstreamSession};
 use model::time::Timestamp;
+use model::upstream::UpstreamTokens;
 
 use super::{TokenError, Tokens, check_issuer, check_resource};
 use crate::flow::{Flow, Shared, about_grant};
@@ -84,10 +85,12 @@ async fn open_session(flow: &Flow, grant: Grant) -> Result<Tokens, TokenError> {
     let id = SessionId::generate(flow.entropy.as_ref());
     // Sealed values are bound to their row, so the tokens move by opening and sealing again.
     let plain = flow.open(Shared::grant_place(&grant.id), upstream).map_err(|_| TokenError::Sealed)?;
+    let tokens = UpstreamTokens::from_plain_json(&plain);
     let client_name = flow.client(&grant.client).await.ok().and_then(|client| client.name);
     let session = Session {
         upstream: Some(flow.seal(Shared::session_place(&id), &plain)),
         upstream_issuer: upstream_issuer.clone(),
+        upstream_session: tokens.and_then(|tokens| UpstreamSession::of(&tokens.id_claims)),
         attempt: grant.attempt.clone(),
         client: grant.client.clone(),
         client_name,

@@ -525,6 +525,7 @@ impl SessionState {
             Ended::RevokedByClient => ("revoked_by_client", None),
             Ended::RevokedByOwner => ("revoked_by_owner", None),
             Ended::RevokedByPerson => ("revoked_by_person", None),
+            Ended::SignedOutUpstream => ("signed_out_upstream", None),
             Ended::CodeReplayed => ("code_replayed", None),
             Ended::RefreshReused => ("refresh_reused", None),
             Ended::UpstreamRefused { code, .. } => ("upstream_refused", *code),

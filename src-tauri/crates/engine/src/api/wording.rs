@@ -57,9 +57,11 @@ impl Level {
             },
             EventKind::CodeReplayed => Self::Error,
             EventKind::SessionEnded { ended } => match ended {
-                Ended::RevokedByClient | Ended::RevokedByOwner | Ended::RevokedByPerson | Ended::Expired => {
-                    Self::Info
-                }
+                Ended::RevokedByClient
+                | Ended::RevokedByOwner
+                | Ended::RevokedByPerson
+                | Ended::SignedOutUpstream
+                | Ended::Expired => Self::Info,
                 Ended::UpstreamRefused { .. } | Ended::NotAllowed { .. } | Ended::SignInNeeded { .. } => {
                     Self::Warn
                 }

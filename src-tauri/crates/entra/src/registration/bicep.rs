@@ -44,7 +44,11 @@ resource proxy 'Microsoft.Graph/applications@v1.0' = {{
     for uri in &registration.redirect_uris {
         let _ = writeln!(out, "      {}", quoted(uri));
     }
-    out.push_str("    ]\n  }\n  api: {\n    requestedAccessTokenVersion: 2\n    oauth2PermissionScopes: [\n");
+    out.push_str("    ]\n");
+    if let Some(url) = registration.logout_url() {
+        let _ = writeln!(out, "    logoutUrl: {}", quoted(&url));
+    }
+    out.push_str("  }\n  api: {\n    requestedAccessTokenVersion: 2\n    oauth2PermissionScopes: [\n");
     for scope in &registration.scopes {
         let (id, value) = (scope_id(scope), quoted(scope));
         let _ = write!(
@@ -86,6 +90,7 @@ resource proxy 'Microsoft.Graph/applications@v1.0' = {{
     ]
     idToken: [
       { name: 'acct' }
+      { name: 'sid' } // which session at Microsoft it is, so that its end is told to the logout address
     ]
   }
 }

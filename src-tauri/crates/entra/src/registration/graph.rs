@@ -27,15 +27,20 @@ pub(super) const USER_TEXT: &str = "Lets the app call the MCP server as you.";
 pub(super) fn to_create(registration: &Registration) -> Value {
     let permissions: Vec<Value> =
         API_PERMISSIONS.iter().map(|(_, id)| json!({ "id": id, "type": "Scope" })).collect();
-    json!({
+    let mut created = json!({
         "displayName": registration.name,
         "signInAudience": registration.accounts.audience(),
         "web": { "redirectUris": registration.redirect_uris },
         "api": { "requestedAccessTokenVersion": 2 },
         "requiredResourceAccess": [{ "resourceAppId": GRAPH_APP, "resourceAccess": permissions }],
-        // Whether somebody is a guest; without it only the way they signed in hints at it.
-        "optionalClaims": { "accessToken": [{ "name": "acct" }], "idToken": [{ "name": "acct" }] },
-    })
+        // Whether somebody is a guest; without it only the way they signed in hints at it. And which session at Microsoft it
+        // is, so that its end is told to the logout address.
+        "optionalClaims": { "accessToken": [{ "name": "acct" }], "idToken": [{ "name": "acct" }, { "name": "sid" }] },
+    });
+    if let Some(url) = registration.logout_url() {
+        created["web"]["logoutUrl"] = url.into();
+    }
+    created
 }
 
 /// `PATCH /applications/{id}`: the API, whose name holds the client id.

@@ -9,6 +9,8 @@ use crate::aadsts;
 pub(super) fn module(registration: &Registration) -> String {
     let (name, audience) = (quoted(&registration.name), quoted(registration.accounts.audience()));
     let redirects: Vec<String> = registration.redirect_uris.iter().map(|uri| quoted(uri)).collect();
+    let logout = registration.logout_url().map(|url| format!("\n    logout_url    = {}", quoted(&url)));
+    let logout = logout.unwrap_or_default();
     let redirects = redirects.join(", ");
     let mut out = String::from(
         "terraform {
@@ -33,7 +35,7 @@ resource \"azuread_application\" \"proxy\" {{
   owners           = [data.azuread_client_config.me.object_id]
 
   web {{
-    redirect_uris = [{redirects}]
+    redirect_uris = [{redirects}]{logout}
   }}
 
   api {{
@@ -89,6 +91,11 @@ resource \"azuread_application\" \"proxy\" {{
 
     id_token {
       name = \"acct\"
+    }
+
+    # Which session at Microsoft it is, so that its end is told to the logout address.
+    id_token {
+      name = \"sid\"
     }
   }
 

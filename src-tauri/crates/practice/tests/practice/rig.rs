@@ -49,6 +49,7 @@ impl Rig {
         let config = PracticeConfig {
             base: BASE.to_owned(),
             redirect_uris: vec![CALLBACK.to_owned()],
+            logout_url: None,
             auto_sign_in: person.map(str::to_owned),
         };
         let practice = Practice::new(config, [7; 32], clock.clone(), Arc::new(SeededEntropy::new(seed)));

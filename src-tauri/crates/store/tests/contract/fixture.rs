@@ -166,6 +166,7 @@ impl Maker {
             trouble: None,
             upstream: Some(self.sealed("tokens of the provider")),
             upstream_issuer: Some("https://idp".into()),
+            upstream_session: None,
         };
         let refresh = RefreshToken::fresh(self.hash(), session.id.clone(), now);
         (grant.clone().exchanged(session.id.clone(), now).unwrap(), session, refresh)

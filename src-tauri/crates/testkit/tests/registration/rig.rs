@@ -77,7 +77,12 @@ impl Rig {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
-        let config = PracticeConfig { base: base.clone(), redirect_uris: Vec::new(), auto_sign_in: None };
+        let config = PracticeConfig {
+            base: base.clone(),
+            redirect_uris: Vec::new(),
+            logout_url: None,
+            auto_sign_in: None,
+        };
         let practice = Practice::new(config, [7; 32], clock.clone(), Arc::new(SeededEntropy::new(5)));
         let (tell, stop) = Stop::new();
         let front = Arc::new(Front { calls: AtomicUsize::new(0), mishap: Mutex::default(), stop: tell });

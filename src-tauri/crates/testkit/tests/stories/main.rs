@@ -12,6 +12,7 @@ mod credentials;
 mod customers;
 mod discovery;
 mod faults;
+mod front_channel;
 mod moved;
 mod my_sessions;
 mod pages;

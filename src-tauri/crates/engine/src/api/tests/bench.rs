@@ -80,6 +80,7 @@ impl Bench {
             let config = PracticeConfig {
                 base: "http://localhost:4243".into(),
                 redirect_uris: Vec::new(),
+                logout_url: None,
                 auto_sign_in: None,
             };
             Practice::new(config, *master.derive(Purpose::Practice), clock.clone(), entropy.clone())
@@ -162,6 +163,7 @@ impl Bench {
             state: SessionState::Live,
             trouble: None,
             upstream_issuer: Some("https://idp.example/v2.0".into()),
+            upstream_session: None,
         };
         let (token, hash) = self.credential(CredentialKind::Refresh);
         self.keep(&[token.expose_secret(), &hash.to_text()]);

@@ -1,0 +1,59 @@
+//! The identity provider says that somebody signed out there: in a frame of its own page it loads this address with the session
+//! that ended (OpenID Connect Front-Channel Logout 1.0).
+//!
+//! A `sid` cannot be guessed, and whoever knows one ends what came of it and no more. Every answer is the same page, so nobody
+//! learns whether there was anything to end.
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use model::ports::StoreError;
+use model::session::Ended;
+
+use crate::flow::Flow;
+use crate::pages;
+use crate::params::Params;
+
+/// Longest `sid` that is looked for, in bytes; Entra's are GUIDs.
+const LONGEST: usize = 256;
+
+/// May be framed, which is what it is for: there is nothing on it to press.
+const POLICY: &str = "default-src 'none'; base-uri 'none'";
+
+pub(crate) async fn get(State(flow): State<Flow>, RawQuery(query): RawQuery) -> Response {
+    let carried = flow.clone();
+    carried
+        .to_the_end(async move {
+            match end(&flow, query.unwrap_or_default().as_bytes()).await {
+                Ok(()) => page(StatusCode::OK),
+                Err(error) => {
+                    tracing::error!(%error, "who signed out at the provider could not be signed out here");
+                    pages::busy(page(StatusCode::SERVICE_UNAVAILABLE), None)
+                }
+            }
+        })
+        .await
+}
+
+async fn end(flow: &Flow, query: &[u8]) -> Result<(), StoreError> {
+    let Ok(params) = Params::parse(query) else { return Ok(()) };
+    let sid = params.get("sid").filter(|sid| !sid.is_empty() && sid.len() <= LONGEST);
+    let Some(sid) = sid else { return Ok(()) };
+    for session in flow.store.list_sessions().await? {
+        let came_of_it = session.upstream_session.as_ref().is_some_and(|one| one.is(params.get("iss"), sid));
+        if came_of_it && session.is_live() {
+            flow.end_session(&session.id, Ended::SignedOutUpstream).await?;
+        }
+    }
+    Ok(())
+}
+
+fn page(status: StatusCode) -> Response {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (status, headers, Html("<!doctype html><title>Signed out</title>")).into_response()
+}
