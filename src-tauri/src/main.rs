@@ -51,6 +51,7 @@ fn main() -> ExitCode {
     }
     logging::start();
     panics::to_the_log();
+    engine::open_files::ask_for_enough();
     match run(&arguments) {
         Ok(code) => code,
         Err(error) => failed(&format!("{error:#}")),

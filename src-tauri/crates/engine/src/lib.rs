@@ -12,6 +12,7 @@ mod gate;
 mod holder;
 mod key;
 mod listen;
+pub mod open_files;
 mod running;
 pub mod settings;
 pub mod system;

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(serve) => {
             logging::start(serve.log);
+            engine::open_files::ask_for_enough();
             run(&serve).map(|()| ExitCode::SUCCESS)
         }
         Command::Check(check) => {

@@ -34,15 +34,15 @@ fn command(folder: &Path) -> Command {
 
 /// Starts on the practice tenant and waits for the ready line.
 fn start(folder: &Path, listen: &str, practice: &str) -> Daemon {
-    start_logging(folder, listen, practice, "trace,rmcp=trace")
+    let mut command = command(folder);
+    command.env("JMOP_LOG", "trace,rmcp=trace");
+    started(command, folder, listen, practice)
 }
 
-/// Without a level as everybody does.
-fn start_logging(folder: &Path, listen: &str, practice: &str, level: &str) -> Daemon {
+fn started(mut command: Command, folder: &Path, listen: &str, practice: &str) -> Daemon {
     let log = std::fs::File::options().create(true).append(true).open(folder.join("stderr.log")).unwrap();
-    let mut child = command(folder)
+    let mut child = command
         .args(["--listen", listen, "--practice", practice, "--practice-sign-in", "ada", "--console", "off"])
-        .env("JMOP_LOG", level)
         .stderr(log)
         .spawn()
         .unwrap();
@@ -146,7 +146,7 @@ fn check_leaves_a_running_server_alone_and_says_what_to_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_method_that_nobody_has_is_told_to_the_client_and_warns_nobody() {
     let folder = tempfile::tempdir().unwrap();
-    let daemon = start_logging(folder.path(), "127.0.0.1:0", "127.0.0.1:0", "");
+    let daemon = started(command(folder.path()), folder.path(), "127.0.0.1:0", "127.0.0.1:0");
     let ada = sign_in(&Client::to(base(&daemon), "Client").registers().await).await.unwrap();
     let bearer = format!("Bearer {}", ada.access_token);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
@@ -268,4 +268,34 @@ fn a_taken_port_is_named_with_the_way_out() {
     child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(told.contains("already in use") && told.contains("--listen"), "{told}");
+}
+
+/// Started by a shell that limits the files it may open.
+#[cfg(target_os = "linux")]
+fn limited(folder: &Path, ulimit: &str) -> Daemon {
+    let plain = command(folder);
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &format!("ulimit {ulimit} && exec \"$0\" \"$@\"")]);
+    command.arg(plain.get_program()).args(plain.get_args()).env_clear().env("HOME", folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    started(command, folder, "127.0.0.1:0", "127.0.0.1:0")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_few_files_may_be_open_as_many_as_are_needed_are_asked_for() {
+    for (ulimit, allowed, is_told) in [
+        ("-S -n 256", 1_024..=u64::MAX, false),
+        ("-S -n 256 && ulimit -H -n 700", 700..=700, true),
+        ("-n 512", 512..=512, true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let daemon = limited(folder.path(), ulimit);
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.child.id())).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let now: u64 = line.split_ascii_whitespace().nth(3).unwrap().parse().unwrap();
+        assert!(allowed.contains(&now), "{ulimit}: {line}");
+        let log = std::fs::read_to_string(folder.path().join("stderr.log")).unwrap();
+        assert_eq!(log.contains("few files may be open"), is_told, "{ulimit}: {log}");
+    }
 }
