@@ -114,13 +114,18 @@ impl Sshd {
         kill(&cut);
     }
 
-    /// With every connection.
+    /// With every connection. Afterwards nothing of it holds a port any more.
     pub(crate) fn is_killed(&mut self) {
         let mut child = self.child.take().unwrap();
         let connections = descendants(child.id());
         child.kill().unwrap();
         child.wait().unwrap();
         kill(&connections);
+        let began = Instant::now();
+        while connections.iter().any(|id| runs(id)) {
+            assert!(began.elapsed() < PATIENCE, "{connections:?} do not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn log(&self) -> String {
@@ -161,6 +166,13 @@ fn kill(ids: &[String]) {
     if !ids.is_empty() {
         let _ = Command::new("kill").arg("-KILL").args(ids).stderr(Stdio::null()).status();
     }
+}
+
+/// A killed process goes on for a while; once it is a zombie whatever it had open is closed.
+fn runs(id: &str) -> bool {
+    let listed = Command::new("ps").args(["-o", "stat=", "-p", id]).output().unwrap().stdout;
+    let state = String::from_utf8(listed).unwrap();
+    !state.trim().is_empty() && !state.trim().starts_with('Z')
 }
 
 /// For whoever listens there next.
