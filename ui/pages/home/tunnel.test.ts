@@ -282,7 +282,7 @@ describe('the provider', () => {
     const { host, user } = mountApp('entra');
     await user.selectOptions(await provider(), 'ngrok');
     const shown = await section();
-    expect(await shown.findByText(/Needs nothing installed/)).toBeTruthy();
+    expect((await shown.findByText(/Needs nothing installed/)).textContent).toContain('Another choice restarts the server');
     expect(shown.queryByText('Not found on this computer.')).toBeNull();
     await user.click(await turner());
     expect((await shown.findByRole('alert')).textContent).toContain('Ngrok wants the authtoken of your account');
@@ -290,12 +290,14 @@ describe('the provider', () => {
     expect(token.type).toBe('password');
     expect(shown.queryByRole('button', { name: 'Save' })).toBeNull();
     await user.type(token, 'ngrok config add-authtoken 2abcSecret');
+    expect(shown.getByText('Saving restarts the server; clients reconnect by themselves.')).toBeTruthy();
     await user.click(shown.getByRole('button', { name: 'Save' }));
     expect(await shown.findByText(/is no authtoken of ngrok/)).toBeTruthy();
     await user.clear(token);
     await user.type(token, '2abcSecret{Enter}');
     await waitFor(() => expect(saved(host).at(-1)).toEqual({ changes: { 'tunnel.ngrok_authtoken': '2abcSecret' } }));
     await waitFor(() => expect(shown.getByLabelText<HTMLInputElement>('Authtoken').value).toBe('A secret is kept'));
+    expect(screen.getByText('The server starts again; clients reconnect by themselves.')).toBeTruthy();
     expect(shown.queryByRole('button', { name: 'Save' })).toBeNull();
     expect(shown.queryByRole('alert')).toBeNull();
     await user.click(await turner());
