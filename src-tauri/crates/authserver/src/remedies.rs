@@ -20,12 +20,10 @@ const CURSOR: &str = "Cursor remembers a registration this server does not have.
                       server or remove it, and connect again.";
 const CODE: &str = "Visual Studio Code remembers a registration this server does not have. Run its command \
                     \u{201c}Authentication: Remove Dynamic Authentication Providers\u{201d}, then start the server again.";
-/// Programs on this computer share its addresses, so none is named as the one; some have to be told in a place of their own.
-const ON_THIS_COMPUTER: &str = "Your client remembers a registration this server does not have. Remove the server in your client, add it \
-                                again, and connect. Where it comes back as it was, clear what the client keeps: mcp-remote the folder \
-                                .mcp-auth and Gemini CLI the file .gemini/mcp-oauth-tokens.json in your home folder, Claude Code by /mcp \
-                                and Clear authentication, Codex by codex mcp logout, MCP Inspector by Clear OAuth State, Visual Studio \
-                                Code by its command \u{201c}Authentication: Remove Dynamic Authentication Providers\u{201d}.";
+/// Programs on this computer share its addresses, so none is named as the one. mcp-remote has no page to clear anything on.
+const ON_THIS_COMPUTER: &str = "Your client remembers a registration this server does not have. Remove the server in your client and clear \
+                                its sign-in data, then add it again and connect. If mcp-remote is between, delete the folder .mcp-auth \
+                                in your home folder first.";
 
 /// What to do in the client that asked to be answered at `redirect_uri`: one or two sentences.
 pub(crate) fn of(redirect_uri: Option<&str>) -> &'static str {
