@@ -77,12 +77,15 @@ impl Attention {
         self.0.len()
     }
 
-    /// Where in the window the newest is.
-    pub(crate) fn page(&self) -> Option<&'static str> {
-        self.0.back().map(|waiting| match waiting.what {
-            What::SignInAgain { .. } => "#/sessions",
-            What::Refused { .. } => "#/log",
-        })
+    /// Where in the window the newest is, with the buttons that mend it.
+    pub(crate) fn page(&self) -> Option<String> {
+        self.0.back().map(|waiting| waiting.what.page())
+    }
+
+    /// Where the newest session is that must sign in again.
+    pub(crate) fn sign_in_page(&self) -> Option<String> {
+        let newest = self.0.iter().rev().find(|waiting| matches!(waiting.what, What::SignInAgain { .. }));
+        newest.map(|waiting| waiting.what.page())
     }
 
     /// The person has looked.
@@ -95,6 +98,20 @@ impl Attention {
         if happened.event == "token_issued" && happened.client.is_some() {
             self.0.retain(|waiting| waiting.client != happened.client);
         }
+    }
+}
+
+// === impl What ===
+
+impl What {
+    fn page(&self) -> String {
+        let (page, name, id) = match self {
+            Self::SignInAgain { session } => ("#/sessions", "session", session),
+            Self::Refused { attempt } => ("#/log", "attempt", attempt),
+        };
+        // A window that is there is led by a script: nothing but a plain word may get into it.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if id.bytes().all(plain) { format!("{page}?{name}={id}") } else { page.to_owned() }
     }
 }
 
@@ -127,7 +144,7 @@ mod tests {
         attention.note(&refused("a", "x"));
         attention.note(&refused("a", "x"));
         attention.note(&refused("b", "y"));
-        assert_eq!((attention.len(), attention.page()), (2, Some("#/log")));
+        assert_eq!((attention.len(), attention.page().as_deref()), (2, Some("#/log?attempt=b")));
         attention.note(&happened(json!({"event": "token_issued", "client": "x"})));
         assert_eq!(attention.len(), 1);
         attention.clear();
@@ -150,7 +167,17 @@ mod tests {
         attention.note(&ended(json!("revoked_by_owner")));
         assert_eq!(attention.len(), 0);
         attention.note(&ended(json!({"is": "sign_in_needed", "code": 50173})));
-        assert_eq!((attention.len(), attention.page()), (1, Some("#/sessions")));
+        assert_eq!((attention.len(), attention.page().as_deref()), (1, Some("#/sessions?session=s")));
+        attention.note(&refused("a", "x"));
+        assert_eq!(attention.page().as_deref(), Some("#/log?attempt=a"));
+        assert_eq!(attention.sign_in_page().as_deref(), Some("#/sessions?session=s"));
+    }
+
+    #[test]
+    fn what_is_no_plain_word_leads_to_the_page_only() {
+        let mut attention = Attention::default();
+        attention.note(&refused("a'; alert(1); '", "x"));
+        assert_eq!(attention.page().as_deref(), Some("#/log"));
     }
 
     #[test]

@@ -59,12 +59,17 @@ pub(crate) enum Leads {
 impl Leads {
     const ALL: [Self; 3] = [Self::Home, Self::Sessions, Self::Credential];
 
-    const fn page(self) -> &'static str {
-        match self {
+    fn page(self, app: &AppHandle) -> String {
+        let page = match self {
             Self::Home => "#/home",
-            Self::Sessions => "#/sessions",
+            // Where it still waits, that one; its buttons are there.
+            Self::Sessions => match Shell::of(app).attention().sign_in_page() {
+                Some(page) => return page,
+                None => "#/sessions",
+            },
             Self::Credential => "#/entra?field=entra.credential",
-        }
+        };
+        page.to_owned()
     }
 }
 
@@ -74,7 +79,7 @@ pub(crate) fn lead_on_click(app: &AppHandle) {
     let listened = app.notification().on_action(move |action| {
         let id = action.notification().map(ActiveNotification::id);
         let leads = Leads::ALL.into_iter().find(|leads| Some(*leads as i32) == id);
-        window::show(&handle, leads.map(Leads::page));
+        window::show(&handle, leads.map(|leads| leads.page(&handle)));
     });
     if let Err(error) = listened {
         tracing::debug!(%error, "a click on a notice will not be heard");

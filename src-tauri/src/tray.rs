@@ -116,9 +116,9 @@ fn act(app: &AppHandle, action: Action) {
         Action::Tunnel => turn_tunnel(app.clone(), !shell.world().status.tunnel.is_on()),
         Action::Attention => {
             let page = shell.attention().page();
-            window::show(app, Some(page.unwrap_or("#/home")));
+            window::show(app, Some(page.unwrap_or_else(|| "#/home".to_owned())));
         }
-        Action::Sessions => window::show(app, Some("#/sessions")),
+        Action::Sessions => window::show(app, Some("#/sessions".to_owned())),
         Action::OpenWindow => window::show(app, None),
         Action::Pause => pause(app.clone(), !shell.world().status.paused),
         Action::StartAtLogin => {
@@ -143,7 +143,7 @@ fn turn_tunnel(app: AppHandle, on: bool) {
                 "The tunnel could not be switched",
                 &format!("{error}; {}", error.hint()),
             );
-            window::show(&app, Some("#/home"));
+            window::show(&app, Some("#/home".to_owned()));
         }
         shell.redraw(&app);
     });

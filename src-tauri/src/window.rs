@@ -20,10 +20,10 @@ const DARK_GROUND: (u8, u8, u8, u8) = (0x13, 0x15, 0x18, 0xff);
 /// Shows the window, at `page` (`#/sessions`) if one is given; makes it if there is none.
 ///
 /// May be called from any thread: what touches windows happens on the main one.
-pub(crate) fn show(app: &AppHandle, page: Option<&'static str>) {
+pub(crate) fn show(app: &AppHandle, page: Option<String>) {
     let handle = app.clone();
     let shown = app.run_on_main_thread(move || {
-        if let Err(error) = show_here(&handle, page) {
+        if let Err(error) = show_here(&handle, page.as_deref()) {
             tracing::error!(%error, "the window could not be shown");
         }
     });
@@ -50,10 +50,10 @@ pub(crate) fn dress(app: &AppHandle, theme: Theme) {
     }
 }
 
-fn show_here(app: &AppHandle, page: Option<&'static str>) -> tauri::Result<()> {
+fn show_here(app: &AppHandle, page: Option<&str>) -> tauri::Result<()> {
     if let Some(window) = app.get_webview_window(LABEL) {
         if let Some(page) = page {
-            // One of our own constants, never text from elsewhere.
+            // One of our own constants, with an id of plain letters at most: never text from elsewhere.
             window.eval(format!("location.hash = '{page}'"))?;
         }
         return bring_up(&window);
