@@ -521,10 +521,10 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
             );
         }
         // The attempt has its verdict in the log.
-        ConsentError::Answered(_) => {
+        ConsentError::Answered(how) => {
             let page = Refusal {
                 title: "This was already answered",
-                what: &what,
+                what: &pages::sentence(how),
                 hint: "To connect again, start again in your client; this tab can be closed.",
                 links: vec![(my_sessions::PATH, "See who is signed in as you".to_owned())],
                 ..Refusal::default()

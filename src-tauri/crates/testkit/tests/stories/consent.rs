@@ -155,7 +155,9 @@ async fn approving_twice_is_harmless() {
 #[tokio::test]
 async fn a_page_that_was_answered_says_so_and_is_no_second_verdict() {
     let rig = Rig::start().await;
-    for (decision, told) in [("approve", "you allowed it"), ("deny", "it was denied")] {
+    for (decision, told) in
+        [("approve", "You allowed it, and the sign-in is finished."), ("deny", "It was denied or cancelled.")]
+    {
         let client = rig.client(decision).registers().await;
         let mut browser = rig.browser();
         let page = browser.open(&client.authorize_url(&[]), "").await;
