@@ -61,7 +61,12 @@ impl Directory {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let base = format!("http://localhost:{port}");
-        let config = PracticeConfig { base: base.clone(), redirect_uris: Vec::new(), auto_sign_in: None };
+        let config = PracticeConfig {
+            base: base.clone(),
+            redirect_uris: Vec::new(),
+            logout_url: None,
+            auto_sign_in: None,
+        };
         let practice = Practice::new(config, [7; 32], clock, Arc::new(SeededEntropy::new(5)));
         practice.warm().await;
         let front = Arc::new(Front::default());
