@@ -274,9 +274,7 @@ async fn a_key_file_that_is_not_there_is_said() {
 /// By both addresses of this computer: with one of them the server is content. Not every computer has the second.
 fn taken(port: u16) -> Vec<std::net::TcpListener> {
     let found = ["127.0.0.1", "::1"].map(|host| std::net::TcpListener::bind((host, port)));
-    let has_it = |found: &std::io::Result<_>| {
-        !matches!(found, Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable)
-    };
+    let has_it = |found: &std::io::Result<_>| !matches!(found, Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable);
     found.into_iter().filter(has_it).map(|found| found.expect("nobody else has the port")).collect()
 }
 
