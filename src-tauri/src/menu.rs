@@ -32,12 +32,16 @@ pub(crate) enum Tunnel {
     Starting,
     Up {
         url: String,
+        /// Why it is in doubt whether it leads here.
+        #[serde(default)]
+        reason: Option<String>,
     },
     Reachable {
         url: String,
     },
     Lost {
         reason: String,
+        was_open: bool,
     },
     Refused {
         reason: String,
@@ -137,10 +141,15 @@ impl Tunnel {
         !matches!(self, Self::Off | Self::Refused { .. })
     }
 
+    /// There is an address, and nobody may get through by it.
+    const fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Up { reason: Some(_), .. } | Self::Lost { .. })
+    }
+
     /// The address, while there is one.
     pub(crate) fn url(&self) -> Option<&str> {
         match self {
-            Self::Up { url } | Self::Reachable { url } => Some(url),
+            Self::Up { url, .. } | Self::Reachable { url } => Some(url),
             Self::Off | Self::Starting | Self::Lost { .. } | Self::Refused { .. } => None,
         }
     }
@@ -181,6 +190,7 @@ impl World {
     pub(crate) fn icon(&self) -> Icon {
         match &self.status.state {
             _ if self.attention() > 0 => Icon::Attention,
+            State::Running if !self.status.paused && self.status.tunnel.is_in_doubt() => Icon::Attention,
             State::Starting | State::Stopped | State::Failed { .. } => Icon::Stopped,
             State::Running if self.status.paused => Icon::Stopped,
             State::Running if self.status.public_mcp_url.is_some() => Icon::Public,
@@ -197,7 +207,12 @@ impl World {
             State::Failed { message } => cut(&format!("Not running: {message}")),
             State::Running if self.status.paused => "Paused: every request is turned away".to_owned(),
             State::Running => {
-                let reach = if self.status.public_mcp_url.is_some() { "Running, public" } else { "Running" };
+                let reach = match &self.status.tunnel {
+                    Tunnel::Up { reason: Some(_), .. } => "Running, public address in doubt",
+                    Tunnel::Lost { .. } => "Running, tunnel not open",
+                    _ if self.status.public_mcp_url.is_some() => "Running, public",
+                    _ => "Running",
+                };
                 if practice { format!("{reach}, practice tenant") } else { reach.to_owned() }
             }
         }
@@ -273,6 +288,24 @@ mod tests {
         assert!(texts(&world).contains(&"Copy public URL".to_owned()));
         assert_eq!(world.line(), "Running, public");
         assert_eq!(world.icon(), Icon::Public);
+    }
+
+    #[test]
+    fn a_public_address_in_doubt_does_not_look_like_one_that_works() {
+        let mut world = running();
+        world.status.public_mcp_url = Some("https://mcp.example/mcp".into());
+        for (tunnel, line) in [
+            (
+                r#"{"is":"up","url":"https://mcp.example","reason":"no","hint":"h"}"#,
+                "Running, public address in doubt",
+            ),
+            (r#"{"is":"lost","reason":"no","hint":"h","was_open":true}"#, "Running, tunnel not open"),
+        ] {
+            world.status.tunnel = serde_json::from_str(tunnel).unwrap();
+            assert_eq!((world.line().as_str(), world.icon()), (line, Icon::Attention));
+        }
+        world.status.tunnel = Tunnel::Up { url: "https://mcp.example".into(), reason: None };
+        assert_eq!((world.line().as_str(), world.icon()), ("Running, public", Icon::Public));
     }
 
     #[test]

@@ -24,8 +24,9 @@ const LONGEST_NAME: usize = 60;
 /// What a change of the tunnel is told as: one that was lost, and another address than before.
 pub(crate) fn of_tunnel(before: &Tunnel, now: &Tunnel) -> Option<(&'static str, String)> {
     match now {
-        Tunnel::Lost { reason } if before.is_on() && !matches!(before, Tunnel::Lost { .. }) => {
-            Some(("The tunnel was lost", format!("It is started again by itself: {reason}")))
+        Tunnel::Lost { reason, was_open } if before.is_on() && !matches!(before, Tunnel::Lost { .. }) => {
+            let title = if *was_open { "The tunnel was lost" } else { "The tunnel does not open" };
+            Some((title, format!("It is tried again by itself: {reason}")))
         }
         Tunnel::Refused { reason } if before != now => Some(("The tunnel was refused", reason.clone())),
         _ => None,
@@ -214,9 +215,11 @@ mod tests {
     #[test]
     fn a_tunnel_is_told_of_when_it_goes_and_when_its_name_changes() {
         let reachable = Tunnel::Reachable { url: "https://a.example".into() };
-        let lost = Tunnel::Lost { reason: "the program ended".into() };
+        let lost = Tunnel::Lost { reason: "the program ended".into(), was_open: true };
         assert!(of_tunnel(&reachable, &lost).unwrap().1.contains("the program ended"));
         assert_eq!(of_tunnel(&lost, &lost), None);
+        let never = Tunnel::Lost { reason: "no such name".into(), was_open: false };
+        assert_eq!(of_tunnel(&Tunnel::Starting, &never).unwrap().0, "The tunnel does not open");
         assert_eq!(of_tunnel(&reachable, &Tunnel::Off), None, "switched off by the person");
         assert!(of_tunnel(&Tunnel::Starting, &Tunnel::Refused { reason: "no".into() }).is_some());
         assert_eq!(of_address(None, Some("https://a.example")), None);

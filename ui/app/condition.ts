@@ -38,12 +38,14 @@ export function engineCondition({ status, connection, statusError }: Pick<App, '
 function placeOf(status: Status): { tone: Tone; place: string } {
   const { tunnel } = status;
   if (tunnel.is === 'refused') return { tone: 'warn', place: 'on this computer; the tunnel was refused' };
-  if (tunnel.is === 'up' && tunnel.reason !== null) return { tone: 'warn', place: 'and public, perhaps out of reach' };
-  switch (reachOf(status).is) {
+  const reach = reachOf(status);
+  switch (reach.is) {
     case 'public':
-      return { tone: 'good', place: 'and public' };
+      return reach.doubt === null ? { tone: 'good', place: 'and public' } : { tone: 'warn', place: 'and public, perhaps out of reach' };
     case 'lost':
       return { tone: 'warn', place: 'on this computer; the tunnel is lost' };
+    case 'unopened':
+      return { tone: 'warn', place: 'on this computer; the tunnel is not open' };
     case 'here':
       return { tone: 'good', place: 'on this computer' };
   }

@@ -71,9 +71,9 @@ subject: string, starts_at: number, expires_at: number,
 pem: string, };
 
 /**
- * Fingerprints as OpenSSH writes them, `SHA256:…`.
+ * Fingerprints as OpenSSH writes them, `SHA256:…`, and kinds as `ssh-keygen -l` does, `ED25519`.
  */
-export type ChangedKey = { pinned: string, shown: string, };
+export type ChangedKey = { pinned: string, pinned_kind: string | null, shown: string, kind: string, };
 
 export type CheckStep = { 
 /**
@@ -569,7 +569,11 @@ server: string,
 /**
  * As OpenSSH shows it: `SHA256:…`.
  */
-fingerprint: string, };
+fingerprint: string, 
+/**
+ * As `ssh-keygen -l` names it, `ED25519`.
+ */
+kind: string | null, };
 
 /**
  * Claims of the identity provider's tokens; the tokens themselves stay inside.
@@ -962,7 +966,11 @@ export type TunnelState = { "is": "off" } | { "is": "starting" } | { "is": "up",
 /**
  * What to know although clients get through.
  */
-notes: Array<TunnelNote>, } | { "is": "lost", reason: string, hint: string, } | { "is": "refused", reason: string, hint: string, 
+notes: Array<TunnelNote>, } | { "is": "lost", reason: string, hint: string, 
+/**
+ * There was an address since it was switched on.
+ */
+was_open: boolean, } | { "is": "refused", reason: string, hint: string, 
 /**
  * The SSH server shows another key than the one that was pinned: it can be trusted by `trust_server_key`.
  */

@@ -31,6 +31,7 @@ export const STATES = [
   'tunnel_starting',
   'tunnel_up',
   'tunnel_doubt',
+  'tunnel_unopened',
   'tunnel_reachable',
   'tunnel_noted',
   'tunnel_lost',
@@ -232,7 +233,7 @@ function worldOf(state: FakeState, now: number): FakeWorld {
       ...world,
       practice: null,
       status: withTunnel(fixtures.withEntra(world.status), TUNNELS[state]),
-      settings: state === 'tunnel_refused' ? fixtures.given(settings, 'tunnel.provider', 'ngrok') : settings,
+      settings: state === 'tunnel_unopened' ? bySsh(settings) : state === 'tunnel_refused' ? fixtures.given(settings, 'tunnel.provider', 'ngrok') : settings,
     };
   }
   switch (state) {
@@ -471,7 +472,7 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
     trust_server_key: ({ fingerprint }: Request<'trust_server_key'>) => {
       const { tunnel } = world.status;
       if (tunnel.is !== 'refused' || tunnel.changed_key?.shown !== fingerprint) throw NOT_SHOWN;
-      if (world.server_key) world.server_key = { ...world.server_key, fingerprint };
+      if (world.server_key) world.server_key = { ...world.server_key, fingerprint, kind: tunnel.changed_key.kind };
       return tunnelTo({ is: 'off' });
     },
     pairings: () => world.pairings,

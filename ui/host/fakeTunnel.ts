@@ -71,7 +71,7 @@ const PINNED = 'SHA256:9oCKqhgvZaS0iYxj3bsmvu8D9YrS5D6i6GMsqThLdx0';
 const SHOWN = 'SHA256:wTOdfXKvES8bs4q9iaYGKa15bF/Djfu2l90e/w7dNnA';
 
 /** Once a server of one's own was used. */
-export const SERVER_KEY: ServerKey = { server: '[mcp.contoso.example]:2222', fingerprint: PINNED };
+export const SERVER_KEY: ServerKey = { server: '[mcp.contoso.example]:2222', fingerprint: PINNED, kind: 'ED25519' };
 
 /** One of each kind; by the names of the states that show them. */
 export const TUNNELS = {
@@ -94,8 +94,15 @@ export const TUNNELS = {
       },
     ],
   },
+  tunnel_unopened: {
+    is: 'lost',
+    was_open: false,
+    reason: 'the name of the server is not known; its last words: ssh: Could not resolve hostname mcp.contoso.exmaple: Name or service not known',
+    hint: 'check its spelling under Tunnel, and the internet connection; it is tried again by itself',
+  },
   tunnel_lost: {
     is: 'lost',
+    was_open: true,
     reason: 'the program ended (exit code 1); its last words: failed to dial edge: i/o timeout',
     hint: 'it is started again by itself; if it stays, run it in a terminal to see what it says',
   },
@@ -109,7 +116,7 @@ export const TUNNELS = {
     is: 'refused',
     reason: `the server shows another key than before: ${SHOWN} instead of ${PINNED}`,
     hint: 'if whoever runs the server says that its key was changed, trust the new one; otherwise somebody may be in between',
-    changed_key: { pinned: PINNED, shown: SHOWN },
+    changed_key: { pinned: PINNED, pinned_kind: 'ED25519', shown: SHOWN, kind: 'ECDSA' },
   },
 } as const satisfies Record<string, TunnelState>;
 
@@ -119,7 +126,7 @@ export function isTunnelState(state: string): state is keyof typeof TUNNELS {
 
 /** The status with a tunnel that stands so; the server keeps its address while one is lost. */
 export function withTunnel(status: Status, tunnel: TunnelState): Status {
-  const address = tunnel.is === 'up' || tunnel.is === 'reachable' ? tunnel.url : tunnel.is === 'lost' ? TUNNEL_URL : null;
+  const address = tunnel.is === 'up' || tunnel.is === 'reachable' ? tunnel.url : tunnel.is === 'lost' && tunnel.was_open ? TUNNEL_URL : null;
   return publicly({ ...status, tunnel }, address);
 }
 

@@ -7,12 +7,13 @@
 //   app.sessions    Resource<SessionRow[]>, kept up to date; so are app.attempts and app.settings
 //   app.pairings    new clients that wait for a code, as long as it is good
 //   app.events      the newest live events
+//   app.look        the last look from outside
 //   app.clock.now   ticks each second
 //   app.theme, app.toasts, app.router
 
 import { getContext, onDestroy, setContext } from 'svelte';
 
-import type { PairingRow, SessionRow, SettingsForm, Status } from '../host/api';
+import type { OutsideCheck, PairingRow, SessionRow, SettingsForm, Status } from '../host/api';
 import type { Connection, Host } from '../host/host';
 import { Attempts } from './attempts.svelte';
 import { Clock } from './clock.svelte';
@@ -28,6 +29,12 @@ const SESSIONS_PAUSE = 200;
 /** By how much an answer may come after an event that is newer, in ms. */
 const LATE = 10_000;
 
+/** What a look from outside found, and when. */
+export interface Look {
+  found: OutsideCheck;
+  at: number;
+}
+
 export class App {
   readonly clock = new Clock();
   readonly toasts = new Toasts();
@@ -38,6 +45,7 @@ export class App {
   readonly attempts: Attempts;
   readonly settings: Resource<SettingsForm>;
   connection: Connection = $state.raw({ is: 'connecting' });
+  look: Look | null = $state.raw(null);
   readonly #status: Resource<Status>;
   #pairings: PairingRow[] = $state.raw([]);
   #sessionsTimer: ReturnType<typeof setTimeout> | undefined;

@@ -1,7 +1,7 @@
 // How the server is, as the one sentence a person reads in ten seconds.
 
 import type { Status } from '../../host/api';
-import { reachOf } from '../../state/reach';
+import { type Reach, reachOf } from '../../state/reach';
 import { full } from '../../state/toasts.svelte';
 import type { Tone } from '../../state/words';
 
@@ -28,18 +28,39 @@ export function headline(status: Status): Headline {
   }
 }
 
+const ANYBODY = 'People sign in at the practice tenant: whoever reaches this server can choose an account there.';
+
 function running(status: Status): Headline {
   const { identity, tenant, callback_urls, public_url } = status;
-  const isPublic = reachOf(status).is === 'public';
+  const reach = reachOf(status);
+  const isPublic = reach.is === 'public';
+  // Sign-in from this computer only keeps strangers out, even with a public address.
+  const anywhere = isPublic && callback_urls.some((url) => public_url !== null && url.startsWith(public_url));
+  const trouble = troubleOf(reach);
+  if (trouble) return identity === 'practice' && anywhere ? { ...trouble, text: `${trouble.text} ${ANYBODY}` } : trouble;
   const title = isPublic ? 'Running, and public.' : 'Running, for clients on this computer.';
   if (identity === 'entra') {
     return { tone: 'good', title, text: tenant === null ? 'People sign in with Entra.' : `People sign in with Entra, at ${tenant}.` };
   }
-  // Sign-in from this computer only keeps strangers out, even with a public address.
-  const anywhere = isPublic && callback_urls.some((url) => public_url !== null && url.startsWith(public_url));
   return !anywhere
     ? { tone: 'good', title, text: 'People sign in at the practice tenant, with made-up accounts.' }
-    : { tone: 'warn', title, text: 'People sign in at the practice tenant: whoever reaches this server can choose an account there.' };
+    : { tone: 'warn', title, text: ANYBODY };
+}
+
+/** Somebody wants to be reached from elsewhere, and perhaps is not. */
+function troubleOf(reach: Reach): Headline | null {
+  switch (reach.is) {
+    case 'public':
+      return reach.doubt === null
+        ? null
+        : { tone: 'warn', title: 'Running, and the public address is in doubt.', text: 'Clients elsewhere may not get here; those on this computer do. What is in the way stands under Public internet.' };
+    case 'lost':
+      return { tone: 'warn', title: 'Running, and the tunnel is lost.', text: 'Clients elsewhere do not get here until it is open again; those on this computer do.' };
+    case 'unopened':
+      return { tone: 'warn', title: 'Running, and the tunnel is not open.', text: 'Only clients on this computer get here. What is in the way stands under Public internet.' };
+    case 'here':
+      return null;
+  }
 }
 
 /** "2 live sessions" */

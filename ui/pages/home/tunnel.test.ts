@@ -30,6 +30,7 @@ describe('how the tunnel stands', () => {
     ['tunnel_doubt', 'Open, but in doubt', 'Clients cannot get past such a page', true],
     ['tunnel_reachable', 'Reachable', 'clients elsewhere reach this server', true],
     ['tunnel_lost', 'Lost, being opened again', 'failed to dial edge', true],
+    ['tunnel_unopened', 'Not open yet, being tried again', 'The name of the server is not known', true],
     ['tunnel_refused', 'Refused', 'Paste the authtoken from dashboard.ngrok.com/get-started/your-authtoken', false],
   ])('%s is told as %s', async (state, word, text, on) => {
     mountApp(state);
@@ -368,17 +369,17 @@ describe('the key of a server', () => {
     expect(await shown.findByText(pinned)).toBeTruthy();
     expect(shown.getByText(now)).toBeTruthy();
     const trusted = () => host.calls.filter(({ command }) => command === 'trust_server_key');
-    await user.click(shown.getByRole('button', { name: 'Trust the new key' }));
-    const dialog = within(await screen.findByRole('alertdialog', { name: 'Trust the new key?' }));
+    await user.click(shown.getByRole('button', { name: 'Trust the new ECDSA key' }));
+    const dialog = within(await screen.findByRole('alertdialog', { name: 'Trust the new ECDSA key?' }));
     expect(dialog.getByText(now)).toBeTruthy();
     await user.click(dialog.getByRole('button', { name: 'Cancel' }));
     expect(trusted()).toEqual([]);
-    await user.click(shown.getByRole('button', { name: 'Trust the new key' }));
+    await user.click(shown.getByRole('button', { name: 'Trust the new ECDSA key' }));
     await user.click(within(await screen.findByRole('alertdialog')).getByRole('button', { name: 'Trust it' }));
     await shown.findByText('Opening');
     expect(trusted()).toEqual([{ command: 'trust_server_key', payload: { fingerprint: now } }]);
     expect(turned(host)).toEqual([{ on: true }]);
-    expect(shown.queryByRole('button', { name: 'Trust the new key' })).toBeNull();
+    expect(shown.queryByRole('button', { name: 'Trust the new ECDSA key' })).toBeNull();
   });
 });
 
@@ -405,12 +406,41 @@ describe('words', () => {
   });
 });
 
+describe('a public address that may lead nobody here', () => {
+  it.each<[FakeState, string, string]>([
+    ['tunnel_doubt', 'Running, and the public address is in doubt.', 'The public address is in doubt.'],
+    ['tunnel_lost', 'Running, and the tunnel is lost.', 'The tunnel is lost.'],
+    ['tunnel_unopened', 'Running, and the tunnel is not open.', 'The tunnel is not open.'],
+  ])('%s is not said to be public', async (state, title, banner) => {
+    mountApp(state);
+    const heading = await screen.findByRole('heading', { name: title });
+    expect(heading.closest('.hero')!.querySelector('.lamp')!.classList).toContain('warn');
+    expect(screen.getByText(banner)).toBeTruthy();
+    expect(screen.queryByText('This server is public.')).toBeNull();
+  });
+});
+
+describe('the last look from outside', () => {
+  it('stays when the page is left, with its time', async () => {
+    const { user } = mountApp('tunnel_reachable');
+    await user.click(await screen.findByRole('button', { name: 'Look from outside' }));
+    await screen.findByRole('button', { name: 'Look again' });
+    location.hash = '#/sessions';
+    await screen.findByRole('heading', { name: 'Sessions' });
+    location.hash = '#/home';
+    expect(await screen.findByRole('button', { name: 'Look again' })).toBeTruthy();
+    expect(screen.getByText(/^Looked/)).toBeTruthy();
+  });
+});
+
 describe('reach', () => {
   it('is by the tunnel, by an address of one\'s own, or nowhere', () => {
     const url = 'https://a.example';
     expect(reachOf({ tunnel: { is: 'off' }, public_url: null })).toEqual({ is: 'here' });
-    expect(reachOf({ tunnel: { is: 'off' }, public_url: url })).toEqual({ is: 'public', address: url, tunnel: false });
-    expect(reachOf({ tunnel: { is: 'reachable', url, notes: [] }, public_url: null })).toEqual({ is: 'public', address: url, tunnel: true });
+    expect(reachOf({ tunnel: { is: 'off' }, public_url: url })).toEqual({ is: 'public', address: url, tunnel: false, doubt: null });
+    expect(reachOf({ tunnel: { is: 'reachable', url, notes: [] }, public_url: null })).toEqual({ is: 'public', address: url, tunnel: true, doubt: null });
+    expect(reachOf({ tunnel: { is: 'up', url, reason: 'no answer', hint: null }, public_url: url })).toMatchObject({ is: 'public', doubt: 'no answer' });
+    expect(reachOf({ tunnel: TUNNELS.tunnel_unopened, public_url: null })).toEqual({ is: 'unopened' });
     expect(reachOf({ tunnel: { is: 'starting' }, public_url: null })).toEqual({ is: 'here' });
     expect(reachOf({ tunnel: { is: 'starting' }, public_url: url })).toEqual({ is: 'lost' });
   });

@@ -43,7 +43,7 @@ export function tunnelWords(state: TunnelState): TunnelWords {
     case 'reachable':
       return { tone: 'good', word: 'Reachable', text: 'Seen from outside: clients elsewhere reach this server.', hint: null };
     case 'lost':
-      return { tone: 'warn', word: 'Lost, being opened again', text: said(state.reason), hint: said(state.hint) };
+      return { tone: 'warn', word: state.was_open ? 'Lost, being opened again' : 'Not open yet, being tried again', text: said(state.reason), hint: said(state.hint) };
     case 'refused':
       return { tone: 'bad', word: 'Refused', text: state.changed_key === null ? said(state.reason) : 'The server shows another key than the one that was pinned.', hint: said(state.hint) };
   }
@@ -101,6 +101,9 @@ export function howLongItLasts(program: TunnelProgram | undefined): string {
   if (program === undefined) return 'If the address changes, clients must be given the new one.';
   return program.stable ? 'The address stays the same, so clients keep working.' : 'The address changes: clients must then be given the new one.';
 }
+
+/** "The ED25519 key" */
+export const keyOf = (kind: string | null): string => (kind === null ? 'key' : `${kind} key`);
 
 export function optionLabel({ name, stable, found }: TunnelProgram): string {
   return [name, stable && 'stable address', !found && 'not on this computer'].filter(Boolean).join(' · ');

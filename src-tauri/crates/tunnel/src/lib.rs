@@ -12,7 +12,7 @@ mod providers;
 mod ssh;
 mod supervisor;
 
-pub use host_keys::KnownHosts;
+pub use host_keys::{HostKey, KnownHosts};
 pub use ngrok::Ngrok;
 pub use programs::{OWN, PROGRAMS, Program, SSH, Shape, Wishes};
 pub use providers::Provider;

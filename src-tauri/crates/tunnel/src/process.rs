@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 use url::Url;
 
-use crate::programs::Shape;
+use crate::programs::{Shape, Then, Words};
 use crate::supervisor::{Attempt, End, Opener, quoted};
 
 /// Lines of output that wait to be read; a program that floods us waits.
@@ -32,6 +32,8 @@ struct Running {
     lines: mpsc::Receiver<String>,
     shape: Shape,
     last_words: String,
+    /// What it said last of what is in the way, if that did not end it.
+    trouble: Option<&'static Words>,
     /// It has said an address, so it is there and runs.
     opened: bool,
 }
@@ -72,13 +74,43 @@ impl Running {
         if let Some(output) = child.stderr().take() {
             tokio::spawn(pass_on(output, sender));
         }
-        Ok(Self { child, lines, shape: shape.clone(), last_words: String::new(), opened: false })
+        Ok(Self {
+            child,
+            lines,
+            shape: shape.clone(),
+            last_words: String::new(),
+            trouble: None,
+            opened: false,
+        })
     }
 
     fn note(&mut self, line: &str) {
         let line = line.trim();
         if !line.is_empty() {
             self.last_words = line.chars().filter(|c| !c.is_control()).take(LAST_WORDS).collect();
+        }
+    }
+
+    /// How it ends because of these words, if it does.
+    fn ends_by(&mut self, words: &'static Words) -> Option<End> {
+        let missing = self.trouble.filter(|trouble| trouble.then == Then::KeyIsMissing);
+        let told = |words: &Words| (words.reason.to_owned(), words.hint.to_owned());
+        match words.then {
+            Then::Refused => {
+                let (reason, hint) = told(missing.unwrap_or(words));
+                Some(End::Refused { reason, hint })
+            }
+            Then::RefusedAtFirst => {
+                let (reason, hint) = told(words);
+                Some(End::RefusedAtFirst { reason, hint })
+            }
+            Then::TriedAgain | Then::KeyIsMissing => {
+                // Once it is open such words are about something that comes through it.
+                if !self.opened {
+                    self.trouble = Some(words);
+                }
+                None
+            }
         }
     }
 
@@ -95,6 +127,10 @@ impl Running {
             Ok(status) => told(status),
             Err(error) => error.to_string(),
         };
+        if let Some(Words { reason, hint, then: Then::TriedAgain, .. }) = self.trouble {
+            let reason = format!("{reason}{}", quoted(&self.last_words));
+            return End::Lost { reason, hint: (*hint).to_owned() };
+        }
         End::Lost {
             reason: format!("the program ended ({how}){}", quoted(&self.last_words)),
             hint: "it is started again by itself; if it stays, run it in a terminal to see what it says"
@@ -108,14 +144,16 @@ impl Attempt for Running {
     async fn next(&mut self) -> Result<Url, End> {
         loop {
             let Some(line) = self.lines.recv().await else { return Err(self.ended().await) };
-            if let Some(end) = self.shape.refusal_in(&line) {
+            let end = self.shape.other_key_in(&line);
+            let end = end.or_else(|| self.shape.words_in(&line).and_then(|words| self.ends_by(words)));
+            if let Some(end) = end {
                 return Err(end);
             }
             if !self.shape.is_chatter(&line) {
                 self.note(&line);
             }
             if let Some(url) = self.shape.address_in(&line) {
-                self.opened = true;
+                (self.opened, self.trouble) = (true, None);
                 return Ok(url);
             }
         }

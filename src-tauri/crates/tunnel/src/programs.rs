@@ -18,8 +18,27 @@ const CLOUDFLARED_NAMED: &str = "cloudflared-named";
 /// The id of the program that goes to a server of a person's own.
 pub const SSH: &str = "ssh";
 
-/// Words in the output of a program, and what they mean: why it was refused, and what to do.
-pub(crate) type Words = (&'static str, &'static str, &'static str);
+/// Words in the output of a program, and what they mean.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    pub(crate) says: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) hint: &'static str,
+    pub(crate) then: Then,
+}
+
+/// What becomes of the attempt whose program says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Trying again will not help.
+    Refused,
+    /// Nor that, unless it was open before.
+    RefusedAtFirst,
+    /// It ends by itself, and then this is why.
+    TriedAgain,
+    /// It goes on, and this is why if no key is accepted.
+    KeyIsMissing,
+}
 
 /// A program that opens a public address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +65,8 @@ pub struct Program {
     hosts: &'static [&'static str],
     /// Parts of host names under them that are the provider's own.
     not: &'static [&'static str],
-    /// Words in its output, and what they mean: trying again will not help.
-    refusals: &'static [Words],
+    /// What it says of what is in the way.
+    words: &'static [Words],
     /// Reached by SSH: where, and what is asked for there.
     ssh: Option<(&'static str, &'static str)>,
     /// It opens a name of the person's own, `{domain}`, and says so by these words.
@@ -69,7 +88,7 @@ pub struct Shape {
     pub(crate) args: Vec<String>,
     hosts: Vec<String>,
     not: &'static [&'static str],
-    refusals: &'static [Words],
+    words: &'static [Words],
     /// The address, where it is not said but known, and what says that it is open.
     known: Option<(Url, Sign)>,
     /// The name of the SSH server, and where its key is pinned.
@@ -98,7 +117,7 @@ pub const PROGRAMS: &[Program] = &[
         args: &["--url", "http://127.0.0.1:{port}"],
         hosts: &[".trycloudflare.com"],
         not: &["api."],
-        refusals: &[],
+        words: &[],
         ssh: None,
         named: None,
     },
@@ -115,22 +134,25 @@ pub const PROGRAMS: &[Program] = &[
         args: &["--name", "just-mcp-{domain}", "--hostname", "{domain}", "--url", "http://127.0.0.1:{port}"],
         hosts: &[],
         not: &[],
-        refusals: &[
-            (
-                "origincert path",
-                "cloudflared is not signed in to a Cloudflare account",
-                "run `cloudflared tunnel login`, then switch on again",
-            ),
-            (
-                "record with that host already exists",
-                "another DNS record has that host name",
-                "remove that record at dash.cloudflare.com, or choose another host name",
-            ),
-            (
-                "Tunnel credentials file",
-                "the tunnel was made on another computer, whose key is not here",
-                "delete it by `cloudflared tunnel delete` with its name, or copy its file from ~/.cloudflared of that computer",
-            ),
+        words: &[
+            Words {
+                says: "origincert path",
+                reason: "cloudflared is not signed in to a Cloudflare account",
+                hint: "run `cloudflared tunnel login`, then switch on again",
+                then: Then::Refused,
+            },
+            Words {
+                says: "record with that host already exists",
+                reason: "another DNS record has that host name",
+                hint: "remove that record at dash.cloudflare.com, or choose another host name",
+                then: Then::Refused,
+            },
+            Words {
+                says: "Tunnel credentials file",
+                reason: "the tunnel was made on another computer, whose key is not here",
+                hint: "delete it by `cloudflared tunnel delete` with its name, or copy its file from ~/.cloudflared of that computer",
+                then: Then::Refused,
+            },
         ],
         ssh: None,
         named: Some("Registered tunnel connection"),
@@ -147,17 +169,19 @@ pub const PROGRAMS: &[Program] = &[
         args: &["{port}"],
         hosts: &[".ts.net"],
         not: &[],
-        refusals: &[
-            (
-                "Funnel is not enabled",
-                "Funnel is not allowed in your tailnet",
-                "open the link that `tailscale funnel 4242` prints, allow it there, then switch on again",
-            ),
-            (
-                "Logged out",
-                "Tailscale is signed out on this computer",
-                "run `tailscale up`, then switch on again",
-            ),
+        words: &[
+            Words {
+                says: "Funnel is not enabled",
+                reason: "Funnel is not allowed in your tailnet",
+                hint: "open the link that `tailscale funnel 4242` prints, allow it there, then switch on again",
+                then: Then::Refused,
+            },
+            Words {
+                says: "Logged out",
+                reason: "Tailscale is signed out on this computer",
+                hint: "run `tailscale up`, then switch on again",
+                then: Then::Refused,
+            },
         ],
         ssh: None,
         named: None,
@@ -174,11 +198,12 @@ pub const PROGRAMS: &[Program] = &[
         args: &["-p", "{port}"],
         hosts: &[".devtunnels.ms"],
         not: &["-inspect."],
-        refusals: &[(
-            "Login required",
-            "devtunnel is signed out",
-            "run `devtunnel user login`, then switch on again",
-        )],
+        words: &[Words {
+            says: "Login required",
+            reason: "devtunnel is signed out",
+            hint: "run `devtunnel user login`, then switch on again",
+            then: Then::Refused,
+        }],
         ssh: None,
         named: None,
     },
@@ -194,11 +219,12 @@ pub const PROGRAMS: &[Program] = &[
         args: &["http://127.0.0.1:{port}"],
         hosts: &[".zrok.io"],
         not: &["api.", "docs."],
-        refusals: &[(
-            "unable to load environment",
-            "zrok is not enabled on this computer",
-            "run `zrok enable` with the token of your account, then switch on again",
-        )],
+        words: &[Words {
+            says: "unable to load environment",
+            reason: "zrok is not enabled on this computer",
+            hint: "run `zrok enable` with the token of your account, then switch on again",
+            then: Then::Refused,
+        }],
         ssh: None,
         named: None,
     },
@@ -214,7 +240,7 @@ pub const PROGRAMS: &[Program] = &[
         args: &[],
         hosts: &[".lhr.life", ".lhr.rocks"],
         not: &["admin.", "docs."],
-        refusals: ssh::REFUSALS,
+        words: ssh::WORDS,
         ssh: Some(("nokey@localhost.run", "80")),
         named: None,
     },
@@ -230,7 +256,7 @@ pub const PROGRAMS: &[Program] = &[
         args: &[],
         hosts: &[".pinggy.link", ".pinggy.online"],
         not: &["dashboard."],
-        refusals: ssh::REFUSALS,
+        words: ssh::WORDS,
         ssh: Some(("free@a.pinggy.io:443", "0")),
         named: None,
     },
@@ -246,7 +272,7 @@ pub const PROGRAMS: &[Program] = &[
         args: &[],
         hosts: &[".serveo.net", ".serveousercontent.com"],
         not: &["console."],
-        refusals: ssh::REFUSALS,
+        words: ssh::WORDS,
         ssh: Some(("serveo.net", "80")),
         named: None,
     },
@@ -262,7 +288,7 @@ pub const PROGRAMS: &[Program] = &[
         args: &[],
         hosts: &[],
         not: &[],
-        refusals: ssh::REFUSALS,
+        words: ssh::WORDS,
         ssh: None,
         named: None,
     },
@@ -311,8 +337,7 @@ impl Program {
             None => self.hosts.iter().map(|&host| host.to_owned()).collect(),
         };
         let url = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
-        let shape =
-            Shape { program: binary, hosts, not: self.not, refusals: self.refusals, ..Shape::default() };
+        let shape = Shape { program: binary, hosts, not: self.not, words: self.words, ..Shape::default() };
         match (self.ssh(wishes), self.named) {
             (Some(ssh), _) => shape.by_ssh(&ssh, port, url, known_hosts),
             (None, named) => Shape {
@@ -396,22 +421,18 @@ impl Shape {
                 .any(|end| host == end || (end.starts_with('.') && host.ends_with(end.as_str())))
     }
 
-    /// Why trying again will not help, and what will.
-    pub(crate) fn refusal_in(&self, line: &str) -> Option<End> {
-        if let Some((server, known_hosts)) = &self.pinned
-            && let Some(changed) = ChangedKey::in_line(line, known_hosts, server)
-        {
-            return Some(End::OtherKey(changed));
-        }
+    /// The key of the server, where it is not known again.
+    pub(crate) fn other_key_in(&self, line: &str) -> Option<End> {
+        let (server, known_hosts) = self.pinned.as_ref()?;
+        ChangedKey::in_line(line, known_hosts, server).map(End::OtherKey)
+    }
+
+    /// What is known of what a line says is in the way.
+    pub(crate) fn words_in(&self, line: &str) -> Option<&'static Words> {
         if self.is_chatter(line) {
             return None;
         }
-        let &(words, reason, hint) = self.refusals.iter().find(|(words, ..)| line.contains(words))?;
-        let (reason, hint) = (reason.to_owned(), hint.to_owned());
-        Some(match words {
-            ssh::PORT_IS_TAKEN => End::RefusedAtFirst { reason, hint },
-            _ => End::Refused { reason, hint },
-        })
+        self.words.iter().find(|words| line.contains(words.says))
     }
 
     /// What contradicts the key that a person trusts is no reason to refuse it.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use url::Host;
 
-use crate::host_keys::KnownHosts;
-use crate::programs::Words;
+use crate::host_keys::{HostKey, KnownHosts, kind_of};
+use crate::programs::{Then, Words};
 
 const PORT: u16 = 22;
 /// What `ssh` says at `LogLevel=DEBUG1` once the server listens for us (`ssh_confirm_remote_forward` in `ssh.c`). Sent only after
@@ -39,31 +39,88 @@ const OPTIONS: &[&str] = &[
     "ServerAliveCountMax=3",
 ];
 
-/// The server may hold the port for a connection of ours that broke off.
-pub(crate) const PORT_IS_TAKEN: &str = "remote port forwarding failed for listen p";
-pub(crate) const REFUSALS: &[Words] = &[
-    (
-        "Warning: Identity file ",
-        "the key file is not there, or may not be read",
-        "correct `tunnel.ssh_key`, or leave it out to use the agent and your usual keys",
-    ),
-    (
-        "Too many authentication failures",
-        "the server was shown more keys than it looks at",
-        "set `tunnel.ssh_key` to the key file that it knows",
-    ),
-    (
-        "Permission denied (",
-        "the server accepts none of the keys it was shown",
-        "add the public half of your key to `~/.ssh/authorized_keys` on a server of your own, or register it with the provider; \
-         a key with a passphrase has to be in the agent (`ssh-add`)",
-    ),
-    (
-        PORT_IS_TAKEN,
-        "the server does not forward that port",
-        "see that nothing else on the server listens there, and that its sshd_config allows it: `AllowTcpForwarding` and \
-         `PermitListen`, and `GatewayPorts` for an address other than its own",
-    ),
+/// What it says of what is in the way. The first that fits a line counts.
+pub(crate) const WORDS: &[Words] = &[
+    Words {
+        says: "Warning: Identity file ",
+        reason: "the key file is not there, or may not be read",
+        hint: "correct `tunnel.ssh_key`, or leave it out to use the agent and your usual keys",
+        then: Then::Refused,
+    },
+    // Of a key that is named in a person's own configuration too, where others may do.
+    Words {
+        says: "no such identity: ",
+        reason: "a key file that is named for this server is not there, and no other key was accepted",
+        hint: "correct `tunnel.ssh_key`, or `IdentityFile` in your `~/.ssh/config`",
+        then: Then::KeyIsMissing,
+    },
+    Words {
+        says: "Too many authentication failures",
+        reason: "the server was shown more keys than it looks at",
+        hint: "set `tunnel.ssh_key` to the key file that it knows",
+        then: Then::Refused,
+    },
+    Words {
+        says: "Permission denied (",
+        reason: "the server accepts none of the keys it was shown",
+        hint: "add the public half of your key to `~/.ssh/authorized_keys` on a server of your own, or register it with the provider; \
+               a key with a passphrase has to be in the agent (`ssh-add`)",
+        then: Then::Refused,
+    },
+    // The server may hold the port for a connection of ours that broke off.
+    Words {
+        says: "remote port forwarding failed for listen p",
+        reason: "the server does not forward that port",
+        hint: "see that nothing else on the server listens there, and that its sshd_config allows it: `AllowTcpForwarding` and \
+               `PermitListen`, and `GatewayPorts` for an address other than its own",
+        then: Then::RefusedAtFirst,
+    },
+    // Another key than the pinned one is known by its own line: this is of a host on the way.
+    Words {
+        says: "Host key verification failed",
+        reason: "the key of a host on the way to the server is not known, or is another one than before",
+        hint: "connect once with `ssh` in a terminal, and compare the key that is shown with what whoever runs that host says; then \
+               switch on again",
+        then: Then::Refused,
+    },
+    Words {
+        says: "Could not resolve hostname",
+        reason: "the name of the server is not known",
+        hint: "check its spelling under Tunnel, and the internet connection; it is tried again by itself",
+        then: Then::TriedAgain,
+    },
+    Words {
+        says: "Connection refused",
+        reason: "the server is there, and nothing takes SSH connections at that port",
+        hint: "check the port under Tunnel, and that sshd runs on the server; it is tried again by itself",
+        then: Then::TriedAgain,
+    },
+    // macOS says that the operation did.
+    Words {
+        says: "timed out",
+        reason: "the server does not answer",
+        hint: "check that it is on, and that no firewall on the way keeps SSH out; it is tried again by itself",
+        then: Then::TriedAgain,
+    },
+    Words {
+        says: "Network is unreachable",
+        reason: "this computer has no way to the server",
+        hint: "check the internet connection; an IPv6 address needs a network that has IPv6; it is tried again by itself",
+        then: Then::TriedAgain,
+    },
+    Words {
+        says: "No route to host",
+        reason: "this computer has no way to the server",
+        hint: "check that the server is on and in reach from this network, by a VPN if it needs one; it is tried again by itself",
+        then: Then::TriedAgain,
+    },
+    Words {
+        says: "kex_exchange_identification: ",
+        reason: "the server hangs up before anybody signs in",
+        hint: "it may turn away whoever comes too often (`MaxStartups`, fail2ban), or speak something else than SSH at that port; it is \
+               tried again by itself",
+        then: Then::TriedAgain,
+    },
 ];
 
 /// Where it goes: `user@host:port`, of which only the host has to be there.
@@ -83,7 +140,11 @@ pub struct SshListen(String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedKey {
     pub pinned: String,
+    /// `None` where a person trusted it by its fingerprint alone.
+    pub pinned_kind: Option<String>,
     pub shown: String,
+    /// As `ssh-keygen -l` names it, `ED25519`.
+    pub kind: String,
 }
 
 /// How to reach a server by SSH.
@@ -239,9 +300,10 @@ pub(crate) fn is_chatter(line: &str) -> bool {
 impl ChangedKey {
     /// Where the server shows another key than the pinned one. `ssh` itself ends for the same reason right after this line.
     pub(crate) fn in_line(line: &str, known_hosts: &KnownHosts, server: &str) -> Option<Self> {
-        let shown = line.strip_prefix(HOST_KEY)?.split_ascii_whitespace().nth(1)?.to_owned();
-        let pinned = known_hosts.fingerprint(server)?;
-        (pinned != shown).then_some(Self { pinned, shown })
+        let mut words = line.strip_prefix(HOST_KEY)?.split_ascii_whitespace();
+        let (kind, shown) = (kind_of(words.next()?), words.next()?.to_owned());
+        let HostKey { fingerprint: pinned, kind: pinned_kind } = known_hosts.key(server)?;
+        (pinned != shown).then_some(Self { pinned, pinned_kind, shown, kind })
     }
 
     pub(crate) fn reason(&self) -> String {

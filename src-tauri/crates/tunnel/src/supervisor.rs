@@ -43,10 +43,12 @@ pub enum State {
         url: Url,
         notes: Vec<Doubt>,
     },
-    /// It ended or no address came; it is opened again.
+    /// It ended or no address came; it is tried again.
     Lost {
         reason: String,
         hint: String,
+        /// There was an address since it was switched on.
+        was_open: bool,
     },
     /// Trying again will not help.
     Refused {
@@ -187,8 +189,10 @@ impl Supervisor {
             }
             match end {
                 None => break,
-                Some(End::Lost { reason, hint }) => self.lost(reason, hint),
-                Some(End::RefusedAtFirst { reason, hint }) if known.is_some() => self.lost(reason, hint),
+                Some(End::Lost { reason, hint }) => self.lost(reason, hint, known.is_some()),
+                Some(End::RefusedAtFirst { reason, hint }) if known.is_some() => {
+                    self.lost(reason, hint, true)
+                }
                 Some(End::RefusedAtFirst { reason, hint } | End::Refused { reason, hint }) => {
                     return self.refused(reason, hint, None).await;
                 }
@@ -207,9 +211,9 @@ impl Supervisor {
         self.state.send_replace(State::Off);
     }
 
-    fn lost(&self, reason: String, hint: String) {
-        tracing::warn!(%reason, "the tunnel was lost; it is tried again");
-        self.state.send_replace(State::Lost { reason, hint });
+    fn lost(&self, reason: String, hint: String, was_open: bool) {
+        tracing::warn!(%reason, was_open, "the tunnel is not open; it is tried again");
+        self.state.send_replace(State::Lost { reason, hint, was_open });
     }
 
     async fn refused(&self, reason: String, hint: String, changed_key: Option<ChangedKey>) {

@@ -4,41 +4,20 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::routing::get;
 use secrecy::SecretString;
-use testkit::NgrokServer;
 use testkit::ngrok::AUTHTOKEN;
+use testkit::{Elsewhere, NgrokServer};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
-use tunnel::{Doubt, Ngrok, Outside, State, Tunnel};
-use url::Url;
-
-/// Told of addresses; every one leads here.
-#[derive(Default)]
-struct World(Mutex<Vec<String>>);
-
-#[async_trait]
-impl Outside for World {
-    async fn opened(&self, url: &Url) {
-        self.0.lock().unwrap().push(url.to_string());
-    }
-
-    async fn closed(&self) {
-        self.0.lock().unwrap().push("closed".into());
-    }
-
-    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
-        Ok(Vec::new())
-    }
-}
+use tunnel::{Ngrok, State, Tunnel};
 
 struct Bench {
     ngrok: NgrokServer,
-    world: Arc<World>,
+    world: Arc<Elsewhere>,
     state: watch::Receiver<State>,
     tunnel: Tunnel,
     http: reqwest::Client,
@@ -67,7 +46,7 @@ impl Bench {
         };
         adjust(&mut asked);
         let (sender, state) = watch::channel(State::Off);
-        let world = Arc::<World>::default();
+        let world = Arc::<Elsewhere>::default();
         let tunnel = Tunnel::start(asked, world.clone(), sender);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { ngrok, world, state, tunnel, http, _listener: AbortOnDropHandle::new(serving), words }
@@ -89,7 +68,7 @@ impl Bench {
 
     async fn lost(&mut self) -> (String, String) {
         let state = self.until(|state| matches!(state, State::Lost { .. })).await;
-        let State::Lost { reason, hint } = state else { unreachable!() };
+        let State::Lost { reason, hint, .. } = state else { unreachable!() };
         (reason, hint)
     }
 
@@ -115,7 +94,7 @@ impl Bench {
     }
 
     fn told(&self) -> Vec<String> {
-        self.world.0.lock().unwrap().clone()
+        self.world.told()
     }
 }
 
@@ -153,7 +132,7 @@ async fn with_its_authtoken_the_address_leads_to_our_port_until_it_is_switched_o
     assert_eq!(*bench.state.borrow(), State::Off);
     assert!(stream.chunk().await.is_err(), "what came in by it is cut");
     tokio::time::timeout(Duration::from_secs(5), words.closed()).await.unwrap();
-    assert_eq!(bench.world.0.lock().unwrap().as_slice(), [format!("{url}/"), "closed".into()]);
+    assert_eq!(bench.world.told(), [format!("{url}/"), "closed".into()]);
     bench.ngrok.until_closed().await;
     let gone = bench.http.get(&url).send().await.unwrap();
     assert_eq!((gone.status().as_u16(), gone.text().await.unwrap().as_str()), (404, "ERR_NGROK_3200"));

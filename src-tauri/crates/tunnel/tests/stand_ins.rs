@@ -5,17 +5,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tempfile::TempDir;
+use testkit::Elsewhere;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tunnel::{
-    Doubt, KnownHosts, Outside, PROGRAMS, Program, Ssh, SshListen, SshServer, State, Tunnel, Wishes,
-};
-use url::Url;
+use tunnel::{KnownHosts, PROGRAMS, Program, Ssh, SshListen, SshServer, State, Tunnel, Wishes};
 
 /// What one program says.
 struct Part {
@@ -147,26 +144,10 @@ const SSH_REFUSES: Option<(&str, &str)> = Some((
     "accepts none of the keys",
 ));
 
-#[derive(Default)]
-struct World(Mutex<Vec<String>>);
-
-#[async_trait]
-impl Outside for World {
-    async fn opened(&self, url: &Url) {
-        self.0.lock().unwrap().push(url.to_string());
-    }
-
-    async fn closed(&self) {}
-
-    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
-        Ok(Vec::new())
-    }
-}
-
 struct Bench {
     part: &'static Part,
     folder: TempDir,
-    world: Arc<World>,
+    world: Arc<Elsewhere>,
     state: watch::Receiver<State>,
     tunnel: Tunnel,
 }
@@ -201,7 +182,7 @@ impl Bench {
         let wishes = Wishes { domain, ssh: Some(ssh) };
         let shape = program.shape(binary, 4711, &wishes, &KnownHosts::at(at("known_hosts")));
         let (sender, state) = watch::channel(State::Off);
-        let world = Arc::<World>::default();
+        let world = Arc::<Elsewhere>::default();
         let tunnel = Tunnel::start(shape, world.clone(), sender);
         Self { part, folder, world, state, tunnel }
     }
@@ -251,8 +232,9 @@ impl Bench {
 
     async fn ends(self, told: &[&str]) {
         self.tunnel.stop().await;
-        let told: Vec<String> = told.iter().map(|run| self.part.address.replace("{}", run)).collect();
-        assert_eq!(*self.world.0.lock().unwrap(), told, "{}", self.part.id);
+        let opened = told.iter().map(|run| self.part.address.replace("{}", run));
+        let told: Vec<String> = opened.chain(["closed".to_owned()]).collect();
+        assert_eq!(self.world.told(), told, "{}", self.part.id);
     }
 }
 

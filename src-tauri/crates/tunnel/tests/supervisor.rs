@@ -5,53 +5,19 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tempfile::TempDir;
+use testkit::Elsewhere;
 use tokio::sync::watch;
-use tunnel::{Doubt, KnownHosts, Outside, Program, Shape, State, Tunnel, Wishes};
-use url::Url;
+use tunnel::{Doubt, KnownHosts, Program, Shape, State, Tunnel, Wishes};
 
 const QUICK: &str = "https://calm-harbour-31.trycloudflare.com/";
 
-/// What was done with addresses, and whether they lead here.
-#[derive(Default)]
-struct World {
-    told: Mutex<Vec<String>>,
-    doubt: Mutex<Option<Doubt>>,
-    looks: AtomicU32,
-    notes: Mutex<Vec<Doubt>>,
-    /// Nobody is answered here.
-    paused: AtomicBool,
-}
-
-#[async_trait]
-impl Outside for World {
-    async fn opened(&self, url: &Url) {
-        self.told.lock().unwrap().push(url.to_string());
-    }
-
-    async fn closed(&self) {
-        self.told.lock().unwrap().push("closed".into());
-    }
-
-    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
-        self.looks.fetch_add(1, Ordering::SeqCst);
-        let notes = self.notes.lock().unwrap().clone();
-        self.doubt.lock().unwrap().clone().map_or(Ok(notes), Err)
-    }
-
-    fn answers(&self) -> bool {
-        !self.paused.load(Ordering::SeqCst)
-    }
-}
-
 struct Bench {
     folder: TempDir,
-    world: Arc<World>,
+    world: Arc<Elsewhere>,
     state: watch::Receiver<State>,
     tunnel: Tunnel,
 }
@@ -79,7 +45,7 @@ impl Bench {
 
     fn with(folder: TempDir, shape: Shape) -> Self {
         let (sender, state) = watch::channel(State::Off);
-        let world = Arc::<World>::default();
+        let world = Arc::<Elsewhere>::default();
         let tunnel = Tunnel::start(shape, world.clone(), sender);
         Self { folder, world, state, tunnel }
     }
@@ -101,19 +67,19 @@ impl Bench {
     /// From now on it is not seen, or it is again.
     fn is_seen(&self, seen: bool) {
         let doubt = Doubt { reason: "that address does not answer".into(), hint: "wait".into() };
-        *self.world.doubt.lock().unwrap() = (!seen).then_some(doubt);
+        self.world.doubts((!seen).then_some(doubt));
     }
 
     /// It was looked at so often, in vain or not.
     async fn looked(&self, times: u32) {
-        let before = self.world.looks.load(Ordering::SeqCst);
-        while self.world.looks.load(Ordering::SeqCst) < before + times {
+        let before = self.world.looks();
+        while self.world.looks() < before + times {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     fn told(&self) -> Vec<String> {
-        self.world.told.lock().unwrap().clone()
+        self.world.told()
     }
 
     fn file(&self, name: &str) -> String {
@@ -138,7 +104,7 @@ async fn an_address_is_told_once_and_reachable_when_it_leads_here() {
     assert_eq!(bench.told(), [QUICK]);
     bench.tunnel.stop().await;
     assert_eq!(*bench.state.borrow(), State::Off);
-    assert_eq!(bench.world.told.lock().unwrap().as_slice(), [QUICK, "closed"]);
+    assert_eq!(bench.world.told(), [QUICK, "closed"]);
 }
 
 #[tokio::test]
@@ -167,7 +133,7 @@ async fn one_that_ends_is_started_again_and_the_same_address_changes_nothing() {
         format!("echo x >> runs; echo {QUICK}; if [ $(wc -l < runs) -gt 1 ]; then exec sleep 60; fi; exit 3");
     let mut bench = Bench::start(&script);
     let lost = bench.until(|state| matches!(state, State::Lost { .. })).await;
-    let State::Lost { reason, hint } = lost else { unreachable!() };
+    let State::Lost { reason, hint, .. } = lost else { unreachable!() };
     assert!(reason.contains("exit code 3"), "{reason}");
     assert!(!hint.is_empty());
     assert_eq!(bench.reachable().await, QUICK);
@@ -236,13 +202,13 @@ async fn garbage_and_endless_lines_cost_little_and_hide_nothing() {
 async fn an_address_that_does_not_lead_here_is_doubted_until_it_does() {
     let mut bench = Bench::start(&format!("echo {QUICK}; exec sleep 600"));
     let doubt = Doubt { reason: "another server answers".into(), hint: "switch it off and on".into() };
-    *bench.world.doubt.lock().unwrap() = Some(doubt.clone());
+    bench.world.doubts(Some(doubt.clone()));
     bench.until(|state| matches!(state, State::Up { doubt: None, .. })).await;
     // Looks are two seconds apart: time is moved instead of waited for.
     tokio::time::pause();
     let up = bench.until(|state| matches!(state, State::Up { doubt: Some(_), .. })).await;
     assert!(matches!(up, State::Up { doubt: Some(told), .. } if told == doubt));
-    *bench.world.doubt.lock().unwrap() = None;
+    bench.world.doubts(None);
     assert_eq!(bench.reachable().await, QUICK);
     tokio::time::resume();
     bench.tunnel.stop().await;
@@ -252,9 +218,9 @@ async fn an_address_that_does_not_lead_here_is_doubted_until_it_does() {
 async fn what_does_not_stop_clients_is_a_note_that_comes_and_goes() {
     let mut bench = Bench::start(&format!("echo {QUICK}; exec sleep 600"));
     let note = Doubt { reason: "a page before ours".into(), hint: "one click".into() };
-    *bench.world.notes.lock().unwrap() = vec![note.clone()];
+    bench.world.notes(vec![note.clone()]);
     bench.until(|state| matches!(state, State::Reachable { notes, .. } if *notes == [note.clone()])).await;
-    bench.world.notes.lock().unwrap().clear();
+    bench.world.notes(Vec::new());
     // It is looked at again after a minute: time is moved instead of waited for.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(60)).await;
@@ -309,12 +275,12 @@ async fn one_that_connects_again_by_itself_after_a_change_keeps_its_address() {
 async fn while_nobody_is_answered_here_no_look_in_vain_counts_against_it() {
     let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
     bench.reachable().await;
-    bench.world.paused.store(true, Ordering::SeqCst);
+    bench.world.pauses(true);
     bench.is_seen(false);
     bench.tunnel.look_now();
     // Two minutes, and half a minute of its own time.
     moving_time(bench.looked(60)).await;
-    bench.world.paused.store(false, Ordering::SeqCst);
+    bench.world.pauses(false);
     moving_time(bench.looked(15)).await;
     assert_eq!(bench.file("runs").lines().count(), 1);
     let lost = async {
@@ -339,7 +305,7 @@ async fn what_is_left_of_an_address_that_changed_is_waited_for() {
             _ => false,
         })
         .await;
-    assert!(matches!(lost, State::Lost { .. }), "{lost:?}");
+    assert!(matches!(lost, State::Lost { was_open: true, .. }), "{lost:?}");
     bench.until(|state| matches!(state, State::Reachable { url, .. } if url.as_str().contains("//c."))).await;
     bench.tunnel.stop().await;
 }
@@ -348,10 +314,10 @@ async fn what_is_left_of_an_address_that_changed_is_waited_for() {
 async fn a_change_that_it_survives_changes_nothing() {
     let mut bench = Bench::start(&format!("echo x >> runs; echo {QUICK}; exec sleep 600"));
     bench.reachable().await;
-    let looks = bench.world.looks.load(Ordering::SeqCst);
+    let looks = bench.world.looks();
     bench.tunnel.look_now();
     let looked = async {
-        while bench.world.looks.load(Ordering::SeqCst) == looks {
+        while bench.world.looks() == looks {
             tokio::task::yield_now().await;
         }
     };
@@ -385,7 +351,7 @@ async fn what_waits_to_be_tried_again_is_tried_at_once() {
         }
     };
     moving_time(tried).await;
-    bench.until(|state| matches!(state, State::Lost { .. })).await;
+    bench.until(|state| matches!(state, State::Lost { was_open: false, .. })).await;
     let began = std::time::Instant::now();
     bench.tunnel.look_now();
     bench.until(|state| *state == State::Starting).await;

@@ -127,10 +127,12 @@ pub enum TunnelState {
         /// What to know although clients get through.
         notes: Vec<TunnelNote>,
     },
-    /// The program ended; it is started again.
+    /// What opens it ended; it is tried again.
     Lost {
         reason: String,
         hint: String,
+        /// There was an address since it was switched on.
+        was_open: bool,
     },
     /// Trying again will not help.
     Refused {
@@ -141,11 +143,13 @@ pub enum TunnelState {
     },
 }
 
-/// Fingerprints as OpenSSH writes them, `SHA256:…`.
+/// Fingerprints as OpenSSH writes them, `SHA256:…`, and kinds as `ssh-keygen -l` does, `ED25519`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct ChangedKey {
     pub pinned: String,
+    pub pinned_kind: Option<String>,
     pub shown: String,
+    pub kind: String,
 }
 
 /// One sentence each.
@@ -177,6 +181,8 @@ pub struct ServerKey {
     pub server: String,
     /// As OpenSSH shows it: `SHA256:…`.
     pub fingerprint: String,
+    /// As `ssh-keygen -l` names it, `ED25519`.
+    pub kind: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, TS)]

@@ -1,7 +1,7 @@
 //! The switch to the public internet.
 
 use model::settings::{Identity, Settings};
-use tunnel::{Doubt, KnownHosts, Ngrok, Program, Provider, State};
+use tunnel::{Doubt, HostKey, KnownHosts, Ngrok, Program, Provider, State};
 
 use super::answers::{ChangedKey, ServerKey, Status, TunnelForm, TunnelNote, TunnelProgram, TunnelState};
 use super::requests::{Empty, ShownKey, TunnelSwitch};
@@ -40,17 +40,19 @@ impl Api {
     /// The key that was shown, and no other, takes the place of the one before. What was refused for it is over.
     pub(super) async fn trust_server_key(&self, ShownKey { fingerprint }: ShownKey) -> Answer<Status> {
         self.is_ours()?;
-        let was_shown = matches!(self.0.gate().state(),
-            State::Refused { changed_key: Some(key), .. } if key.shown == fingerprint);
-        if !was_shown {
-            return Err(not_opened(
-                "that is not the key which the server was refused for".to_owned(),
-                "switch the tunnel on, then compare and trust the key that is shown",
-            ));
-        }
+        let shown = match self.0.gate().state() {
+            State::Refused { changed_key: Some(key), .. } if key.shown == fingerprint => key,
+            _ => {
+                return Err(not_opened(
+                    "that is not the key which the server was refused for".to_owned(),
+                    "switch the tunnel on, then compare and trust the key that is shown",
+                ));
+            }
+        };
+        let key = HostKey { fingerprint: shown.shown, kind: Some(shown.kind) };
         let settings = self.0.drafted().await.draft.validate().ok();
         if let Some((server, known_hosts)) = settings.as_ref().and_then(server) {
-            known_hosts.trust(&server, &fingerprint).map_err(|error| {
+            known_hosts.trust(&server, &key).map_err(|error| {
                 not_opened(
                     format!("the server's new key could not be kept: {error}"),
                     "see that the file `known_hosts` in the data folder can be written, then try again",
@@ -100,8 +102,8 @@ fn server(settings: &Settings) -> Option<(String, KnownHosts)> {
 
 fn server_key(settings: &Settings) -> Option<ServerKey> {
     let (server, known_hosts) = server(settings)?;
-    let fingerprint = known_hosts.fingerprint(&server)?;
-    Some(ServerKey { server, fingerprint })
+    let HostKey { fingerprint, kind } = known_hosts.key(&server)?;
+    Some(ServerKey { server, fingerprint, kind })
 }
 
 fn not_opened(message: String, hint: &str) -> ApiError {
@@ -124,10 +126,15 @@ impl From<State> for TunnelState {
                 let notes = notes.into_iter().map(|Doubt { reason, hint }| TunnelNote { reason, hint });
                 Self::Reachable { url: origin(url), notes: notes.collect() }
             }
-            State::Lost { reason, hint } => Self::Lost { reason, hint },
+            State::Lost { reason, hint, was_open } => Self::Lost { reason, hint, was_open },
             State::Refused { reason, hint, changed_key } => {
                 let changed_key =
-                    changed_key.map(|tunnel::ChangedKey { pinned, shown }| ChangedKey { pinned, shown });
+                    changed_key.map(|tunnel::ChangedKey { pinned, pinned_kind, shown, kind }| ChangedKey {
+                        pinned,
+                        pinned_kind,
+                        shown,
+                        kind,
+                    });
                 Self::Refused { reason, hint, changed_key }
             }
         }

@@ -1,40 +1,18 @@
 //! The supervisor and `ssh`, without the server that is otherwise behind them.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use tempfile::TempDir;
+use testkit::Elsewhere;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tunnel::{
-    ChangedKey, Doubt, KnownHosts, Outside, Program, Ssh, SshListen, SshServer, State, Tunnel, Wishes,
-};
-use url::Url;
+use tunnel::{ChangedKey, HostKey, KnownHosts, Program, Ssh, SshListen, SshServer, State, Tunnel, Wishes};
 
 use crate::sshd::{PATIENCE, Sshd, free_port};
 
 const PUBLIC: &str = "https://mcp.example.com/";
-
-/// What was done with addresses. Whatever is open is taken to lead here.
-#[derive(Default)]
-struct World(Mutex<Vec<String>>);
-
-#[async_trait]
-impl Outside for World {
-    async fn opened(&self, url: &Url) {
-        self.0.lock().unwrap().push(url.to_string());
-    }
-
-    async fn closed(&self) {
-        self.0.lock().unwrap().push("closed".into());
-    }
-
-    async fn look(&self, _: &Url) -> Result<Vec<Doubt>, Doubt> {
-        Ok(Vec::new())
-    }
-}
 
 /// Somebody on this computer who wants to be reached through `sshd`.
 struct Bench {
@@ -42,7 +20,7 @@ struct Bench {
     folder: TempDir,
     /// What the server listens on for us.
     remote: u16,
-    world: Arc<World>,
+    world: Arc<Elsewhere>,
     state: watch::Receiver<State>,
     tunnel: Option<Tunnel>,
 }
@@ -74,6 +52,10 @@ impl Bench {
 
     fn known_hosts(&self) -> KnownHosts {
         KnownHosts::at(self.folder.path().join("known_hosts"))
+    }
+
+    fn pinned(&self) -> Option<String> {
+        self.known_hosts().key(&self.server().name()).map(|key| key.fingerprint)
     }
 
     fn server(&self) -> SshServer {
@@ -151,7 +133,7 @@ impl Bench {
     }
 
     fn told(&self) -> Vec<String> {
-        self.world.0.lock().unwrap().clone()
+        self.world.told()
     }
 }
 
@@ -162,8 +144,8 @@ async fn what_the_server_hears_is_carried_here_until_it_is_switched_off() {
     bench.is_carried().await;
     bench.is_carried().await;
     assert_eq!(
-        bench.known_hosts().fingerprint(&bench.server().name()),
-        Some(bench.sshd.fingerprint()),
+        bench.known_hosts().key(&bench.server().name()),
+        Some(HostKey { fingerprint: bench.sshd.fingerprint(), kind: Some("ED25519".to_owned()) }),
         "the key was pinned on first use"
     );
     bench.stops().await;
@@ -188,6 +170,7 @@ async fn a_server_that_starts_again_is_lost_and_then_the_same_address_leads_here
         }
     };
     assert!(!reason.contains("debug1"), "{reason}");
+    assert!(reason.starts_with("the server is there, and nothing takes SSH connections"), "{reason}");
     bench.sshd.runs();
     assert_eq!(bench.reachable().await, PUBLIC);
     bench.is_carried().await;
@@ -208,19 +191,22 @@ async fn another_host_key_is_refused_with_both_fingerprints_until_it_is_trusted(
     let changed = refusal.changed_key.unwrap();
     assert_eq!((&changed.pinned, &changed.shown), (&before, &now));
     assert!(refusal.reason.contains(&before) && refusal.reason.contains(&now), "{}", refusal.reason);
-    assert_eq!(bench.known_hosts().fingerprint(&bench.server().name()), Some(before), "still pinned");
+    assert_eq!(bench.pinned(), Some(before), "still pinned");
     assert_eq!(bench.told(), [PUBLIC, "closed"]);
     bench.stops().await;
 
     // Meanwhile `ssh` may have pinned whatever was shown: what was trusted wins.
     let pinned = fs::read_to_string(bench.folder.path().join("known_hosts")).unwrap();
-    bench.known_hosts().trust(&bench.server().name(), &now).unwrap();
+    bench
+        .known_hosts()
+        .trust(&bench.server().name(), &HostKey { fingerprint: now.clone(), kind: Some(changed.kind) })
+        .unwrap();
     let trusted = fs::read_to_string(bench.folder.path().join("known_hosts")).unwrap();
     fs::write(bench.folder.path().join("known_hosts"), format!("{trusted}{pinned}")).unwrap();
     bench.switches_on(bench.sshd.key()).await;
     assert_eq!(bench.reachable().await, PUBLIC);
     bench.is_carried().await;
-    assert_eq!(bench.known_hosts().fingerprint(&bench.server().name()), Some(now));
+    assert_eq!(bench.pinned(), Some(now));
     bench.stops().await;
 }
 
@@ -234,6 +220,7 @@ async fn a_key_of_another_kind_is_another_key() {
     bench.sshd.runs();
     let changed = bench.refused().await.changed_key.unwrap();
     assert_eq!((changed.pinned, changed.shown), (before, bench.sshd.fingerprint()));
+    assert_eq!((changed.pinned_kind.as_deref(), changed.kind.as_str()), (Some("ED25519"), "ECDSA"));
     bench.stops().await;
 }
 
@@ -247,6 +234,43 @@ async fn a_key_that_the_server_does_not_know_is_refused() {
     assert!(refusal.hint.contains("authorized_keys"), "{}", refusal.hint);
     assert_eq!((refusal.changed_key, bench.told()), (None, vec!["closed".to_owned()]));
     bench.stops().await;
+}
+
+/// None of them was ever open, and each is tried again.
+#[tokio::test]
+async fn what_keeps_us_from_the_server_is_explained() {
+    let hangs_up = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hanging_up = format!("ada@127.0.0.1:{}", hangs_up.local_addr().unwrap().port());
+    tokio::spawn(async move { while hangs_up.accept().await.is_ok() {} });
+    for (server, words) in [
+        ("ada@no-such-host.invalid", "the name of the server is not known; its last words: "),
+        (
+            "ada@127.0.0.1:1",
+            "the server is there, and nothing takes SSH connections at that port; its last words: ",
+        ),
+        (hanging_up.as_str(), "the server hangs up before anybody signs in; its last words: "),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let ssh = Ssh {
+            server: SshServer::parse(server).unwrap(),
+            key: None,
+            listen: SshListen::parse("8080").unwrap(),
+        };
+        let wishes = Wishes { domain: Some("mcp.example.com".to_owned()), ssh: Some(ssh) };
+        let known_hosts = KnownHosts::at(folder.path().join("known_hosts"));
+        let program = Program::find(tunnel::SSH).unwrap();
+        let shape = program.shape(program.located().unwrap(), 1, &wishes, &known_hosts);
+        let (sender, mut state) = watch::channel(State::Off);
+        let tunnel = Tunnel::start(shape, Arc::<Elsewhere>::default(), sender);
+        let lost =
+            tokio::time::timeout(PATIENCE, state.wait_for(|state| matches!(state, State::Lost { .. })));
+        let State::Lost { reason, hint, was_open } = lost.await.unwrap().unwrap().clone() else {
+            unreachable!()
+        };
+        assert!(reason.starts_with(words), "{reason}");
+        assert!(hint.ends_with("it is tried again by itself") && !was_open, "{hint}");
+        tunnel.stop().await;
+    }
 }
 
 #[tokio::test]

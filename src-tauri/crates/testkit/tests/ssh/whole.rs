@@ -159,6 +159,7 @@ async fn another_host_key_closes_the_address_until_the_owner_trusts_it_and_no_ot
     desk.switches_on().await;
     let form = desk.call("tunnel", json!({})).await;
     assert_eq!(form["server_key"]["fingerprint"], now);
+    assert_eq!(form["server_key"]["kind"], "ED25519");
     assert_eq!(ada.calls("version").await.status, 200, "nobody was signed out");
     desk.engine.stop().await;
 }
