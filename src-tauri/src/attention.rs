@@ -19,6 +19,14 @@ pub(crate) struct Happened {
     pub(crate) session: Option<String>,
     #[serde(default)]
     pub(crate) details: Value,
+    /// What a notice says of it; it names no person.
+    pub(crate) notice: Option<Told>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) title: String,
+    pub(crate) text: String,
 }
 
 /// Oldest first.

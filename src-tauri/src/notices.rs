@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use tauri::AppHandle;
 use tauri_plugin_notification::{ActiveNotification, NotificationExt as _};
 
-use crate::attention::Happened;
+use crate::attention::{Happened, Told};
 use crate::menu::Tunnel;
 use crate::shell::Shell;
 use crate::window;
 
 /// Between two of the same kind.
 const APART: Duration = Duration::from_secs(10);
+/// Before the same refusal is told again: clients try again every minute while the set-up is wrong.
+const SAME_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// Clients that were told of; one that asks again within this many is not told of again.
 const REMEMBERED: usize = 64;
 /// Characters of a name that a client chose.
@@ -46,7 +48,9 @@ pub(crate) struct Notices {
     /// Sign-ins whose code was told.
     paired: VecDeque<String>,
     new_client_at: Option<Instant>,
-    sign_in_at: Option<Instant>,
+    refused_at: Option<Instant>,
+    /// The last refusal that was told, and when.
+    refused: Option<(Told, Instant)>,
 }
 
 /// Where a click on a notice leads. Its number is the notice's own.
@@ -55,10 +59,11 @@ pub(crate) enum Leads {
     Home,
     Sessions,
     Credential,
+    Log,
 }
 
 impl Leads {
-    const ALL: [Self; 3] = [Self::Home, Self::Sessions, Self::Credential];
+    const ALL: [Self; 4] = [Self::Home, Self::Sessions, Self::Credential, Self::Log];
 
     fn page(self, app: &AppHandle) -> String {
         let page = match self {
@@ -69,6 +74,7 @@ impl Leads {
                 None => "#/sessions",
             },
             Self::Credential => "#/entra?field=entra.credential",
+            Self::Log => "#/log",
         };
         page.to_owned()
     }
@@ -99,20 +105,21 @@ pub(crate) fn tell(app: &AppHandle, leads: Leads, title: &str, text: &str) {
 impl Notices {
     pub(crate) async fn consider(&mut self, app: &AppHandle, shell: &Shell, happened: &Happened) {
         let wanted = shell.preferences().get().notify;
-        if happened.needs_sign_in().is_some() && wanted.sign_in_again && due(&mut self.sign_in_at) {
-            let name = name(happened.client_name.as_deref());
-            tell(
-                app,
-                Leads::Sessions,
-                "Sign in again",
-                &format!(
-                    "The session of {name} has ended: its person must sign in again. Reconnect in the client."
-                ),
-            );
+        if let Some(told) = happened.notice.as_ref().filter(|_| wanted.sign_in_again)
+            && self.is_news(told, Instant::now())
+            && due(&mut self.refused_at)
+        {
+            let leads = if happened.event == "session_ended" { Leads::Sessions } else { Leads::Log };
+            tell(app, leads, &told.title, &of_client(happened.client_name.as_deref(), told));
+            self.refused = Some((told.clone(), Instant::now()));
         }
         if happened.event == "consent_shown" && wanted.new_client {
             self.new_client(app, shell, happened).await;
         }
+    }
+
+    fn is_news(&self, told: &Told, now: Instant) -> bool {
+        !self.refused.as_ref().is_some_and(|(last, at)| last == told && now.duration_since(*at) < SAME_AGAIN)
     }
 
     /// The newest client that waits for a code, with the code: the notice is on the screen of whoever may know it.
@@ -155,6 +162,11 @@ impl Notices {
             &format!("It calls itself {name}. Allow or refuse it in your browser."),
         );
     }
+}
+
+/// What the engine says, with whose it is.
+fn of_client(client_name: Option<&str>, told: &Told) -> String {
+    format!("{}: {}", name(client_name), told.text)
 }
 
 /// Digits in two groups, as a person reads them.
@@ -237,6 +249,18 @@ mod tests {
         let told = asks_for_code(Some("Claude"), "006740");
         assert!(told.starts_with("It calls itself “Claude”. Its code is 006 740:"), "{told}");
         assert!(asks_for_code(None, "006740123456").contains(" 006 740 123 456:"));
+    }
+
+    #[test]
+    fn the_same_refusal_is_told_once_an_hour_and_another_at_once() {
+        let told = |text: &str| Told { title: "Sign-ins are refused".into(), text: text.into() };
+        let mut notices = Notices::default();
+        let now = Instant::now();
+        assert!(notices.is_news(&told("a"), now));
+        notices.refused = Some((told("a"), now));
+        assert!(!notices.is_news(&told("a"), now) && notices.is_news(&told("b"), now));
+        assert!(notices.is_news(&told("a"), now + SAME_AGAIN));
+        assert_eq!(of_client(Some("Claude"), &told("It is over.")), "“Claude”: It is over.");
     }
 
     #[test]

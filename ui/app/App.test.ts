@@ -163,7 +163,7 @@ describe('live', () => {
     const { host } = mountApp('busy', '#/home');
     await screen.findByText(/Waiting for somebody to allow/);
     const running = host.world.attempts[0]!;
-    running.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor in 9.0 s', hint: null, code: null, remedies: [] };
+    running.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor in 9.0 s', hint: null, code: null, fixer: null, remedies: [] };
     host.emit('events_recorded', [{ ...host.world.events[0]!, seq: 9001, attempt: running.attempt }]);
     await screen.findByText('Connected as Ben Okafor in 9.0 s');
   });

@@ -95,6 +95,10 @@ hint: string | null,
  */
 code: number | null, 
 /**
+ * Who can mend it, where something is wrong and that is known.
+ */
+fixer: Fixer | null, 
+/**
  * What can be done with one press, the first thing first.
  */
 remedies: Array<Remedy>, };
@@ -300,7 +304,11 @@ event: string, level: Level,
 /**
  * One sentence; it may name a person.
  */
-summary: string, attempt: string | null, origin: Origin | null, client: string | null, client_name: string | null, grant: string | null, session: string | null, person: PersonRow | null, user_agent: string | null, 
+summary: string, 
+/**
+ * What the operating system shows of it, where that is worth it; it names nobody.
+ */
+notice?: Notice, attempt: string | null, origin: Origin | null, client: string | null, client_name: string | null, grant: string | null, session: string | null, person: PersonRow | null, user_agent: string | null, 
 /**
  * What else this kind of event says.
  */
@@ -342,6 +350,11 @@ hint: string | null,
  */
 remedies: Array<Remedy>, };
 
+/**
+ * Who can mend what was refused.
+ */
+export type Fixer = "person" | "app_owner" | "tenant_admin" | "operator" | "nobody";
+
 export type ForgetWhat = { what: Forgotten, };
 
 /**
@@ -363,6 +376,15 @@ export type Level = "info" | "warn" | "error";
  * What a claim means, and who put it there.
  */
 export type Note = { meaning: string, source: string, };
+
+/**
+ * What the operating system shows of an event; it names no person, because whoever looks at the screen sees it.
+ */
+export type Notice = { title: string, 
+/**
+ * What happened and who can mend it.
+ */
+text: string, };
 
 /**
  * Another port for one that is taken.
@@ -497,7 +519,19 @@ export type RefreshResult = { at: number, ok: boolean,
 /**
  * Why it came to nothing.
  */
-detail: string | null, };
+detail: string | null, 
+/**
+ * AADSTS number, if the identity provider gave one.
+ */
+code: number | null, 
+/**
+ * Who can mend it, where that is known.
+ */
+fixer: Fixer | null, 
+/**
+ * What can be done with one press, the first thing first.
+ */
+remedies: Array<Remedy>, };
 
 /**
  * What makes a registration, ready to be copied.
@@ -660,7 +694,15 @@ code: number | null,
 /**
  * One sentence: what happened and what to do next.
  */
-reason: string, };
+reason: string, 
+/**
+ * Who can mend it, where something was refused.
+ */
+fixer: Fixer | null, 
+/**
+ * What can be done with one press, the first thing first.
+ */
+remedies: Array<Remedy>, };
 
 /**
  * How many sessions were still to be ended.
@@ -847,7 +889,19 @@ hint: string | null,
 /**
  * Whether it was made with changes that were not saved when it began.
  */
-unsaved: boolean, };
+unsaved: boolean, 
+/**
+ * AADSTS number.
+ */
+code: number | null, 
+/**
+ * Who can take it, where something was refused.
+ */
+fixer: Fixer | null, 
+/**
+ * What can be done with one press, the first thing first.
+ */
+remedies: Array<Remedy>, };
 
 /**
  * What a test sign-in is made with.
@@ -995,6 +1049,10 @@ hint: string | null,
  */
 code: number | null, 
 /**
+ * Who can take it, where something was refused.
+ */
+fixer: Fixer | null, 
+/**
  * What can be done with one press, the first thing first.
  */
 remedies: Array<Remedy>, };
@@ -1045,6 +1103,15 @@ told: string, count: number, first_at: number, last_at: number, };
  * What came of a request, in short.
  */
 export type VisitVerdict = "served" | "asked_to_sign_in" | "refused" | "limited" | "unavailable";
+
+/** Who can mend what was refused: one sentence. */
+export const FIXERS: Record<Fixer, string> = {
+  person: 'Whoever signs in can fix this.',
+  app_owner: 'The owner of the app registration can fix this.',
+  tenant_admin: 'An administrator of the directory can fix this.',
+  operator: 'Whoever runs this server can fix this.',
+  nobody: 'Nobody has to fix anything; it should pass.',
+};
 
 export interface EngineCommands {
   /** Whether this server runs, where it is reached, its version, and how many events of the auth log were lost. */

@@ -387,6 +387,8 @@ function answersOf(world: FakeWorld, host: FakeHost): Answers {
         why: 'revoked_by_owner',
         code: null,
         reason: 'the owner of this server ended the session; connect again to sign in',
+        fixer: null,
+        remedies: [],
       };
     }
     if (live.length > 0) told();
@@ -693,12 +695,12 @@ function goOn(host: FakeHost): void {
       row.started_at = Date.now();
       row.person = null;
       row.steps = row.steps.map((old) => ({ ...old, state: 'pending', at: null, ms: null, detail: null }));
-      row.verdict = { is: 'running', sentence: 'A client has begun to connect', hint: null, code: null, remedies: [] };
+      row.verdict = { is: 'running', sentence: 'A client has begun to connect', hint: null, code: null, fixer: null, remedies: [] };
       return;
     }
     Object.assign(step, { state: 'done', at: Date.now(), ms: Date.now() - row.last_at, detail: null });
     if (step.step === 'callback') row.person = fixtures.PEOPLE.ben;
-    if (step.step === 'first_call') row.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor', hint: null, code: null, remedies: [] };
+    if (step.step === 'first_call') row.verdict = { is: 'connected', sentence: 'Connected as Ben Okafor', hint: null, code: null, fixer: null, remedies: [] };
     row.last_at = Date.now();
     const event = { ...fixtures.eventOf(row, step), seq: (host.world.events[0]?.seq ?? 0) + 1 };
     host.world.events.unshift(event);

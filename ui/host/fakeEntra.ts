@@ -78,14 +78,14 @@ function refuseUnusable(rows: readonly SettingRow[], changes: Changes, hint: str
 export function checkEntra(rows: readonly SettingRow[], changes: Changes, urls: readonly string[], { tenant, secret: kept, redirectUris, unseen, consent }: Registration, tested: TestSignIn | null = null): EntraCheck {
   refuseUnusable(rows, changes, 'correct it, then check again');
   const secret = changes['entra.client_secret'] ? 'good' : kept;
-  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, remedies: [], ...more });
+  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, fixer: null, remedies: [], ...more });
   const answer = (steps: CheckStep[]): EntraCheck => ({ steps, passed: steps.every(({ outcome }) => outcome !== 'failed'), redirect_uris: [...urls] });
   if (practiceInForce(rows, changes)) return answer([step('practice', 'passed', 'people sign in at the practice tenant, which needs no set-up'), ...testedSteps(tested, consent)]);
   const blade = (name: string) => `${BLADES}/${name}/appId/${textOf(rows, changes, 'entra.client_id')}`;
   const reached = step('authority', 'passed', 'the sign-in host answers: https://login.microsoftonline.com');
   if (textOf(rows, changes, 'entra.tenant') !== tenant) {
     const hint = 'Compare the tenant ID in the settings with App registrations > your app > Overview, and check that the authority is the cloud it lives in.';
-    return answer([reached, step('tenant', 'failed', 'The directory was not found.', { hint, code: 90002, remedies: [change('entra.tenant'), change('entra.authority'), page('Overview', blade('Overview'))] })]);
+    return answer([reached, step('tenant', 'failed', 'The directory was not found.', { hint, code: 90002, fixer: 'app_owner', remedies: [change('entra.tenant'), change('entra.authority'), page('Overview', blade('Overview'))] })]);
   }
   const expired = 'Create a new secret under App registrations > your app > Certificates & secrets and paste its Value into the settings.';
   const unregistered =
@@ -98,14 +98,14 @@ export function checkEntra(rows: readonly SettingRow[], changes: Changes, urls: 
     step('application', 'passed', 'the directory knows the client ID'),
     secret === 'good'
       ? step('credential', 'passed', 'client ID and client secret are accepted')
-      : step('credential', 'failed', 'The client secret has expired.', { hint: expired, code: 7_000_222, remedies: [page('Certificates & secrets', blade('Credentials')), change('entra.client_secret')] }),
+      : step('credential', 'failed', 'The client secret has expired.', { hint: expired, code: 7_000_222, fixer: 'app_owner', remedies: [page('Certificates & secrets', blade('Credentials')), change('entra.client_secret')] }),
     ...urls.map((url) => {
       if (redirectUris.includes(url)) return step('redirect_uri', 'passed', `${url} is registered`);
       if (unseen.includes(url)) {
         const what = `whether ${url} is registered cannot be seen: the provider answers with a page`;
         return step('redirect_uri', 'unknown', what, { hint: 'make a test sign-in to see', remedies: [{ does: 'sign_in' }] });
       }
-      const more = { hint: unregistered, code: 50_011, remedies: [page('Authentication', blade('Authentication')), change('server.sign_in', 'this-computer')] };
+      const more: Partial<CheckStep> = { hint: unregistered, code: 50_011, fixer: 'app_owner', remedies: [page('Authentication', blade('Authentication')), change('server.sign_in', 'this-computer')] };
       return step('redirect_uri', 'failed', 'The redirect URI is not registered for this app.', more);
     }),
     ...testedSteps(tested, consent),
@@ -115,14 +115,19 @@ export function checkEntra(rows: readonly SettingRow[], changes: Changes, urls: 
 const NO_CONSENT = {
   what: 'Nobody has consented to the permissions of this app.',
   hint: 'Under API permissions, press Grant admin consent, or let people consent for themselves.',
-};
+  code: 65_001,
+  fixer: 'tenant_admin',
+  remedies: [page('API permissions', `${BLADES}/CallAnAPI`)],
+} satisfies Partial<CheckStep>;
+/** Of a test sign-in that no refusal ended. */
+const NOTHING = { code: null, fixer: null, remedies: [] };
 
 /** What only a sign-in shows. */
 function testedSteps(tested: TestSignIn | null, consent: boolean): CheckStep[] {
-  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, remedies: [], ...more });
+  const step = (about: string, outcome: CheckStep['outcome'], what: string, more?: Partial<CheckStep>): CheckStep => ({ about, outcome, what, hint: null, code: null, fixer: null, remedies: [], ...more });
   if (tested?.is !== 'ended') return [];
   if (!tested.passed && consent) return [step('sign_in', 'unknown', tested.what, { hint: tested.hint })];
-  if (!consent) return [step('consent', 'failed', NO_CONSENT.what, { hint: NO_CONSENT.hint, code: 65_001, remedies: [page('API permissions', `${BLADES}/CallAnAPI`)] })];
+  if (!consent) return [step('consent', 'failed', NO_CONSENT.what, NO_CONSENT)];
   return [
     step('consent', 'passed', "the consent to this app's permissions is there"),
     step('platform', 'passed', 'the redirect URI is on the right platform'),
@@ -139,7 +144,7 @@ export const waitingTest = (now: number, unsaved = false, moves_to: string | nul
 
 export const endedTest = ({ consent }: Registration, unsaved = false): TestSignIn => {
   const passed = unsaved ? 'the test sign-in passed with the changes, which are not saved yet; nothing of it was kept' : 'the test sign-in passed, and nothing of it was kept';
-  return consent ? { is: 'ended', passed: true, what: passed, hint: null, unsaved } : { is: 'ended', passed: false, ...NO_CONSENT, unsaved };
+  return consent ? { is: 'ended', passed: true, what: passed, hint: null, ...NOTHING, unsaved } : { is: 'ended', passed: false, ...NO_CONSENT, unsaved };
 };
 
 /** The changes of the last test sign-in are the server's to remember. */
@@ -153,7 +158,7 @@ export function testCommands(world: { testing: TestSignIn; tried: Changes; setti
     },
     test_sign_in: () => world.testing,
     cancel_test_sign_in: () => {
-      if (world.testing.is === 'waiting') world.testing = { is: 'ended', passed: false, what: 'the test sign-in was cancelled', hint: 'begin another test sign-in to see the rest', unsaved: world.testing.unsaved };
+      if (world.testing.is === 'waiting') world.testing = { is: 'ended', passed: false, what: 'the test sign-in was cancelled', hint: 'begin another test sign-in to see the rest', ...NOTHING, unsaved: world.testing.unsaved };
       return world.testing;
     },
   };

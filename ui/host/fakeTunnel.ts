@@ -217,7 +217,7 @@ export const NOT_SHOWN = new HostError(
   'switch the tunnel on, then compare and trust the key that is shown',
 );
 
-const seen = (about: string, outcome: CheckStep['outcome'], what: string, hint: string | null = null): CheckStep => ({ about, outcome, what, hint, code: null, remedies: [] });
+const seen = (about: string, outcome: CheckStep['outcome'], what: string, hint: string | null = null): CheckStep => ({ about, outcome, what, hint, code: null, fixer: null, remedies: [] });
 
 /** What is seen of the address from outside; `tunnel_doubt` and `tunnel_noted` have something in the way. */
 export function outsideCheck({ tunnel, public_url: address }: Status): OutsideCheck {

@@ -11,6 +11,7 @@ import type {
   PairingRow,
   PersonRow,
   PracticeState,
+  Fixer,
   Remedy,
   SessionClaims,
   SessionClient,
@@ -24,6 +25,24 @@ import type {
   VisitRow,
 } from './api';
 import { TUNNEL_URL } from './fakeTunnel';
+
+const NOTHING = { code: null, fixer: null, remedies: [] };
+/** What the engine's table has of a number. */
+const REFUSALS: Record<number, { fixer: Fixer; remedies: Remedy[] }> = {
+  7000222: {
+    fixer: 'app_owner',
+    remedies: [
+      { does: 'open', page: 'Certificates & secrets', url: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId/app-1' },
+      { does: 'change', setting: 'entra.client_secret', to: null },
+    ],
+  },
+  50057: {
+    fixer: 'tenant_admin',
+    remedies: [{ does: 'open', page: 'Users', url: 'https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers' }],
+  },
+  50076: { fixer: 'person', remedies: [{ does: 'sign_in' }] },
+};
+const refusal = (code: number | null) => ({ ...NOTHING, ...(code === null ? {} : REFUSALS[code]), code });
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -176,7 +195,7 @@ export function sessions(now: number): SessionRow[] {
     };
   };
   const ended = (ago: number, why: string, reason: string, code: number | null = null): Partial<SessionRow> => ({
-    state: { is: 'ended', at: now - ago, why, code, reason },
+    state: { is: 'ended', at: now - ago, why, reason, ...refusal(code) },
   });
   return [
     row(PEOPLE.ada, CLIENTS.claude, 2 * HOUR, 12 * SECOND, {
@@ -184,12 +203,12 @@ export function sessions(now: number): SessionRow[] {
       origin: 'public',
       resource: `${TUNNEL_URL}/mcp`,
       scopes: ['read', 'write'],
-      refresh: { at: now - 38 * MINUTE, ok: true, detail: null },
+      refresh: { at: now - 38 * MINUTE, ok: true, detail: null, ...NOTHING },
     }),
     row(PEOPLE.ada, CLIENTS.inspector, 20 * MINUTE, 4 * MINUTE, { calls: 3 }),
     row(PEOPLE.ben, CLIENTS.code, 3 * HOUR, 70 * SECOND, {
       calls: 2310,
-      refresh: { at: now - 14 * MINUTE, ok: true, detail: null },
+      refresh: { at: now - 14 * MINUTE, ok: true, detail: null, ...NOTHING },
     }),
     row(PEOPLE.gus, CLIENTS.chatgpt, 5 * HOUR, 6 * MINUTE, {
       calls: 17,
@@ -197,7 +216,7 @@ export function sessions(now: number): SessionRow[] {
       resource: `${TUNNEL_URL}/mcp`,
       refreshed_at: now - 57 * MINUTE,
       access_expires_at: now + 3 * MINUTE,
-      refresh: { at: now - 57 * MINUTE, ok: true, detail: null },
+      refresh: { at: now - 57 * MINUTE, ok: true, detail: null, ...NOTHING },
     }),
     row(PEOPLE.layla, CLIENTS.claude, 40 * MINUTE, 2 * MINUTE, { calls: 31 }),
     row(PEOPLE.long, CLIENTS.nameless, 26 * HOUR, 9 * HOUR, {
@@ -208,17 +227,18 @@ export function sessions(now: number): SessionRow[] {
         at: now - 8 * HOUR,
         ok: false,
         detail: 'Entra did not answer within 10 s; the client is asked to try again',
+        ...NOTHING,
       },
     }),
     row(PEOPLE.nameless, CLIENTS.cursor, 6 * DAY, 2 * DAY, { calls: 0, scopes: ['read', 'files.read.all', 'tickets.manage'] }),
     row(PEOPLE.dora, CLIENTS.code, 2 * DAY, 26 * HOUR, {
       calls: 64,
-      refresh: { at: now - 25 * HOUR, ok: false, detail: 'AADSTS50057: the account is disabled' },
-      ...ended(25 * HOUR, 'upstream_refused', 'the account is disabled in Entra; an administrator can enable it under Users', 50057),
+      refresh: { at: now - 25 * HOUR, ok: true, detail: null, ...NOTHING },
+      ...ended(25 * HOUR, 'upstream_refused', 'The account is disabled (AADSTS50057). An administrator can enable it under Users > the account > Account status.', 50057),
     }),
     row(PEOPLE.ben, CLIENTS.chatgpt, 9 * DAY, 3 * DAY, {
       calls: 12,
-      ...ended(3 * DAY, 'sign_in_needed', 'Entra asks for a second factor; connect again in the client and sign in', 50076),
+      ...ended(3 * DAY, 'sign_in_needed', 'Multi-factor authentication is required, because of a policy or a new place (AADSTS50076). Connect again and complete the second factor.', 50076),
     }),
     row(PEOPLE.gus, CLIENTS.blocked, 4 * HOUR, 4 * HOUR, {
       calls: 1,
@@ -352,19 +372,11 @@ export function attempts(now: number): AttemptRow[] {
       ...more,
     };
   };
-  const REMEDIES: Record<number, Remedy[]> = {
-    7000222: [
-      { does: 'open', page: 'Certificates & secrets', url: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId/app-1' },
-      { does: 'change', setting: 'entra.client_secret', to: null },
-    ],
-    50057: [{ does: 'open', page: 'Users', url: 'https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/AllUsers' }],
-  };
   const verdict = (is: Verdict['is'], sentence: string, hint: string | null = null, code: number | null = null): Verdict => ({
     is,
     sentence,
     hint,
-    code,
-    remedies: code === null ? [] : (REMEDIES[code] ?? []),
+    ...refusal(code),
   });
   return [
     row(

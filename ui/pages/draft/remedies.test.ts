@@ -19,7 +19,7 @@ function open(...remedies: Remedy[]) {
   host.world.attempts = host.world.attempts.slice(0, 1).map((row) => ({
     ...row,
     client_name: 'Claude Code',
-    verdict: { is: 'refused', sentence: 'Entra refused', hint: null, code: null, remedies },
+    verdict: { is: 'refused', sentence: 'Entra refused', hint: null, code: null, fixer: null, remedies },
   }));
   return mountApp(host, '#/log');
 }

@@ -8,8 +8,9 @@ import { HostError } from '../../host/host';
 import { mountApp } from '../../test/render';
 import { placed, said, summary, toldStep } from './check';
 
+const NOTHING = { code: null, fixer: null, remedies: [] };
 const LOCAL = 'http://localhost:4242/auth/callback';
-const step = (more: Partial<CheckStep>): CheckStep => ({ about: 'credential', outcome: 'failed', what: 'no', hint: null, code: null, remedies: [], ...more });
+const step = (more: Partial<CheckStep>): CheckStep => ({ about: 'credential', outcome: 'failed', what: 'no', hint: null, code: null, fixer: null, remedies: [], ...more });
 const checks = (host: FakeHost) => host.calls.filter(({ command }) => command === 'check_entra').length;
 
 async function open(state: Parameters<typeof mountApp>[0], hash = '#/entra') {
@@ -174,7 +175,7 @@ describe('a test sign-in', () => {
 
   it('that passes finishes the list', async () => {
     const { host, check, user } = await begun();
-    comesBack(host, { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null, unsaved: false });
+    comesBack(host, { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null, ...NOTHING, unsaved: false });
     await check.findByText(/The test sign-in passed, and nothing of it was kept\./);
     const list = within(await check.findByRole('list', { name: 'What was checked' }));
     list.getByText('It has every scope this server requires.');
@@ -190,7 +191,7 @@ describe('a test sign-in', () => {
     const host = fakeHost('entra');
     host.world.registration.consent = false;
     const { check } = await begun(host);
-    comesBack(host, { is: 'ended', passed: false, what: 'Nobody has consented.', hint: 'Consent.', unsaved: false });
+    comesBack(host, { is: 'ended', passed: false, what: 'Nobody has consented.', hint: 'Consent.', ...NOTHING, unsaved: false });
     await check.findByText('One thing is wrong.');
     const list = within(check.getByRole('list', { name: 'What was checked' }));
     list.getByText('AADSTS65001');
@@ -225,7 +226,7 @@ describe('a test sign-in', () => {
     const before = host.call;
     host.call = async (command, payload) => {
       const answer = await before(command, payload);
-      if (command === 'test_sign_in') host.world.testing = { is: 'ended', passed: false, what: 'nobody opened the link of the test sign-in within 10 minutes', hint: null, unsaved: false };
+      if (command === 'test_sign_in') host.world.testing = { is: 'ended', passed: false, what: 'nobody opened the link of the test sign-in within 10 minutes', hint: null, ...NOTHING, unsaved: false };
       return answer;
     };
     await open(host);
@@ -292,7 +293,7 @@ describe('changes', () => {
     await user.click(check.getByRole('button', { name: 'Test sign-in' }));
     await check.findByText(/It is made with the changes that were not saved when it began/);
     expect(host.calls.find(({ command }) => command === 'begin_test_sign_in')?.payload).toEqual({ changes });
-    host.world.testing = { is: 'ended', passed: true, what: 'the test sign-in passed with the changes, which are not saved yet; nothing of it was kept', hint: null, unsaved: true };
+    host.world.testing = { is: 'ended', passed: true, what: 'the test sign-in passed with the changes, which are not saved yet; nothing of it was kept', hint: null, ...NOTHING, unsaved: true };
     host.emit('events_recorded', []);
     await check.findByText('It works with what you typed. One change is not saved yet.');
     // The server knows what it was made with.
@@ -334,7 +335,7 @@ describe('changes', () => {
     await open(host);
     const check = await panel();
     check.getByText('Waiting for a sign-in.');
-    host.world.testing = { is: 'ended', passed: true, what: 'it passed', hint: null, unsaved: true };
+    host.world.testing = { is: 'ended', passed: true, what: 'it passed', hint: null, ...NOTHING, unsaved: true };
     host.emit('events_recorded', []);
     within(await check.findByRole('alert')).getByText('The test sign-in was made with changes that this window no longer has');
     expect(checks(host)).toBe(0);

@@ -1,7 +1,7 @@
 // An attempt as text that can be pasted into a support request: what happened and when, and nothing of who. People's
 // names, sign-in names and addresses are left out, ids are shortened so far that they can be compared but not used.
 
-import type { AttemptRow, AttemptStep, EventRow, PersonRow } from '../../host/api';
+import { FIXERS, type AttemptRow, type AttemptStep, type EventRow, type PersonRow } from '../../host/api';
 import { duration } from '../../state/time';
 import { stepName, stepState } from '../../state/words';
 import { eventResult } from './events';
@@ -13,6 +13,7 @@ export function report(row: AttemptRow, events: readonly EventRow[] | null, vers
     ['Attempt', short(row.attempt)],
     ['Verdict', `${verdict.is}: ${redact(verdict.sentence)}`],
     ['Hint', verdict.hint === null ? null : redact(verdict.hint)],
+    ['Who can fix it', verdict.fixer === null ? null : FIXERS[verdict.fixer]],
     ['Code', verdict.code === null ? null : `AADSTS${verdict.code}`],
     ['Client', redact(row.client_name ?? 'without a name')],
     ['Client id', row.client === null ? null : clientId(row.client)],

@@ -95,11 +95,11 @@ async fn receive(
         Found::Answered(grant) => return Ok(answer(flow, &grant)),
     };
     if let Some(error) = params.get("error") {
-        let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
-        if refusal.is_the_persons_own_no() {
+        let error = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
+        if error.is_the_persons_own_no() {
             return Err(CallbackError::Cancelled(grant));
         }
-        return Err(CallbackError::Upstream(grant, UpstreamError::Refused(Box::new(refusal))));
+        return Err(CallbackError::Upstream(grant, error));
     }
     let code = params.get("code").map(Secret::from).ok_or(CallbackError::Empty)?;
     let came_with = TokenHash::of(code.expose_secret());
@@ -247,21 +247,15 @@ async fn refuse(flow: &Flow, refused: &CallbackError, query: &[u8]) -> Response 
             };
             let about = About { person: refusal.person.as_deref().cloned(), ..about_grant(grant) };
             close(flow, grant, why, about, event).await;
-            let back = ClientAnswer::of(grant).error_url("access_denied", &refusal.what);
+            let back = ClientAnswer::of(grant).error_url("access_denied", &refusal.sentence());
             return pages::upstream_refused(flow, refusal, Some(&flow.leg(grant).redirect_uri), Some(&back));
         }
-        CallbackError::Upstream(grant, UpstreamError::Unavailable { detail, retry_after }) => {
+        CallbackError::Upstream(grant, error @ UpstreamError::Unavailable { .. }) => {
             // The grant stays open: its consent page can be used again.
-            flow.event(about_grant(grant), EventKind::UpstreamUnavailable { detail: detail.clone() });
+            flow.event(about_grant(grant), EventKind::of_upstream(error));
             let again = flow.sign_in_site(&grant.site).base.join(&format!("/consent?grant={}", grant.id));
-            let page = Refusal {
-                title: "The sign-in service does not answer",
-                what: &what,
-                hint: "Nothing is lost: wait a moment, then try again.",
-                links: vec![(&again, "Try again".to_owned())],
-                ..Refusal::default()
-            };
-            return pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after);
+            let hint = "Nothing is lost: wait a moment, then try again.";
+            return pages::upstream_unavailable(flow, error, hint, vec![(&again, "Try again".to_owned())]);
         }
         CallbackError::Finished => {
             flow.event(

@@ -425,15 +425,7 @@ async fn go_upstream(
     let url = match flow.upstream.authorize_url(&flow.leg(&grant)).await {
         Ok(url) => url,
         Err(error) => {
-            let kind = match &error {
-                UpstreamError::Refused(refusal) => {
-                    EventKind::UpstreamRefused { refusal: (**refusal).clone() }
-                }
-                UpstreamError::Unavailable { detail, .. } => {
-                    EventKind::UpstreamUnavailable { detail: detail.clone() }
-                }
-            };
-            flow.event(about_grant(&grant), kind);
+            flow.event(about_grant(&grant), EventKind::of_upstream(&error));
             return Err(ConsentError::Upstream(error));
         }
     };
@@ -502,14 +494,9 @@ fn refuse(flow: &Flow, refused: &ConsentError, grant: Option<GrantId>) -> Respon
         ConsentError::Upstream(UpstreamError::Refused(refusal)) => {
             return pages::upstream_refused(flow, refusal, None, None);
         }
-        ConsentError::Upstream(UpstreamError::Unavailable { retry_after, .. }) => {
-            let page = Refusal {
-                title: "The sign-in service does not answer",
-                what: &what,
-                hint: "Nothing is lost: go back, wait a moment, and press Allow again.",
-                ..Refusal::default()
-            };
-            return pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after);
+        ConsentError::Upstream(error @ UpstreamError::Unavailable { .. }) => {
+            let hint = "Nothing is lost: go back, wait a moment, and press Allow again.";
+            return pages::upstream_unavailable(flow, error, hint, Vec::new());
         }
         ConsentError::Client(UnknownClient::Document(document)) if document.is_transient() => {
             let hint = "Nothing is lost: wait a moment and reload this page.";

@@ -279,6 +279,11 @@ impl Shared {
         &self.policy.scopes
     }
 
+    /// Where people may sign in.
+    pub fn sign_in_from(&self) -> SignInFrom {
+        self.policy.sign_in
+    }
+
     pub fn origins(&self) -> &Origins {
         &self.policy.origins
     }

@@ -229,12 +229,12 @@ async fn back(
 /// What the provider says of a return that may be asked about.
 async fn judge(flow: &Flow, site: &Site, way: &Way, params: &Params) -> Result<Response, NotServed> {
     if let Some(error) = params.get("error") {
-        let refusal = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
-        return if refusal.is_the_persons_own_no() {
+        let error = flow.upstream.explain(error, params.get("error_description").unwrap_or_default());
+        return if error.is_the_persons_own_no() {
             flow.event(by(site, None), EventKind::SignInCancelled);
             Ok(cancelled(flow))
         } else {
-            Err(UpstreamError::Refused(Box::new(refusal)).into())
+            Err(error.into())
         };
     }
     let code = params.get("code").map(Secret::from).ok_or(NotServed::Empty)?;
@@ -354,15 +354,9 @@ fn refuse(flow: &Flow, refused: &NotServed) -> Response {
         NotServed::Upstream(UpstreamError::Refused(refusal)) => {
             pages::upstream_refused(flow, refusal, None, None)
         }
-        NotServed::Upstream(UpstreamError::Unavailable { retry_after, .. }) => {
-            let page = Refusal {
-                title: "The sign-in service does not answer",
-                what: &what,
-                hint: "Nothing is lost: wait a moment, then try again.",
-                links: again(),
-                ..Refusal::default()
-            };
-            pages::busy(pages::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), *retry_after)
+        NotServed::Upstream(error @ UpstreamError::Unavailable { .. }) => {
+            let hint = "Nothing is lost: wait a moment, then try again.";
+            pages::upstream_unavailable(flow, error, hint, again())
         }
         NotServed::TooManyRefused { until } => {
             let page = Refusal {

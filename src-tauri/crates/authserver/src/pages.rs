@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::ports::StoreError;
 use model::remedy::open_pages;
-use model::upstream::{Effect, Fixer};
+use model::upstream::{Effect, Fixer, UpstreamError};
 
 use crate::flow::Flow;
 use crate::my_sessions::Row;
@@ -165,19 +165,38 @@ pub(crate) fn upstream_refused(
         },
         what: &sentence(&refusal.what),
         hint: &sentence(&refusal.hint),
-        fixer: Some(match refusal.fixer {
-            Fixer::Person => "You can fix this yourself.",
-            Fixer::AppOwner => "The owner of the app registration can fix this.",
-            Fixer::TenantAdmin => "An administrator of the directory can fix this.",
-            Fixer::Operator => "Whoever runs this server can fix this.",
-            Fixer::Nobody => "Nobody has to fix anything; it should pass.",
-        }),
+        fixer: Some(refusal.fixer.sentence()),
         facts: facts.unwrap_or_default(),
         details: code.into_iter().chain(refusal.trace.clone()).collect(),
         links: open_pages(&refusal.remedies).map(|(page, url)| (url, format!("Open {page}"))).collect(),
         back,
     };
     self::refusal(flow, StatusCode::FORBIDDEN, &page)
+}
+
+/// The identity provider gave no answer. `hint` says what is to be done on this page, with its `links`.
+pub(crate) fn upstream_unavailable(
+    flow: &Flow,
+    error: &UpstreamError,
+    hint: &str,
+    links: Vec<(&str, String)>,
+) -> Response {
+    let (refusal, retry_after) = match error {
+        UpstreamError::Refused(refusal) => return upstream_refused(flow, refusal, None, None),
+        UpstreamError::Unavailable { refusal, retry_after, .. } => (refusal.as_deref(), *retry_after),
+    };
+    let what = refusal.map_or_else(|| error.to_string(), |refusal| refusal.what.clone());
+    let code = refusal.and_then(|refusal| refusal.code).map(|code| format!("AADSTS{code}"));
+    let page = Refusal {
+        title: "The sign-in service does not answer",
+        what: &sentence(&what),
+        hint: &refusal.map_or_else(|| hint.to_owned(), |refusal| format!("{hint} {}", refusal.hint)),
+        fixer: Some(Fixer::Nobody.sentence()),
+        details: code.into_iter().collect(),
+        links,
+        ..Refusal::default()
+    };
+    busy(self::refusal(flow, StatusCode::SERVICE_UNAVAILABLE, &page), retry_after)
 }
 
 /// The store did not answer. The person can simply try again.

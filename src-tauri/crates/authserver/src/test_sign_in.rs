@@ -16,7 +16,7 @@ use model::ids::{AttemptId, CredentialKind, GrantId, TokenHash, random_text};
 use model::origin::{Origin, Site};
 use model::remedy::open_pages;
 use model::time::Timestamp;
-use model::upstream::{Leg, Upstream, UpstreamError};
+use model::upstream::{Fixer, Leg, Upstream, UpstreamError};
 use model::{ExposeSecret as _, Secret};
 
 use crate::flow::{Flow, Shared};
@@ -290,13 +290,13 @@ async fn back(
         return Err(NotServed::Over);
     }
     if let Some(error) = params.get("error") {
-        let refusal = test.upstream(flow).explain(error, params.get("error_description").unwrap_or_default());
-        if refusal.is_the_persons_own_no() {
+        let description = params.get("error_description").unwrap_or_default();
+        let error = test.upstream(flow).explain(error, description);
+        if error.is_the_persons_own_no() {
             flow.cancel_test_sign_in();
             return Ok(cancelled(flow));
         }
-        let refused = UpstreamError::Refused(Box::new(refusal));
-        return judged(flow, &test, of_error(test.upstream(flow), refused));
+        return judged(flow, &test, of_error(test.upstream(flow), error));
     }
     let code = params.get("code").map(Secret::from).ok_or(NotServed::Empty)?;
     let came_with = TokenHash::of(code.expose_secret());
@@ -318,10 +318,8 @@ async fn back(
 }
 
 fn of_error(upstream: &dyn Upstream, error: UpstreamError) -> Trial {
-    let steps = match &error {
-        UpstreamError::Refused(refusal) => vec![upstream.step_of((**refusal).clone())],
-        UpstreamError::Unavailable { .. } => Vec::new(),
-    };
+    let steps = error.refusal().map(|refusal| upstream.step_of(refusal.clone()));
+    let steps = steps.into_iter().collect();
     Trial { verdict: Err(error), steps }
 }
 
@@ -332,11 +330,9 @@ fn judged(flow: &Flow, test: &Test, trial: Trial) -> Result<Response, NotServed>
     let test = flow.tests.change(&test.id, |test| test.ended = Some(end)).ok_or(NotServed::Over)?;
     let (person, kind) = match &trial.verdict {
         Ok(person) => (Some(person.clone()), EventKind::TestSignInPassed),
-        Err(UpstreamError::Refused(refusal)) => {
-            (refusal.person.as_deref().cloned(), EventKind::UpstreamRefused { refusal: (**refusal).clone() })
-        }
-        Err(UpstreamError::Unavailable { detail, .. }) => {
-            (None, EventKind::UpstreamUnavailable { detail: detail.clone() })
+        Err(error) => {
+            let person = error.refusal().and_then(|refusal| refusal.person.as_deref().cloned());
+            (person, EventKind::of_upstream(error))
         }
     };
     flow.event(About { person, ..test.about() }, kind);
@@ -391,6 +387,8 @@ pub(crate) struct Line {
     pub(crate) what: String,
     pub(crate) hint: Option<String>,
     pub(crate) code: Option<u32>,
+    /// Who can mend it.
+    pub(crate) fixer: Option<&'static str>,
     /// Names and addresses of the pages where it is mended.
     pub(crate) links: Vec<(String, String)>,
 }
@@ -409,6 +407,7 @@ impl From<&Step> for Line {
             what: pages::sentence(&step.what),
             hint: step.hint.as_deref().map(pages::sentence),
             code: step.code.filter(|code| !step.what.contains(&format!("AADSTS{code}"))),
+            fixer: step.fixer.map(Fixer::sentence),
             links: open_pages(&step.remedies).map(|(page, url)| (page.to_owned(), url.to_owned())).collect(),
         }
     }

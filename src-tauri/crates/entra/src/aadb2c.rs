@@ -2,37 +2,60 @@
 //!
 //! Sentences are ours; meanings follow Microsoft's list (<https://learn.microsoft.com/azure/active-directory-b2c/error-codes>).
 
+use model::remedy::RemedyField::{ClientId, ClientSecret, Credential, IdentifierUri, RequiredScopes, Tenant};
 use model::upstream::Effect::{self, Ends, SetUp, SignIn};
 use model::upstream::Fixer::{self, AppOwner, Person};
 
+use crate::aadsts::Fix::{self, Again, Change, Here};
+
 /// Microsoft's list of the numbers.
-pub(crate) const LOOKUP: &str = "https://learn.microsoft.com/azure/active-directory-b2c/error-codes";
+pub const LOOKUP: &str = "https://learn.microsoft.com/azure/active-directory-b2c/error-codes";
 
 /// The person cancelled, which is a decision and no fault.
-pub(crate) const CANCELLED: u32 = 90_091;
+pub const CANCELLED: u32 = 90_091;
 
 /// One number, explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) code: u32,
-    pub(crate) what: &'static str,
-    pub(crate) fixer: Fixer,
-    pub(crate) hint: &'static str,
-    pub(crate) effect: Effect,
+pub struct Entry {
+    pub code: u32,
+    /// What happened: one sentence.
+    pub what: &'static str,
+    pub fixer: Fixer,
+    /// The exact next step.
+    pub hint: &'static str,
+    /// Ways to take it that need no page of the portal, whose B2C views have no addresses; Microsoft's list comes after them.
+    pub fixes: &'static [Fix],
+    /// What it means to a running session.
+    pub effect: Effect,
     /// The OAuth error that says it, where B2C sends a vaguer one.
-    pub(crate) error: Option<&'static str>,
+    error: Option<&'static str>,
 }
 
-const AGAIN: &str = "Connect again and sign in.";
-const LATER: &str = "Wait a while, or reset the password, then connect again.";
-const SECRET: &str = "Create a client secret under Azure AD B2C > App registrations > your app > Certificates & secrets and enter \
-     its Value in the settings.";
-const REDIRECT: &str = "Under Azure AD B2C > App registrations > your app > Authentication, add the redirect URI shown in the settings, \
-     character for character, on platform Web.";
-const SCOPES: &str = "Compare required scopes and Application ID URI in the settings with Azure AD B2C > App registrations > your app > \
-     Expose an API, then add the scope under API permissions and grant admin consent there.";
-const APPLICATION: &str = "Compare the client ID in the settings with Azure AD B2C > App registrations > your app > Overview; it has to be \
-     registered there, for accounts in any identity provider.";
+/// What is told of several numbers alike: the step, and the ways to take it.
+type Way = (&'static str, &'static [Fix]);
+
+const AGAIN: Way = ("Connect again and sign in.", &[Again]);
+const LATER: Way = ("Wait a while, or reset the password, then connect again.", &[Again]);
+const SECRET: Way = (
+    "Create a client secret under Azure AD B2C > App registrations > your app > Certificates & secrets and enter its Value in the \
+     settings.",
+    &[Change(ClientSecret)],
+);
+const REDIRECT: Way = (
+    "Under Azure AD B2C > App registrations > your app > Authentication, add the redirect URI shown in the settings, character for \
+     character, on platform Web.",
+    &[Here],
+);
+const SCOPES: Way = (
+    "Compare required scopes and Application ID URI in the settings with Azure AD B2C > App registrations > your app > Expose an \
+     API, then add the scope under API permissions and grant admin consent there.",
+    &[Change(RequiredScopes), Change(IdentifierUri)],
+);
+const APPLICATION: Way = (
+    "Compare the client ID in the settings with Azure AD B2C > App registrations > your app > Overview; it has to be registered \
+     there, for accounts in any identity provider.",
+    &[Change(ClientId)],
+);
 
 /// Sorted by number.
 const ENTRIES: &[Entry] = &[
@@ -52,6 +75,7 @@ const ENTRIES: &[Entry] = &[
     person(90_080, "The sign-in at Azure AD B2C has expired.", AGAIN, Ends).called("invalid_grant"),
     proof(90_081, "The client secret is not the one of this app."),
     Entry {
+        fixes: &[Change(Credential)],
         hint: "Move the redirect URI to platform Web under Azure AD B2C > App registrations > your app > Authentication, or use the \
                credential `none`.",
         ..proof(90_084, "The app is registered as one without a credential, and a secret was sent.")
@@ -59,22 +83,29 @@ const ENTRIES: &[Entry] = &[
     set_up(
         90_088,
         "The sign-in was begun with another user flow or policy than the one in the settings.",
-        "Check the policy after the directory in the tenant setting, then connect again.",
+        (
+            "Check the policy after the directory in the tenant setting, then connect again.",
+            &[Change(Tenant)],
+        ),
     ),
     person(90_090, "Azure AD B2C cannot read the code or refresh token.", AGAIN, Ends)
         .called("invalid_grant"),
     person(
         CANCELLED,
         "The person cancelled on the sign-in page.",
-        "Connect again when you want to sign in.",
+        ("Connect again when you want to sign in.", &[Again]),
         SignIn,
     ),
-    set_up(90_092, "The app is disabled.", "Enable it under Azure AD B2C > App registrations > your app."),
+    set_up(
+        90_092,
+        "The app is disabled.",
+        ("Enable it under Azure AD B2C > App registrations > your app.", &[]),
+    ),
     set_up(90_107, "The app may not have an ID token.", SCOPES),
     person(
         90_111,
         "The account is locked.",
-        "Ask whoever runs the sign-in to unlock it, then connect again.",
+        ("Ask whoever runs the sign-in to unlock it, then connect again.", &[Again]),
         SignIn,
     ),
     person(90_114, "The account is locked for a while after too many wrong passwords.", LATER, SignIn),
@@ -83,8 +114,11 @@ const ENTRIES: &[Entry] = &[
     person(
         90_118,
         "The person chose to reset the password, and this user flow cannot do that itself.",
-        "Reset the password where you usually do, then connect again; whoever owns the app can switch on self-service password \
-         reset in the user flow, so that its page does it.",
+        (
+            "Reset the password where you usually do, then connect again; whoever owns the app can switch on self-service \
+             password reset in the user flow, so that its page does it.",
+            &[Again],
+        ),
         SignIn,
     ),
     person(90_128, "The account does not exist any more.", AGAIN, Ends).called("invalid_grant"),
@@ -95,12 +129,12 @@ const ENTRIES: &[Entry] = &[
     set_up(90_205, "The app has no permission for its own API.", SCOPES),
 ];
 
-const fn set_up(code: u32, what: &'static str, hint: &'static str) -> Entry {
-    Entry { code, what, fixer: AppOwner, hint, effect: SetUp, error: None }
+const fn set_up(code: u32, what: &'static str, (hint, fixes): Way) -> Entry {
+    Entry { code, what, fixer: AppOwner, hint, fixes, effect: SetUp, error: None }
 }
 
-const fn person(code: u32, what: &'static str, hint: &'static str, effect: Effect) -> Entry {
-    Entry { code, what, fixer: Person, hint, effect, error: None }
+const fn person(code: u32, what: &'static str, (hint, fixes): Way, effect: Effect) -> Entry {
+    Entry { code, what, fixer: Person, hint, fixes, effect, error: None }
 }
 
 /// About how the app proves itself.
@@ -109,9 +143,18 @@ const fn proof(code: u32, what: &'static str) -> Entry {
 }
 
 impl Entry {
+    pub(crate) const fn error(&self) -> Option<&'static str> {
+        self.error
+    }
+
     const fn called(self, error: &'static str) -> Self {
         Self { error: Some(error), ..self }
     }
+}
+
+/// All entries, by number.
+pub fn entries() -> &'static [Entry] {
+    ENTRIES
 }
 
 /// The entry of a number, without `AADB2C`.
@@ -120,7 +163,7 @@ pub(crate) fn explain(code: u32) -> Option<&'static Entry> {
 }
 
 /// The first `AADB2C` number in a text.
-pub(crate) fn code_in(text: &str) -> Option<u32> {
+pub fn code_in(text: &str) -> Option<u32> {
     text.match_indices("AADB2C").find_map(|(at, mark)| {
         let digits: String = text[at + mark.len()..].chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()

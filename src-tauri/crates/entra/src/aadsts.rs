@@ -355,6 +355,21 @@ mod tests {
     }
 
     #[test]
+    fn each_way_out_is_offered_by_the_number_that_needs_it() {
+        for (code, fix) in [
+            (7_000_222, Fix::Open(Page::Credentials)),
+            (70011, Fix::Change(RemedyField::RequiredScopes)),
+            (28000, Fix::Change(RemedyField::ExtraScopes)),
+            (50076, Fix::Again),
+            (53000, Fix::Again),
+            (50011, Fix::Here),
+            (530_003, Fix::Here),
+        ] {
+            assert!(explain(code).unwrap().fixes.contains(&fix), "AADSTS{code}: {fix:?}");
+        }
+    }
+
+    #[test]
     fn who_must_sign_in_again_can_and_who_must_mend_the_set_up_finds_the_place() {
         for entry in entries() {
             let signs_in = entry.hint.contains("Connect again and sign in");

@@ -13,7 +13,7 @@ use model::check::{Outcome, Step};
 use model::remedy::Remedy;
 use model::scope::ScopeSet;
 use model::time::Timestamp;
-use model::upstream::{Effect, Leg, Refusal, UpstreamError};
+use model::upstream::{Effect, Fixer, Leg, Refusal, UpstreamError, WAIT};
 use url::Url;
 
 use crate::credential::{Expiry, is_about_the_credential};
@@ -128,18 +128,13 @@ impl Entra {
                 format!("the clock of this computer agrees with it, {} s apart", apart.as_secs()),
             );
         }
-        Step {
-            about: ABOUT,
-            outcome: Outcome::Failed,
-            what: format!(
-                "the clock of this computer is {} s {}",
-                apart.as_secs(),
-                if ahead { "fast" } else { "slow" }
-            ),
-            hint: Some("let the computer set its clock by itself, then check again".to_owned()),
-            code: None,
-            remedies: Vec::new(),
-        }
+        let what = format!(
+            "the clock of this computer is {} s {}",
+            apart.as_secs(),
+            if ahead { "fast" } else { "slow" }
+        );
+        let hint = Some("let the computer set its clock by itself, then check again".to_owned());
+        Step { fixer: Some(Fixer::Operator), ..step(ABOUT, Outcome::Failed, what, hint) }
     }
 
     async fn credential(&self, which: usize, metadata: &Metadata, redirect_uri: &str) -> Step {
@@ -162,7 +157,7 @@ impl Entra {
                     Some(Expiry { ended: Some(ended), .. }) => format!("{} {ended}", refusal.what),
                     _ => refusal.what.clone(),
                 };
-                failed(about, Refusal { what: refused, ..*refusal })
+                Step::failed(about, Refusal { what: refused, ..*refusal })
             }
             Err(error) => told(about, error),
             Ok(_) => unknown(about, "the provider gave tokens for a code that nobody was given".to_owned()),
@@ -197,8 +192,7 @@ impl Entra {
         let page = String::from_utf8_lossy(&answer.body);
         let number = aadsts::code_in(&page).map(|code| format!("AADSTS{code}"));
         if let Some(number) = number.or_else(|| aadb2c::code_in(&page).map(|code| format!("AADB2C{code}"))) {
-            let refusal = self.refusals().of_callback("invalid_request", &number);
-            return (failed(ABOUT, refusal), None);
+            return (told(ABOUT, self.refusals().of_callback("invalid_request", &number)), None);
         }
         let status =
             if answer.status == StatusCode::OK { "a page".to_owned() } else { answer.status.to_string() };
@@ -217,13 +211,17 @@ impl Entra {
         let Some(error) = get("error") else {
             return (registered, Some(passed("api", "the API and its scopes are there".to_owned())));
         };
-        let refusal = self.refusals().of_callback(error, get("error_description").unwrap_or_default());
+        let description = get("error_description").unwrap_or_default();
+        let refusal = match self.refusals().of_callback(error, description) {
+            UpstreamError::Refused(refusal) => *refusal,
+            outage @ UpstreamError::Unavailable { .. } => return (registered, Some(told("api", outage))),
+        };
         let code = refusal.code.unwrap_or_default();
         if OF_THE_API.contains(&code) {
-            return (registered, Some(failed("api", refusal)));
+            return (registered, Some(Step::failed("api", refusal)));
         }
         if OF_CONSENT.contains(&code) || error == "consent_required" {
-            return (registered, Some(failed("consent", refusal)));
+            return (registered, Some(Step::failed("consent", refusal)));
         }
         match error {
             "login_required" | "interaction_required" | "account_selection_required" => {
@@ -231,7 +229,7 @@ impl Entra {
                      seen only at a sign-in";
                 (registered, Some(unknown("api", what.to_owned())))
             }
-            _ => (failed("redirect_uri", refusal), None),
+            _ => (Step::failed("redirect_uri", refusal), None),
         }
     }
 }
@@ -255,7 +253,7 @@ pub(crate) fn refused(refusal: Refusal) -> Step {
         _ if refusal.effect == Effect::Barred => "access",
         _ => "sign_in",
     };
-    failed(about, refusal)
+    Step::failed(about, refusal)
 }
 
 /// Whether the application is there, from what was said about its credential: who it is, is judged first. `None` where
@@ -296,31 +294,26 @@ fn is_about_the_code(refusal: &Refusal) -> bool {
 }
 
 pub(crate) fn passed(about: &'static str, what: String) -> Step {
-    Step { about, outcome: Outcome::Passed, what, hint: None, code: None, remedies: Vec::new() }
+    step(about, Outcome::Passed, what, None)
 }
 
 fn unknown(about: &'static str, what: String) -> Step {
     let hint = Some("make a test sign-in to see".to_owned());
-    Step { about, outcome: Outcome::Unknown, what, hint, code: None, remedies: vec![Remedy::SignIn] }
+    Step { remedies: vec![Remedy::SignIn], ..step(about, Outcome::Unknown, what, hint) }
 }
 
-fn failed(about: &'static str, refusal: Refusal) -> Step {
-    let Refusal { code, what, hint, remedies, .. } = refusal;
-    Step { about, outcome: Outcome::Failed, what, hint: Some(hint), code, remedies }
+fn step(about: &'static str, outcome: Outcome, what: String, hint: Option<String>) -> Step {
+    Step { about, outcome, what, hint, code: None, fixer: None, remedies: Vec::new() }
 }
 
 pub(crate) fn told(about: &'static str, error: UpstreamError) -> Step {
     match error {
-        UpstreamError::Refused(refusal) => failed(about, *refusal),
-        UpstreamError::Unavailable { detail, .. } => Step {
-            about,
-            outcome: Outcome::Failed,
-            what: format!("the identity provider is not available: {detail}"),
-            hint: Some(
-                "check the internet connection and the proxy of this computer, then try again".to_owned(),
-            ),
-            code: None,
-            remedies: Vec::new(),
-        },
+        UpstreamError::Refused(refusal) | UpstreamError::Unavailable { refusal: Some(refusal), .. } => {
+            Step::failed(about, *refusal)
+        }
+        error @ UpstreamError::Unavailable { refusal: None, .. } => {
+            let hint = Some(WAIT.to_owned());
+            Step { fixer: Some(Fixer::Nobody), ..step(about, Outcome::Failed, error.to_string(), hint) }
+        }
     }
 }

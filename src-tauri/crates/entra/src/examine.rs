@@ -2,6 +2,7 @@
 
 use model::check::{Outcome, Step};
 use model::remedy::Remedy;
+use model::upstream::Fixer;
 use serde_json::{Map, Value};
 
 use crate::aadsts::{Fix, Page};
@@ -26,6 +27,8 @@ pub struct Finding {
     pub text: String,
     /// The next step, where something is wrong.
     pub hint: Option<String>,
+    /// Who can take it, where that is known.
+    pub fixer: Option<Fixer>,
     pub remedies: Vec<Remedy>,
 }
 
@@ -66,6 +69,7 @@ impl Entra {
                     ok: false,
                     text: format!("it could not be checked: {error}"),
                     hint: Some("try again when the identity provider answers".to_owned()),
+                    fixer: Some(Fixer::Nobody),
                     remedies: Vec::new(),
                 };
                 return Examined { kind, findings: vec![finding] };
@@ -84,6 +88,7 @@ impl Entra {
                 ok: false,
                 text: format!("its signature could not be checked: {error}"),
                 hint: Some("try again when the identity provider answers".to_owned()),
+                fixer: Some(Fixer::Nobody),
                 remedies: Vec::new(),
             },
         }
@@ -106,6 +111,7 @@ impl Entra {
                 ok: true,
                 text: "it is of version 1.0, which is accepted; version 2.0 says more".to_owned(),
                 hint: None,
+                fixer: None,
                 remedies: Vec::new(),
             });
         }
@@ -123,7 +129,13 @@ impl Entra {
 
     fn bad(&self, fault: &Fault) -> Finding {
         let refusal = fault.refusal(|fixes| self.refusals().remedies(None, fixes));
-        Finding { ok: false, text: refusal.what, hint: Some(refusal.hint), remedies: refusal.remedies }
+        Finding {
+            ok: false,
+            text: refusal.what,
+            hint: Some(refusal.hint),
+            fixer: Some(refusal.fixer),
+            remedies: refusal.remedies,
+        }
     }
 }
 
@@ -163,9 +175,9 @@ fn memberships(access: &Map<String, Value>, metadata: &Metadata) -> Step {
 }
 
 impl From<Finding> for Step {
-    fn from(Finding { ok, text, hint, remedies }: Finding) -> Self {
+    fn from(Finding { ok, text, hint, fixer, remedies }: Finding) -> Self {
         let outcome = if ok { Outcome::Passed } else { Outcome::Failed };
-        Self { about: "token", outcome, what: text, hint, code: None, remedies }
+        Self { about: "token", outcome, what: text, hint, code: None, fixer, remedies }
     }
 }
 
@@ -190,5 +202,5 @@ fn kind(claims: &Map<String, Value>, which: Which) -> &'static str {
 }
 
 fn good(text: &str) -> Finding {
-    Finding { ok: true, text: text.to_owned(), hint: None, remedies: Vec::new() }
+    Finding { ok: true, text: text.to_owned(), hint: None, fixer: None, remedies: Vec::new() }
 }

@@ -47,17 +47,19 @@ fn builder() -> reqwest::ClientBuilder {
 pub(crate) async fn send(http: &reqwest::Client, request: reqwest::Request) -> Result<Answer, UpstreamError> {
     let host = request.url().host_str().unwrap_or_default().to_owned();
     let answer = exchange(http, request).await?;
-    let (status, headers) = (answer.status, &answer.headers);
-    if says_not_now(status) {
-        tracing::warn!(
-            upstream.host = host,
-            upstream.status = status.as_u16(),
-            "the identity provider says: not now"
-        );
-        let detail = format!("{host} answered {status}");
-        return Err(UpstreamError::Unavailable { detail, retry_after: retry_after(headers) });
-    }
-    Ok(answer)
+    if says_not_now(answer.status) { Err(not_now(&host, &answer)) } else { Ok(answer) }
+}
+
+/// What an answer of `host` is that says "not now".
+pub(crate) fn not_now(host: &str, answer: &Answer) -> UpstreamError {
+    let status = answer.status;
+    tracing::warn!(
+        upstream.host = host,
+        upstream.status = status.as_u16(),
+        "the identity provider says: not now"
+    );
+    let detail = format!("{host} answered {status}");
+    UpstreamError::Unavailable { detail, retry_after: retry_after(&answer.headers), refusal: None }
 }
 
 pub(crate) fn says_not_now(status: StatusCode) -> bool {
@@ -86,7 +88,7 @@ pub(crate) async fn exchange(
 }
 
 pub(crate) fn unavailable(detail: impl Into<String>) -> UpstreamError {
-    UpstreamError::Unavailable { detail: detail.into(), retry_after: None }
+    UpstreamError::Unavailable { detail: detail.into(), retry_after: None, refusal: None }
 }
 
 /// `Retry-After` in seconds (RFC 9110 section 10.2.3); the form with a date is not sent by anybody we talk to.

@@ -106,7 +106,7 @@ impl Keys {
             since.and_then(|since| RENEW_EVERY.checked_sub(since)).filter(|rest| !rest.is_zero())
         {
             let detail = "it signed with a key it had not published a moment ago".into();
-            return Err(UpstreamError::Unavailable { detail, retry_after: Some(rest) });
+            return Err(UpstreamError::Unavailable { detail, retry_after: Some(rest), refusal: None });
         }
         *renewed_at = Some(now);
         Ok(())

@@ -4,7 +4,7 @@
 //! back and explains what was refused. It never sees a client of ours, keeps no session and stores nothing but
 //! caches of public documents.
 
-mod aadb2c;
+pub mod aadb2c;
 pub mod aadsts;
 mod access;
 mod check;

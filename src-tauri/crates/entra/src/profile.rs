@@ -43,15 +43,15 @@ fn reason(error: &UpstreamError) -> String {
         UpstreamError::Unavailable { detail, .. } => {
             format!("Microsoft Graph could not be asked just now: {detail}. Call again in a few minutes.")
         }
-        UpstreamError::Refused(refusal) => {
-            let number = refusal.code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
-            match refusal.effect {
-                Effect::SetUp if is_about_consent(refusal) => format!(
+        UpstreamError::Refused(refusal) => match refusal.effect {
+            Effect::SetUp if is_about_consent(refusal) => {
+                let number = refusal.code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
+                format!(
                     "The app may not read the person's profile{number}. {}, then call again in a few minutes.",
                     graph::GRANT_IT
-                ),
-                _ => format!("{}{number}. {}", refusal.what.trim_end_matches('.'), refusal.hint),
+                )
             }
-        }
+            _ => format!("{} {}", refusal.sentence(), refusal.hint),
+        },
     }
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::aadb2c;
 use crate::aadsts::{self, At, Fix, Page};
 use crate::fault::Fault;
-use crate::http::{Answer, retry_after};
+use crate::http::{Answer, not_now, retry_after, says_not_now};
 
 /// Longest piece of foreign text in a refusal.
 const LONGEST_TEXT: usize = 300;
@@ -45,34 +45,36 @@ struct ErrorBody {
     claims: Option<String>,
 }
 
+impl ErrorBody {
+    fn code(&self) -> Option<u32> {
+        aadsts::code_in(&self.error_description).or_else(|| self.error_codes.first().copied())
+    }
+}
+
 impl Refusals<'_> {
     /// An answer with an error status: refused if it is an OAuth error, otherwise not usable.
     pub(crate) fn of_answer(self, answer: &Answer) -> UpstreamError {
-        match serde_json::from_slice::<ErrorBody>(&answer.body) {
+        let body = serde_json::from_slice::<ErrorBody>(&answer.body);
+        match body {
+            _ if says_not_now(answer.status) => {
+                let code = body.ok().and_then(|body| body.code());
+                match not_now(self.authority, answer) {
+                    UpstreamError::Unavailable { detail, retry_after, .. } => {
+                        self.outage(code, detail, retry_after)
+                    }
+                    refused @ UpstreamError::Refused(_) => refused,
+                }
+            }
             Ok(body) => self.of_body(&body, retry_after(&answer.headers)),
             Err(_) => nonsense(answer.status),
         }
     }
 
     fn of_body(self, body: &ErrorBody, retry_after: Option<Duration>) -> UpstreamError {
-        let code = aadsts::code_in(&body.error_description).or_else(|| body.error_codes.first().copied());
-        let error = word(&body.error);
+        let (code, error) = (body.code(), word(&body.error));
         tracing::info!(upstream.error = error, upstream.code = code, "the identity provider refused");
-        let of_b2c = aadb2c::code_in(&body.error_description);
-        // Azure AD B2C calls a grant that it cannot read a server error.
-        let not_now = code.is_some_and(aadsts::is_transient)
-            || of_b2c.is_some_and(aadb2c::is_transient)
-            || matches!(error.as_str(), "temporarily_unavailable" | "server_error")
-                && of_b2c.and_then(aadb2c::explain).is_none();
-        if not_now {
-            let number = code
-                .map(|code| format!(" (AADSTS{code})"))
-                .or_else(|| of_b2c.map(|code| format!(" (AADB2C{code})")))
-                .unwrap_or_default();
-            return UpstreamError::Unavailable {
-                detail: format!("it answered `{error}`{number}"),
-                retry_after,
-            };
+        if let Some(not_now) = self.not_now(code, &error, &body.error_description, retry_after) {
+            return not_now;
         }
         let mut refusal = self.tell(code, error, &body.error_description);
         let named =
@@ -85,9 +87,40 @@ impl Refusals<'_> {
         UpstreamError::Refused(Box::new(refusal))
     }
 
-    /// `error` and `error_description` as the browser or the token endpoint brought them.
-    pub(crate) fn of_callback(self, error: &str, description: &str) -> Refusal {
-        self.tell(aadsts::code_in(description), word(error), description)
+    /// `error` and `error_description` as the browser brought them.
+    pub(crate) fn of_callback(self, error: &str, description: &str) -> UpstreamError {
+        let (code, error) = (aadsts::code_in(description), word(error));
+        self.not_now(code, &error, description, None)
+            .unwrap_or_else(|| UpstreamError::Refused(Box::new(self.tell(code, error, description))))
+    }
+
+    /// What says "not now" is no refusal, whichever way it came.
+    fn not_now(
+        self,
+        code: Option<u32>,
+        error: &str,
+        description: &str,
+        retry_after: Option<Duration>,
+    ) -> Option<UpstreamError> {
+        let of_b2c = aadb2c::code_in(description);
+        // Azure AD B2C calls a grant that it cannot read a server error.
+        let is_not_now = code.is_some_and(aadsts::is_transient)
+            || of_b2c.is_some_and(aadb2c::is_transient)
+            || matches!(error, "temporarily_unavailable" | "server_error")
+                && of_b2c.and_then(aadb2c::explain).is_none();
+        let number = of_b2c.map(|code| format!(" (AADB2C{code})")).unwrap_or_default();
+        is_not_now.then(|| self.outage(code, format!("it answered `{error}`{number}"), retry_after))
+    }
+
+    /// What the table knows of the number goes with it.
+    fn outage(self, code: Option<u32>, detail: String, retry_after: Option<Duration>) -> UpstreamError {
+        let known = code.filter(|code| aadsts::is_transient(*code));
+        let refusal = known.map(|_| Box::new(self.tell(code, "temporarily_unavailable".to_owned(), "")));
+        let detail = match code {
+            Some(code) => format!("{detail} (AADSTS{code})"),
+            None => detail,
+        };
+        UpstreamError::Unavailable { detail, retry_after, refusal }
     }
 
     pub(crate) fn of_fault(self, fault: &Fault) -> UpstreamError {
@@ -113,7 +146,7 @@ impl Refusals<'_> {
     fn tell(self, code: Option<u32>, error: String, description: &str) -> Refusal {
         let trace = trace_in(description);
         if let Some(number) = aadb2c::code_in(description) {
-            return Self::tell_of_b2c(number, error, description, trace);
+            return self.tell_of_b2c(number, error, description, trace);
         }
         let known = code.and_then(aadsts::explain);
         if let Some(entry) = known {
@@ -150,7 +183,7 @@ impl Refusals<'_> {
     }
 
     /// Numbers of Azure AD B2C mean other things than the same numbers of Entra, so they are in the sentence and nowhere else.
-    fn tell_of_b2c(number: u32, error: String, description: &str, trace: Option<String>) -> Refusal {
+    fn tell_of_b2c(self, number: u32, error: String, description: &str, trace: Option<String>) -> Refusal {
         let known = aadb2c::explain(number);
         let (fixer, effect, hint) =
             known.map_or_else(|| by_error(&error), |entry| (entry.fixer, entry.effect, entry.hint));
@@ -164,16 +197,15 @@ impl Refusals<'_> {
             "access_denied" if number != aadb2c::CANCELLED => "interaction_required".to_owned(),
             _ => error,
         };
+        let mut remedies = self.remedies(None, known.map_or(&[][..], |entry| entry.fixes));
+        remedies.push(Remedy::Open { page: "Azure AD B2C: error codes".into(), url: aadb2c::LOOKUP.into() });
         Refusal {
             code: None,
             what: format!("{} (AADB2C{number}).", what.trim_end_matches('.')),
-            error: known.and_then(|entry| entry.error).map_or(error, str::to_owned),
+            error: known.and_then(aadb2c::Entry::error).map_or(error, str::to_owned),
             fixer,
             hint: hint.into(),
-            remedies: vec![Remedy::Open {
-                page: "Azure AD B2C: error codes".into(),
-                url: aadb2c::LOOKUP.into(),
-            }],
+            remedies,
             trace,
             effect,
             claims: None,
@@ -204,7 +236,7 @@ pub(crate) fn claims_of_challenge(encoded: &str) -> Option<Box<str>> {
 /// An error status without an OAuth error in it comes from something in between.
 pub(crate) fn nonsense(status: StatusCode) -> UpstreamError {
     let detail = format!("it answered {status} with something that is no OAuth answer");
-    UpstreamError::Unavailable { detail, retry_after: None }
+    UpstreamError::Unavailable { detail, retry_after: None, refusal: None }
 }
 
 /// What an OAuth error means when no number explains it (RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core
@@ -217,9 +249,6 @@ fn by_error(error: &str) -> (Fixer, Effect, &'static str) {
         }
         "access_denied" => {
             (Fixer::Person, Effect::SignIn, "Connect again and accept, or use another account.")
-        }
-        "temporarily_unavailable" | "server_error" => {
-            (Fixer::Nobody, Effect::SignIn, "Wait a minute and connect again.")
         }
         _ => (
             Fixer::AppOwner,
@@ -290,11 +319,34 @@ mod tests {
 
     const APP: Refusals<'_> = Refusals { client_id: "app-1", authority: "login.microsoftonline.com" };
 
+    fn refused(error: &str, description: &str) -> Refusal {
+        match APP.of_callback(error, description) {
+            UpstreamError::Refused(refusal) => *refusal,
+            UpstreamError::Unavailable { detail, .. } => panic!("not refused: {detail}"),
+        }
+    }
+
+    #[test]
+    fn what_says_not_now_in_the_browser_is_no_refusal_either() {
+        for (error, description, code) in [
+            ("temporarily_unavailable", "AADSTS90033: A transient error has occurred.", Some(90_033)),
+            ("invalid_grant", "AADSTS50196: The server terminated an operation.", Some(50_196)),
+            ("server_error", "", None),
+        ] {
+            let UpstreamError::Unavailable { refusal, detail, .. } = APP.of_callback(error, description)
+            else {
+                panic!("{error} {description}")
+            };
+            assert_eq!(refusal.as_ref().and_then(|refusal| refusal.code), code, "{detail}");
+            assert!(refusal.is_none_or(|refusal| refusal.fixer == Fixer::Nobody), "{detail}");
+        }
+    }
+
     #[test]
     fn an_unknown_number_shows_one_clean_sentence_and_where_to_look_it_up() {
         let text = "AADSTS999001: Flux for \u{7}ada@example.com is low. Try later.\r\nTrace ID: 11-aa\r\nCorrelation ID: \
                     22-bb\r\nTimestamp: 2026-11-23 10:00:00Z";
-        let refusal = APP.of_callback("invalid_grant", text);
+        let refusal = refused("invalid_grant", text);
         assert_eq!(refusal.code, Some(999_001));
         assert_eq!(refusal.what, "Flux for [account] is low.");
         assert_eq!(
@@ -310,7 +362,7 @@ mod tests {
     fn the_support_lines_are_found_on_one_line_too() {
         let text =
             "AADSTS65004: Declined. Trace ID: 11-aa Correlation ID: 22-bb Timestamp: 2026-11-23 10:00:00Z";
-        let refusal = APP.of_callback("access_denied", text);
+        let refusal = refused("access_denied", text);
         assert_eq!(refusal.trace.as_deref(), Some("trace 11-aa, correlation 22-bb, at 2026-11-23 10:00:00Z"));
         assert_eq!((refusal.code, refusal.effect), (Some(65004), Effect::SignIn));
     }
@@ -326,7 +378,7 @@ mod tests {
             ("unauthorized_client", Effect::SetUp),
             ("whatever", Effect::SetUp),
         ] {
-            let refusal = APP.of_callback(error, "");
+            let refusal = refused(error, "");
             assert_eq!((refusal.effect, refusal.code), (effect, None), "{error}");
             assert!(refusal.what.contains(error), "{error}");
         }
@@ -334,7 +386,7 @@ mod tests {
 
     #[test]
     fn what_a_stranger_puts_into_the_callback_stays_harmless_text() {
-        let refusal = APP.of_callback("<script>\r\n", &format!("{}\u{1b}[31m", "x".repeat(5000)));
+        let refusal = refused("<script>\r\n", &format!("{}\u{1b}[31m", "x".repeat(5000)));
         assert_eq!(refusal.error, "script");
         assert!(refusal.what.len() <= LONGEST_TEXT && !refusal.what.chars().any(char::is_control));
     }
@@ -342,7 +394,7 @@ mod tests {
     #[test]
     fn a_known_number_links_to_the_blade_of_this_very_app() {
         let refusal =
-            APP.of_callback("invalid_client", "AADSTS7000222: The provided client secret keys are expired.");
+            refused("invalid_client", "AADSTS7000222: The provided client secret keys are expired.");
         let (page, url) = open_pages(&refusal.remedies).next().unwrap();
         assert!(
             page == "Certificates & secrets" && url.ends_with("/~/Credentials/appId/app-1"),

@@ -478,7 +478,7 @@ impl Upstream for Entra {
         Some(url.into())
     }
 
-    fn explain(&self, error: &str, description: &str) -> Refusal {
+    fn explain(&self, error: &str, description: &str) -> UpstreamError {
         self.refusals().of_callback(error, description)
     }
 

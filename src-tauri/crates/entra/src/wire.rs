@@ -27,7 +27,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::credential::Proof;
 use crate::discovery::Metadata;
-use crate::http::{Answer, send, unavailable};
+use crate::http::{Answer, exchange, unavailable};
 use crate::refusal::Refusals;
 use crate::rules::Provider;
 use crate::scopes;
@@ -200,7 +200,7 @@ impl Wire<'_> {
             .body(body)
             .build()
             .map_err(|_| unavailable("its token endpoint is no URL"))?;
-        let answer = send(self.http, request).await?;
+        let answer = exchange(self.http, request).await?;
         if answer.status != StatusCode::OK {
             return Err(self.refusals.of_answer(&answer));
         }
@@ -235,7 +235,7 @@ fn transport(http: &reqwest::Client) -> impl Fn(HttpRequest) -> Posted {
         Box::pin(async move {
             let request = reqwest::Request::try_from(request)
                 .map_err(|_| unavailable("its token endpoint is no URL"))?;
-            let answer = send(&http, request).await?;
+            let answer = exchange(&http, request).await?;
             if answer.status != StatusCode::OK {
                 return Err(Failed::Answered(answer));
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::settings::SettingsDraft;
 use engine::{Engine, NotStarted, Sources, StartError};
 use model::settings::Identity;
+use model::upstream::Fixer;
 use serde_json::{Value, json};
 
 use crate::arguments::Check;
@@ -122,6 +123,13 @@ fn way(remedy: &Value) -> Option<String> {
     }
 }
 
+/// Who can mend it, in words.
+fn who(fixer: &str) -> Option<&'static str> {
+    let known =
+        Fixer::ALL.into_iter().find(|known| serde_json::to_value(known).is_ok_and(|name| name == fixer));
+    known.map(Fixer::sentence)
+}
+
 /// What was found, as text or JSON on stdout.
 #[expect(clippy::print_stdout, reason = "what was found is this command's output")]
 fn told(found: &Value, json: bool, passed: bool) -> ExitCode {
@@ -139,7 +147,8 @@ fn told(found: &Value, json: bool, passed: bool) -> ExitCode {
             let code = step["code"].as_u64().map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
             println!("{mark} {:<16} {}{code}", text("about"), text("what"));
             let ways = step["remedies"].as_array().into_iter().flatten().filter_map(way);
-            for more in std::iter::once(text("hint")).chain(ways).filter(|more| !more.is_empty()) {
+            let who = step["fixer"].as_str().and_then(who).unwrap_or_default().to_owned();
+            for more in [text("hint"), who].into_iter().chain(ways).filter(|more| !more.is_empty()) {
                 println!("                         {more}");
             }
         }

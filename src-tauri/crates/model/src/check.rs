@@ -3,7 +3,7 @@
 
 use crate::person::Person;
 use crate::remedy::Remedy;
-use crate::upstream::UpstreamError;
+use crate::upstream::{Fixer, Refusal, UpstreamError};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Step {
     pub hint: Option<String>,
     /// AADSTS number.
     pub code: Option<u32>,
+    /// Who can mend it, where something is wrong and that is known.
+    pub fixer: Option<Fixer>,
     /// What can be done with one press, the first thing first.
     pub remedies: Vec<Remedy>,
 }
@@ -31,6 +33,15 @@ pub enum Outcome {
     Failed,
     /// It cannot be known this way.
     Unknown,
+}
+
+impl Step {
+    /// What was refused, told as everywhere.
+    pub fn failed(about: &'static str, refusal: Refusal) -> Self {
+        let Refusal { code, what, fixer, hint, remedies, .. } = refusal;
+        let (hint, fixer) = (Some(hint), Some(fixer));
+        Self { about, outcome: Outcome::Failed, what, hint, code, fixer, remedies }
+    }
 }
 
 /// A sign-in that was judged as any other is, and of which nothing is kept.

@@ -10,7 +10,7 @@ use crate::origin::Origin;
 use crate::person::Person;
 use crate::session::Ended;
 use crate::time::Timestamp;
-use crate::upstream::Refusal;
+use crate::upstream::{Refusal, UpstreamError};
 
 /// One step of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,9 @@ pub enum EventKind {
     },
     UpstreamUnavailable {
         detail: String,
+        /// What is known of the number that it gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refusal: Option<Box<Refusal>>,
     },
     /// The person cancelled on a page of the provider, or declined what it asked them for.
     SignInCancelled,
@@ -149,6 +152,16 @@ pub enum Step {
 }
 
 impl EventKind {
+    /// What the identity provider refused or did not answer, as the log has it.
+    pub fn of_upstream(error: &UpstreamError) -> Self {
+        match error {
+            UpstreamError::Refused(refusal) => Self::UpstreamRefused { refusal: (**refusal).clone() },
+            UpstreamError::Unavailable { detail, refusal, .. } => {
+                Self::UpstreamUnavailable { detail: detail.clone(), refusal: refusal.clone() }
+            }
+        }
+    }
+
     pub const fn step(&self) -> Step {
         match self {
             Self::MetadataRead { .. } => Step::Discovery,

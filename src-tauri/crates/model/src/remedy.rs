@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::settings::SignInFrom;
+
 /// A way out of a refusal. They come in the order in which to try them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "does", rename_all = "snake_case")]
@@ -68,6 +70,15 @@ impl Remedy {
     pub fn sign_in_on_this_computer() -> Self {
         Self::Change { setting: RemedyField::SignInFrom, to: Some("this-computer".to_owned()) }
     }
+}
+
+/// Without what is done already where people sign in like that.
+pub fn not_done(remedies: Vec<Remedy>, sign_in: SignInFrom) -> Vec<Remedy> {
+    let done = match sign_in {
+        SignInFrom::ThisComputer => Remedy::sign_in_on_this_computer(),
+        SignInFrom::Anywhere => Remedy::sign_in_from_anywhere(),
+    };
+    remedies.into_iter().filter(|remedy| *remedy != done).collect()
 }
 
 /// The pages that are to be opened, the first thing first: what each calls itself, and its address.

@@ -11,6 +11,7 @@ use crate::origin::Site;
 use crate::person::Person;
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
+use crate::upstream::{Effect, Refusal};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -62,6 +63,9 @@ pub struct RefreshTrouble {
     pub at: Timestamp,
     /// One sentence.
     pub detail: String,
+    /// What the identity provider refused, if it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Box<Refusal>>,
 }
 
 /// Why a session ended. Shown to people and told to the client in `error_description`.
@@ -80,12 +84,12 @@ pub enum Ended {
     CodeReplayed,
     /// A refresh token was used again after its grace.
     RefreshReused,
-    /// The identity provider said no (`code`: AADSTS number, if it gave one).
-    UpstreamRefused { code: Option<u32>, hint: String },
+    /// The identity provider said no.
+    UpstreamRefused { refusal: Box<Refusal> },
     /// The person no longer fits the rules about who may sign in.
-    NotAllowed { hint: String },
+    NotAllowed { refusal: Box<Refusal> },
     /// The identity provider wants the person at the keyboard (MFA, conditional access, sign-in frequency).
-    SignInNeeded { code: Option<u32>, hint: String },
+    SignInNeeded { refusal: Box<Refusal> },
     /// Not refreshed for longer than a refresh token lives.
     Expired,
 }
@@ -143,6 +147,33 @@ impl RefreshToken {
 }
 
 impl Ended {
+    /// What a refused refresh makes of the session; `None` where it goes on.
+    pub fn by(refusal: &Refusal) -> Option<Self> {
+        let kept = refusal.to_keep();
+        match refusal.effect {
+            Effect::Ends => Some(Self::UpstreamRefused { refusal: kept }),
+            Effect::Barred => Some(Self::NotAllowed { refusal: kept }),
+            Effect::SignIn => Some(Self::SignInNeeded { refusal: kept }),
+            Effect::SetUp => None,
+        }
+    }
+
+    /// What was refused, where that is why.
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::UpstreamRefused { refusal }
+            | Self::NotAllowed { refusal }
+            | Self::SignInNeeded { refusal } => Some(refusal),
+            Self::RevokedByClient
+            | Self::RevokedByOwner
+            | Self::RevokedByPerson
+            | Self::SignedOutUpstream
+            | Self::CodeReplayed
+            | Self::RefreshReused
+            | Self::Expired => None,
+        }
+    }
+
     /// One sentence for a person: what happened and what to do next.
     pub fn explain(&self) -> String {
         match self {
@@ -160,9 +191,9 @@ impl Ended {
                 "a refresh token was used again, which can mean it was stolen; connect again to sign in"
                     .into()
             }
-            Self::UpstreamRefused { hint, .. }
-            | Self::NotAllowed { hint }
-            | Self::SignInNeeded { hint, .. } => hint.clone(),
+            Self::UpstreamRefused { refusal }
+            | Self::NotAllowed { refusal }
+            | Self::SignInNeeded { refusal } => refusal.told(),
             Self::Expired => "the session was not used for 90 days; connect again to sign in".into(),
         }
     }

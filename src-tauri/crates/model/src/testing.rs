@@ -1,4 +1,4 @@
-//! Doubles for time and randomness, so tests neither sleep nor differ between runs.
+//! Doubles for time and randomness, so tests neither sleep nor differ between runs, and a refusal to tell of.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +7,25 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::ports::{Clock, Entropy, Pause};
+use crate::remedy::Remedy;
 use crate::time::Timestamp;
+use crate::upstream::{Effect, Fixer, Refusal};
+
+/// What a provider refused, with a number or none.
+pub fn refusal(code: Option<u32>, effect: Effect) -> Refusal {
+    Refusal {
+        code,
+        error: "invalid_grant".to_owned(),
+        what: "It was refused.".to_owned(),
+        fixer: Fixer::Person,
+        hint: "Connect again and sign in.".to_owned(),
+        remedies: vec![Remedy::SignIn],
+        trace: None,
+        effect,
+        claims: None,
+        person: None,
+    }
+}
 
 /// A clock that moves only when told to.
 #[derive(Debug)]

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use ts_rs::TS;
 
 use crate::Secret;
 use crate::caller::Caller;
-use crate::check::{Outcome, Step, Trial};
+use crate::check::{Step, Trial};
 use crate::person::{Person, PersonId};
 use crate::remedy::Remedy;
 use crate::scope::ScopeSet;
@@ -89,15 +90,37 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// What happened, with the number people look up: one sentence, the same wherever it is told.
+    pub fn sentence(&self) -> String {
+        let what = self.what.trim_end_matches('.');
+        match self.code {
+            Some(code) => format!("{what} (AADSTS{code})."),
+            None => format!("{what}."),
+        }
+    }
+
+    /// What happened and the next step, where there is one text for both.
+    pub fn told(&self) -> String {
+        format!("{} {}", self.sentence(), self.hint)
+    }
+
+    /// Without what is never stored.
+    #[must_use]
+    pub fn to_keep(&self) -> Box<Self> {
+        Box::new(Self { claims: None, person: None, ..self.clone() })
+    }
+
     /// The person cancelled, or declined what the provider asked them for (65004 at Entra): a decision, not a fault.
     pub fn is_the_persons_own_no(&self) -> bool {
         self.error == "access_denied" && matches!(self.code, None | Some(65004))
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Who can mend what was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Fixer {
+    /// Whoever signs in.
     Person,
     AppOwner,
     TenantAdmin,
@@ -105,6 +128,22 @@ pub enum Fixer {
     Operator,
     /// Wait, or look at the provider's status.
     Nobody,
+}
+
+impl Fixer {
+    pub const ALL: [Self; 5] =
+        [Self::Person, Self::AppOwner, Self::TenantAdmin, Self::Operator, Self::Nobody];
+
+    /// Who can mend it: one sentence, the same wherever it is told.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Person => "Whoever signs in can fix this.",
+            Self::AppOwner => "The owner of the app registration can fix this.",
+            Self::TenantAdmin => "An administrator of the directory can fix this.",
+            Self::Operator => "Whoever runs this server can fix this.",
+            Self::Nobody => "Nobody has to fix anything; it should pass.",
+        }
+    }
 }
 
 /// What a refusal means to a running session.
@@ -129,8 +168,32 @@ pub enum UpstreamError {
     Refused(Box<Refusal>),
     /// No usable answer: unreachable, overloaded, broken. Nobody is signed out because of it.
     #[error("the identity provider is not available: {detail}")]
-    Unavailable { detail: String, retry_after: Option<Duration> },
+    Unavailable {
+        detail: String,
+        retry_after: Option<Duration>,
+        /// What is known of the number that it gave, if it gave one (AADSTS90033, 50196).
+        refusal: Option<Box<Refusal>>,
+    },
 }
+
+impl UpstreamError {
+    /// See [`Refusal::is_the_persons_own_no`].
+    pub fn is_the_persons_own_no(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.is_the_persons_own_no())
+    }
+
+    /// What is known of what went wrong, if the provider said anything that is known.
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) | Self::Unavailable { refusal: Some(refusal), .. } => Some(refusal),
+            Self::Unavailable { refusal: None, .. } => None,
+        }
+    }
+}
+
+/// What to do about an outage that nothing more is known of.
+pub const WAIT: &str = "Try again in a moment; if it stays, check the internet connection and the proxy of this computer, and the \
+     status of the provider.";
 
 /// The leg to the identity provider.
 #[async_trait]
@@ -165,7 +228,7 @@ pub trait Upstream: Send + Sync + 'static {
     }
 
     /// Explains an error the browser brought back (`error`, `error_description` of the callback).
-    fn explain(&self, error: &str, description: &str) -> Refusal;
+    fn explain(&self, error: &str, description: &str) -> UpstreamError;
 
     /// Where at the provider our redirect URI has to be registered, if that is what was refused.
     fn redirect_platform(&self, _refusal: &Refusal) -> Option<&'static str> {
@@ -174,8 +237,7 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// Which part of the set-up a refusal is about.
     fn step_of(&self, refusal: Refusal) -> Step {
-        let Refusal { code, what, hint, remedies, .. } = refusal;
-        Step { about: "sign_in", outcome: Outcome::Failed, what, hint: Some(hint), code, remedies }
+        Step::failed("sign_in", refusal)
     }
 }
 

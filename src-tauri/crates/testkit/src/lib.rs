@@ -13,6 +13,7 @@ pub mod ngrok;
 pub mod publisher;
 pub mod rig;
 pub mod signer;
+pub mod stand_in;
 pub mod tunnel;
 
 pub use browser::{Browser, Landed};
@@ -24,4 +25,5 @@ pub use ngrok::NgrokServer;
 pub use publisher::{changing_host, document_host, signing_host};
 pub use rig::Rig;
 pub use signer::{ASSERTION_TYPE, Signer};
+pub use stand_in::{No, StandIn};
 pub use tunnel::Tunnel;

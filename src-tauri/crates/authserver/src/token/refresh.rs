@@ -173,9 +173,10 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
     }
     let refusal = match answer {
         Ok(signed_in) => return Ok(Ok(signed_in)),
-        Err(UpstreamError::Unavailable { detail, retry_after }) => {
-            note_trouble(flow, session, format!("the identity provider does not answer: {detail}")).await;
-            flow.event(about_session(session), EventKind::UpstreamUnavailable { detail });
+        Err(UpstreamError::Unavailable { detail, retry_after, refusal }) => {
+            let told = format!("the identity provider does not answer: {detail}");
+            note_trouble(flow, session, told, refusal.as_deref()).await;
+            flow.event(about_session(session), EventKind::UpstreamUnavailable { detail, refusal });
             return Err(TokenError::NotNow {
                 detail: "the identity provider does not answer; your session is kept, try again".into(),
                 retry_after_secs: retry_after.map_or(5, |after| after.as_secs()),
@@ -183,24 +184,19 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
         }
         Err(UpstreamError::Refused(refusal)) => refusal,
     };
-    let hint = told(&refusal.what, &refusal.hint);
-    let why = match refusal.effect {
-        Effect::Barred => Ended::NotAllowed { hint },
-        Effect::Ends => Ended::UpstreamRefused { code: refusal.code, hint },
-        Effect::SignIn => Ended::SignInNeeded { code: refusal.code, hint },
-        Effect::SetUp => {
-            let detail = format!("{}; your session is kept. {}", refusal.what, refusal.hint);
-            note_trouble(flow, session, told(&refusal.what, &refusal.hint)).await;
-            flow.event(about_session(session), EventKind::UpstreamRefused { refusal: *refusal });
-            return Err(TokenError::NotNow { detail, retry_after_secs: SET_UP_RETRY.as_secs() });
-        }
+    let Some(why) = Ended::by(&refusal) else {
+        note_trouble(flow, session, refusal.told(), Some(&refusal)).await;
+        let detail =
+            format!("{}; your session is kept. {}", refusal.sentence().trim_end_matches('.'), refusal.hint);
+        flow.event(about_session(session), EventKind::UpstreamRefused { refusal: *refusal });
+        return Err(TokenError::NotNow { detail, retry_after_secs: SET_UP_RETRY.as_secs() });
     };
     Ok(Err(No { refusal, why, had_token: tokens.refresh_token.is_some() }))
 }
 
 /// For whoever looks at the session; the client is answered whether or not it could be written down.
-async fn note_trouble(flow: &Flow, session: &Session, detail: String) {
-    let trouble = RefreshTrouble { at: flow.now(), detail };
+async fn note_trouble(flow: &Flow, session: &Session, detail: String, refusal: Option<&Refusal>) {
+    let trouble = RefreshTrouble { at: flow.now(), detail, refusal: refusal.map(Refusal::to_keep) };
     if let Err(error) = flow.store.note_trouble(&session.id, &trouble).await {
         tracing::warn!(%error, "why a refresh came to nothing could not be written down");
     }
@@ -212,10 +208,6 @@ impl No {
     fn may_be_spent(&self) -> bool {
         self.had_token && self.refusal.code.is_none() && self.refusal.error == "invalid_grant"
     }
-}
-
-fn told(what: &str, hint: &str) -> String {
-    format!("{}; {hint}", what.trim_end_matches('.'))
 }
 
 fn seal_answer(flow: &Flow, hash: &TokenHash, answer: &Tokens) -> Sealed {

@@ -8,9 +8,12 @@ use model::client::{Client, ClientKind};
 use model::event::{AuthEvent, Step};
 use model::origin::Origin;
 use model::person::Person;
+use model::remedy::{Remedy, not_done};
 use model::scope::ScopeSet;
 use model::session::{Ended, RefreshTrouble, Session};
+use model::settings::SignInFrom;
 use model::time::Timestamp;
+use model::upstream::Fixer;
 use practice::{Fault, Practice, Resident};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,7 +25,7 @@ use super::pairing::PairingRow;
 use super::registration::Creation;
 use super::tied::TiedSession;
 use super::visits::VisitRow;
-use super::wording::{Level, summary};
+use super::wording::{Level, Notice, notice, summary};
 use crate::settings::{Problem, Row};
 
 /// Characters of a text that a client chose.
@@ -313,6 +316,12 @@ pub struct RefreshResult {
     pub ok: bool,
     /// Why it came to nothing.
     pub detail: Option<String>,
+    /// AADSTS number, if the identity provider gave one.
+    pub code: Option<u32>,
+    /// Who can mend it, where that is known.
+    pub fixer: Option<Fixer>,
+    /// What can be done with one press, the first thing first.
+    pub remedies: Vec<Remedy>,
 }
 
 #[derive(Clone, Serialize, TS)]
@@ -351,6 +360,10 @@ pub enum SessionState {
         code: Option<u32>,
         /// One sentence: what happened and what to do next.
         reason: String,
+        /// Who can mend it, where something was refused.
+        fixer: Option<Fixer>,
+        /// What can be done with one press, the first thing first.
+        remedies: Vec<Remedy>,
     },
 }
 
@@ -420,6 +433,10 @@ pub struct EventRow {
     pub level: Level,
     /// One sentence; it may name a person.
     pub summary: String,
+    /// What the operating system shows of it, where that is worth it; it names nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub notice: Option<Notice>,
     pub attempt: Option<String>,
     pub origin: Option<Origin>,
     pub client: Option<String>,
@@ -467,10 +484,10 @@ impl From<Person> for PersonRow {
 }
 
 impl SessionRow {
-    pub(super) fn of(session: Session, client: SessionClient, now: Timestamp) -> Self {
+    pub(super) fn of(session: Session, client: SessionClient, now: Timestamp, sign_in: SignInFrom) -> Self {
         Self {
-            refresh: RefreshResult::of(&session),
-            state: SessionState::of(&session, now),
+            refresh: RefreshResult::of(&session, sign_in),
+            state: SessionState::of(&session, now, sign_in),
             access_expires_at: session.refreshed_at.plus(authserver::ACCESS_TOKEN_LIFETIME).millis(),
             expires_at: session.expires_at().millis(),
             session: session.id.to_string(),
@@ -503,43 +520,58 @@ impl SessionClient {
 }
 
 impl RefreshResult {
-    fn of(session: &Session) -> Option<Self> {
+    fn of(session: &Session, sign_in: SignInFrom) -> Option<Self> {
         let refreshed = (session.refreshed_at > session.created_at).then_some(session.refreshed_at);
-        match &session.trouble {
-            Some(RefreshTrouble { at, detail }) => {
-                Some(Self { at: at.millis(), ok: false, detail: Some(detail.clone()) })
-            }
-            None => refreshed.map(|at| Self { at: at.millis(), ok: true, detail: None }),
-        }
+        let at = session.trouble.as_ref().map(|trouble| trouble.at).or(refreshed)?;
+        let well =
+            Self { at: at.millis(), ok: true, detail: None, code: None, fixer: None, remedies: Vec::new() };
+        let Some(RefreshTrouble { detail, refusal, .. }) = &session.trouble else { return Some(well) };
+        let refusal = refusal.as_deref();
+        Some(Self {
+            ok: false,
+            detail: Some(detail.clone()),
+            code: refusal.and_then(|refusal| refusal.code),
+            fixer: refusal.map(|refusal| refusal.fixer),
+            remedies: refusal.map(|refusal| not_done(refusal.remedies.clone(), sign_in)).unwrap_or_default(),
+            ..well
+        })
     }
 }
 
 impl SessionState {
     /// A session nobody refreshed in time is over, whether or not the store has been tidied since.
-    fn of(session: &Session, now: Timestamp) -> Self {
+    fn of(session: &Session, now: Timestamp, sign_in: SignInFrom) -> Self {
         match &session.state {
-            model::session::SessionState::Ended { at, why } => Self::ended(*at, why),
+            model::session::SessionState::Ended { at, why } => Self::ended(*at, why, sign_in),
             model::session::SessionState::Live if now >= session.expires_at() => {
-                Self::ended(session.expires_at(), &Ended::Expired)
+                Self::ended(session.expires_at(), &Ended::Expired, sign_in)
             }
             model::session::SessionState::Live => Self::Live,
         }
     }
 
-    fn ended(at: Timestamp, ended: &Ended) -> Self {
-        let (why, code) = match ended {
-            Ended::RevokedByClient => ("revoked_by_client", None),
-            Ended::RevokedByOwner => ("revoked_by_owner", None),
-            Ended::RevokedByPerson => ("revoked_by_person", None),
-            Ended::SignedOutUpstream => ("signed_out_upstream", None),
-            Ended::CodeReplayed => ("code_replayed", None),
-            Ended::RefreshReused => ("refresh_reused", None),
-            Ended::UpstreamRefused { code, .. } => ("upstream_refused", *code),
-            Ended::NotAllowed { .. } => ("not_allowed", None),
-            Ended::SignInNeeded { code, .. } => ("sign_in_needed", *code),
-            Ended::Expired => ("expired", None),
+    fn ended(at: Timestamp, ended: &Ended, sign_in: SignInFrom) -> Self {
+        let why = match ended {
+            Ended::RevokedByClient => "revoked_by_client",
+            Ended::RevokedByOwner => "revoked_by_owner",
+            Ended::RevokedByPerson => "revoked_by_person",
+            Ended::SignedOutUpstream => "signed_out_upstream",
+            Ended::CodeReplayed => "code_replayed",
+            Ended::RefreshReused => "refresh_reused",
+            Ended::UpstreamRefused { .. } => "upstream_refused",
+            Ended::NotAllowed { .. } => "not_allowed",
+            Ended::SignInNeeded { .. } => "sign_in_needed",
+            Ended::Expired => "expired",
         };
-        Self::Ended { at: at.millis(), why, code, reason: ended.explain() }
+        let refusal = ended.refusal();
+        Self::Ended {
+            at: at.millis(),
+            why,
+            code: refusal.and_then(|refusal| refusal.code),
+            reason: ended.explain(),
+            fixer: refusal.map(|refusal| refusal.fixer),
+            remedies: refusal.map(|refusal| not_done(refusal.remedies.clone(), sign_in)).unwrap_or_default(),
+        }
     }
 }
 
@@ -565,7 +597,7 @@ impl From<&Client> for ClientRow {
 
 impl From<AuthEvent> for EventRow {
     fn from(event: AuthEvent) -> Self {
-        let summary = summary(&event);
+        let (summary, notice) = (summary(&event), notice(&event));
         let AuthEvent { seq, at, about, kind } = event;
         let mut details = match serde_json::to_value(&kind) {
             Ok(Value::Object(members)) => members,
@@ -580,6 +612,7 @@ impl From<AuthEvent> for EventRow {
             event: kind.name(),
             level: Level::of(&kind),
             summary,
+            notice,
             attempt: about.attempt.map(|id| id.to_string()),
             origin: about.origin,
             client: about.client.map(|id| id.to_string()),

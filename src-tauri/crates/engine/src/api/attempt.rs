@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use model::event::{AuthEvent, EventKind, Step};
 use model::person::Person;
-use model::remedy::Remedy;
+use model::remedy::{Remedy, not_done};
 use model::session::Ended;
+use model::settings::SignInFrom;
 use model::time::Timestamp;
-use model::upstream::{Fixer, Refusal};
+use model::upstream::{Fixer, Refusal, WAIT};
 use serde::Serialize;
 use ts_rs::TS;
 
 use super::answers::PersonRow;
-use super::wording::{client, refused};
+use super::wording::{client, of_outage, refused};
 use model::origin::Origin;
 
 /// How long a program may take for its next step.
@@ -89,6 +90,8 @@ pub struct Verdict {
     pub hint: Option<String>,
     /// AADSTS number.
     pub code: Option<u32>,
+    /// Who can take it, where something was refused.
+    pub fixer: Option<Fixer>,
     /// What can be done with one press, the first thing first.
     pub remedies: Vec<Remedy>,
 }
@@ -120,7 +123,12 @@ struct Story<'a> {
 
 impl AttemptRow {
     /// `practice` is whether people sign in at the practice tenant. `None` without events, or if they belong to no attempt.
-    pub(super) fn of(events: &[AuthEvent], now: Timestamp, practice: bool) -> Option<Self> {
+    pub(super) fn of(
+        events: &[AuthEvent],
+        now: Timestamp,
+        practice: bool,
+        sign_in: SignInFrom,
+    ) -> Option<Self> {
         let (first, last) = (events.first()?, events.last()?);
         let attempt = last.about.attempt.as_ref()?.to_string();
         let story = Story {
@@ -143,7 +151,7 @@ impl AttemptRow {
             session: latest(|event| event.about.session.as_ref().map(ToString::to_string)),
             user_agent: events.iter().find_map(|event| event.about.user_agent.clone()),
             steps: story.steps(),
-            verdict: story.verdict(),
+            verdict: story.verdict().offering(sign_in),
         })
     }
 }
@@ -236,28 +244,7 @@ impl Story<'_> {
         let (who, issued) = (self.who(), &self.events[token]);
         let of_session = &self.events[token..];
         if let Some(ended) = of_session.iter().rev().find_map(ending) {
-            let code = match ended {
-                Ended::UpstreamRefused { code, .. } | Ended::SignInNeeded { code, .. } => *code,
-                _ => None,
-            };
-            let told = ended.explain();
-            let (what, next) =
-                told.split_once("; ").map_or((told.as_str(), None), |(what, next)| (what, Some(next)));
-            let number = code.map(|code| format!(" (AADSTS{code})")).unwrap_or_default();
-            // Of what the provider said before the session ended.
-            let refused = of_session.iter().rev().find_map(|event| match &event.kind {
-                EventKind::UpstreamRefused { refusal } => Some(refusal.remedies.clone()),
-                _ => None,
-            });
-            return Verdict {
-                code,
-                remedies: refused.unwrap_or_default(),
-                hint: next.map(str::to_owned),
-                ..Verdict::new(
-                    Outcome::Ended,
-                    format!("{who} is no longer connected: {}{number}", what.trim_end_matches('.')),
-                )
-            };
+            return self.ended(ended);
         }
         let Some(_) = of_session.iter().find(|event| matches!(event.kind, EventKind::FirstCall)) else {
             return if self.since(issued) < PROGRAM {
@@ -294,16 +281,40 @@ impl Story<'_> {
                 is: Outcome::Connected,
                 sentence: format!(
                     "{connected}; the last refresh came to nothing: {}",
-                    refusal.what.trim_end_matches('.')
+                    refusal.sentence().trim_end_matches('.')
                 ),
                 ..of_refusal(refusal)
             },
-            Some(EventKind::UpstreamUnavailable { detail }) => Verdict::hinted(
-                Outcome::Connected,
-                format!("{connected}; at the last refresh the identity provider was not available: {detail}"),
-                "nothing to do: the client tries again, and the session is kept",
-            ),
+            Some(EventKind::UpstreamUnavailable { detail, refusal }) => Verdict {
+                is: Outcome::Connected,
+                sentence: format!(
+                    "{connected}; at the last refresh the identity provider was not available: {}",
+                    of_outage(detail, refusal.as_deref())
+                ),
+                ..outage(refusal.as_deref())
+            },
             _ => Verdict::new(Outcome::Connected, connected),
+        }
+    }
+
+    fn ended(&self, ended: &Ended) -> Verdict {
+        let who = self.who();
+        if let Some(refusal) = ended.refusal() {
+            return Verdict {
+                is: Outcome::Ended,
+                sentence: format!(
+                    "{who} is no longer connected: {}",
+                    refusal.sentence().trim_end_matches('.')
+                ),
+                ..of_refusal(refusal)
+            };
+        }
+        let told = ended.explain();
+        let (what, next) =
+            told.split_once("; ").map_or((told.as_str(), None), |(what, next)| (what, Some(next)));
+        Verdict {
+            hint: next.map(str::to_owned),
+            ..Verdict::new(Outcome::Ended, format!("{who} is no longer connected: {what}"))
         }
     }
 
@@ -397,11 +408,14 @@ impl Story<'_> {
                 "look whether the client still runs and whether the browser could go back to it; then connect again",
             ),
             EventKind::UpstreamRefused { refusal } => of_refusal(refusal),
-            EventKind::UpstreamUnavailable { detail } => Verdict::hinted(
-                Outcome::Refused,
-                format!("The identity provider is not available: {detail}"),
-                "try again in a moment; if it stays, check the internet connection of this computer and the status of the provider",
-            ),
+            EventKind::UpstreamUnavailable { detail, refusal } => Verdict {
+                is: Outcome::Refused,
+                sentence: format!(
+                    "The identity provider is not available: {}",
+                    of_outage(detail, refusal.as_deref())
+                ),
+                ..outage(refusal.as_deref())
+            },
             EventKind::ConsentDeclined => Verdict::hinted(
                 Outcome::Refused,
                 format!("{client} was not allowed"),
@@ -434,9 +448,7 @@ impl Story<'_> {
                 "An authorization code was used twice, so it counts for nothing".to_owned(),
                 "connect again in the client; if nobody did anything unusual, the code may have been stolen on this computer",
             ),
-            EventKind::SessionEnded { ended } => {
-                Verdict::new(Outcome::Ended, format!("{who} is no longer connected: {}", ended.explain()))
-            }
+            EventKind::SessionEnded { ended } => self.ended(ended),
             EventKind::TestSignInStarted => mended(
                 Remedy::SignIn,
                 waits(
@@ -476,11 +488,16 @@ impl Story<'_> {
 
 impl Verdict {
     const fn new(is: Outcome, sentence: String) -> Self {
-        Self { is, sentence, hint: None, code: None, remedies: Vec::new() }
+        Self { is, sentence, hint: None, code: None, fixer: None, remedies: Vec::new() }
     }
 
     fn hinted(is: Outcome, sentence: String, hint: &str) -> Self {
         Self { hint: Some(hint.to_owned()), ..Self::new(is, sentence) }
+    }
+
+    /// Without remedies that are done already.
+    fn offering(self, sign_in: SignInFrom) -> Self {
+        Self { remedies: not_done(self.remedies, sign_in), ..self }
     }
 }
 
@@ -491,18 +508,22 @@ fn mended(remedy: Remedy, verdict: Verdict) -> Verdict {
 }
 
 fn of_refusal(refusal: &Refusal) -> Verdict {
-    let fixer = match refusal.fixer {
-        Fixer::TenantAdmin => "An administrator of the tenant: ",
-        Fixer::AppOwner => "Whoever owns the app registration: ",
-        Fixer::Person | Fixer::Operator | Fixer::Nobody => "",
-    };
     Verdict {
         is: Outcome::Refused,
         sentence: refused(refusal),
-        hint: Some(format!("{fixer}{}", refusal.hint)),
+        hint: Some(refusal.hint.clone()),
         code: refusal.code,
+        fixer: Some(refusal.fixer),
         remedies: refusal.remedies.clone(),
     }
+}
+
+/// What is told of no answer; nothing more where the provider gave no number.
+fn outage(refusal: Option<&Refusal>) -> Verdict {
+    refusal.map_or_else(
+        || Verdict { fixer: Some(Fixer::Nobody), ..Verdict::hinted(Outcome::Refused, String::new(), WAIT) },
+        of_refusal,
+    )
 }
 
 fn ending(event: &AuthEvent) -> Option<&Ended> {
@@ -544,8 +565,8 @@ fn state_after(kind: &EventKind) -> (StepState, Option<String>) {
         | EventKind::ConsentRefused { reason }
         | EventKind::CallbackRefused { reason }
         | EventKind::TokenRefused { reason, .. } => failed(reason),
-        EventKind::UpstreamRefused { refusal } => failed(&refusal.what),
-        EventKind::UpstreamUnavailable { detail } => failed(detail),
+        EventKind::UpstreamRefused { refusal } => failed(&refusal.sentence()),
+        EventKind::UpstreamUnavailable { detail, refusal } => failed(&of_outage(detail, refusal.as_deref())),
         EventKind::SessionEnded { ended } => failed(&ended.explain()),
     }
 }

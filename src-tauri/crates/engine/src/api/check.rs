@@ -3,8 +3,9 @@
 use authserver::flow::Shared;
 use entra::{Entra, Outcome, Step};
 use model::origin::{BaseUrl, Origins};
-use model::remedy::Remedy;
+use model::remedy::{Remedy, not_done};
 use model::settings::{Identity, ServerSettings, Settings, SignInFrom};
+use model::upstream::Fixer;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use ts_rs::TS;
@@ -36,6 +37,8 @@ pub struct CheckStep {
     pub hint: Option<String>,
     /// AADSTS number.
     pub code: Option<u32>,
+    /// Who can mend it, where something is wrong and that is known.
+    pub fixer: Option<Fixer>,
     /// What can be done with one press, the first thing first.
     pub remedies: Vec<Remedy>,
 }
@@ -68,6 +71,7 @@ impl Api {
                 what,
                 hint: None,
                 code: None,
+                fixer: None,
                 remedies: Vec::new(),
             };
             return Ok(EntraCheck::of(finished(vec![step], tested, settings.server.sign_in), Vec::new()));
@@ -123,6 +127,7 @@ impl Api {
                     .to_owned(),
                 hint: Some("make a test sign-in, or connect a client and check again".to_owned()),
                 code: None,
+                fixer: None,
                 remedies: vec![Remedy::SignIn],
             }],
         }
@@ -148,14 +153,8 @@ fn finished(mut steps: Vec<Step>, tested: Option<Vec<Step>>, sign_in: SignInFrom
     let tested = tested.unwrap_or_default();
     steps.retain(|step| !tested.iter().any(|found| found.about == step.about));
     steps.extend(tested);
-    if sign_in == SignInFrom::ThisComputer {
-        // That is done already.
-        let done = Remedy::sign_in_on_this_computer();
-        for step in &mut steps {
-            step.remedies.retain(|remedy| *remedy != done);
-        }
-    }
-    steps
+    let offered = |step: Step| Step { remedies: not_done(step.remedies, sign_in), ..step };
+    steps.into_iter().map(offered).collect()
 }
 
 /// As a run with these settings has them.
@@ -178,14 +177,14 @@ impl EntraCheck {
 }
 
 impl From<Step> for CheckStep {
-    fn from(Step { about, outcome, what, hint, code, remedies }: Step) -> Self {
+    fn from(Step { about, outcome, what, hint, code, fixer, remedies }: Step) -> Self {
         let outcome = match outcome {
             Outcome::Passed => StepOutcome::Passed,
             Outcome::Noted => StepOutcome::Noted,
             Outcome::Failed => StepOutcome::Failed,
             Outcome::Unknown => StepOutcome::Unknown,
         };
-        Self { about, outcome, what, hint, code, remedies }
+        Self { about, outcome, what, hint, code, fixer, remedies }
     }
 }
 
@@ -197,7 +196,15 @@ mod tests {
     use crate::settings::{FIELDS, SettingsDraft};
 
     fn step(about: &'static str, outcome: Outcome) -> Step {
-        Step { about, outcome, what: about.to_owned(), hint: None, code: None, remedies: Vec::new() }
+        Step {
+            about,
+            outcome,
+            what: about.to_owned(),
+            hint: None,
+            code: None,
+            fixer: None,
+            remedies: Vec::new(),
+        }
     }
 
     fn told(steps: &[Step]) -> Vec<(&str, Outcome)> {

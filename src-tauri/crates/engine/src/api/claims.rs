@@ -105,7 +105,7 @@ impl Api {
         } else {
             let examined = live.entra.examine(token, &claims).await;
             let findings = examined.findings.into_iter();
-            let findings = findings.map(|entra::Finding { ok, text, hint, remedies }| Finding {
+            let findings = findings.map(|entra::Finding { ok, text, hint, remedies, .. }| Finding {
                 ok,
                 text,
                 hint,

@@ -47,7 +47,7 @@ impl Api {
             }
             let client = known.get(&session.client).and_then(Option::as_ref);
             let client = SessionClient::of(&session, client);
-            rows.push(SessionRow::of(session, client, now));
+            rows.push(SessionRow::of(session, client, now, live.flow.sign_in_from()));
         }
         Ok(rows)
     }
@@ -114,8 +114,8 @@ impl Api {
         }
         let asked = AttemptQuery { only: only.into_iter().collect(), before: query.before, limit };
         let (attempts, now) = (live.store.list_attempts(&asked).await?, live.flow.now());
-        let practice = live.practice.is_some();
-        Ok(attempts.iter().filter_map(|events| AttemptRow::of(events, now, practice)).collect())
+        let (practice, sign_in) = (live.practice.is_some(), live.flow.sign_in_from());
+        Ok(attempts.iter().filter_map(|events| AttemptRow::of(events, now, practice, sign_in)).collect())
     }
 
     pub(super) async fn forget(&self, ForgetWhat { what }: ForgetWhat) -> Answer<Done> {

@@ -95,6 +95,7 @@ fn unknown(base: &BaseUrl, what: &str, hint: &str) -> OutsideCheck {
         what: what.to_owned(),
         hint: Some(hint.to_owned()),
         code: None,
+        fixer: None,
         remedies: Vec::new(),
     };
     told(base, vec![step])

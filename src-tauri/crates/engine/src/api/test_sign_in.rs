@@ -6,9 +6,9 @@ use authserver::TestSignIn as Stands;
 use entra::{Entra, Outcome, Step};
 use model::ExposeSecret as _;
 use model::check::Trial;
-use model::remedy::Remedy;
-use model::settings::{Identity, Settings};
-use model::upstream::{Upstream, UpstreamError};
+use model::remedy::{Remedy, not_done};
+use model::settings::{Identity, Settings, SignInFrom};
+use model::upstream::{Fixer, Refusal, Upstream};
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -42,6 +42,12 @@ pub enum TestSignIn {
         hint: Option<String>,
         /// Whether it was made with changes that were not saved when it began.
         unsaved: bool,
+        /// AADSTS number.
+        code: Option<u32>,
+        /// Who can take it, where something was refused.
+        fixer: Option<Fixer>,
+        /// What can be done with one press, the first thing first.
+        remedies: Vec<Remedy>,
     },
 }
 
@@ -116,12 +122,12 @@ impl ApiParts {
         let (tried, upstream) = draft.unzip();
         let mut trying = self.trying.lock();
         *trying = tried;
-        TestSignIn::of(self.flow.begin_test_sign_in(upstream), trying.as_ref())
+        TestSignIn::of(self.flow.begin_test_sign_in(upstream), trying.as_ref(), self.flow.sign_in_from())
     }
 
     fn trial_stands(&self) -> TestSignIn {
         let trying = self.trying.lock();
-        TestSignIn::of(self.flow.test_sign_in(), trying.as_ref())
+        TestSignIn::of(self.flow.test_sign_in(), trying.as_ref(), self.flow.sign_in_from())
     }
 
     /// What the last test sign-in found, once it is over, and what it was made with if that was something else.
@@ -147,6 +153,7 @@ fn found(stands: &Stands) -> Option<Vec<Step>> {
             what,
             hint,
             code: None,
+            fixer: None,
             remedies: vec![Remedy::SignIn],
         }]
     };
@@ -162,12 +169,24 @@ fn found(stands: &Stands) -> Option<Vec<Step>> {
 }
 
 impl TestSignIn {
-    fn of(stands: Stands, tried: Option<&Tried>) -> Self {
+    fn of(stands: Stands, tried: Option<&Tried>, sign_in: SignInFrom) -> Self {
         let unsaved = tried.is_some();
         let ended = |passed, what: &str, hint: Option<&str>| Self::Ended {
             passed,
             what: what.to_owned(),
             hint: hint.map(str::to_owned),
+            unsaved,
+            code: None,
+            fixer: None,
+            remedies: Vec::new(),
+        };
+        let refused = |refusal: &Refusal| Self::Ended {
+            passed: false,
+            what: refusal.what.clone(),
+            hint: Some(refusal.hint.clone()),
+            code: refusal.code,
+            fixer: Some(refusal.fixer),
+            remedies: not_done(refusal.remedies.clone(), sign_in),
             unsaved,
         };
         match stands {
@@ -179,12 +198,12 @@ impl TestSignIn {
             }
             Stands::TimedOut { opened } => ended(false, timed_out(opened), Some(hint_of_time(opened))),
             Stands::Cancelled => ended(false, CANCELLED, Some(AGAIN)),
-            Stands::Judged(trial) => match &trial.verdict {
+            Stands::Judged(trial) => match trial.verdict.as_ref().map_err(|error| (error, error.refusal())) {
                 Ok(_) if unsaved => ended(true, PASSED_UNSAVED, None),
                 Ok(_) => ended(true, "the test sign-in passed, and nothing of it was kept", None),
-                Err(UpstreamError::Refused(refusal)) => ended(false, &refusal.what, Some(&refusal.hint)),
-                Err(UpstreamError::Unavailable { .. }) => {
-                    ended(false, &unavailable(&trial), Some("wait a moment, then begin another test sign-in"))
+                Err((_, Some(refusal))) => refused(refusal),
+                Err((error, None)) => {
+                    ended(false, &error.to_string(), Some("wait a moment, then begin another test sign-in"))
                 }
             },
         }

@@ -6,6 +6,8 @@ use model::event::{About, EventKind};
 use model::ids::{AttemptId, SessionId};
 use model::ports::{Clock as _, StoreError};
 use model::session::{Ended, RefreshTrouble, Session};
+use model::testing::refusal;
+use model::upstream::Effect;
 use serde_json::{Value, json};
 
 use super::*;
@@ -131,10 +133,12 @@ async fn an_ended_session_stays_listed_with_the_reason_and_ends_only_once() {
 async fn a_refusal_of_the_provider_keeps_its_code_and_its_advice() {
     let bench = Bench::new();
     let Session { id, .. } = bench.session().await;
-    let why = Ended::UpstreamRefused { code: Some(50_057), hint: "ask an administrator".into() };
+    let refusal = refusal(Some(50_057), Effect::Ends);
+    let why = Ended::by(&refusal).unwrap();
     bench.store.end_session(&id, &why, bench.clock.now()).await.unwrap();
     let state = &answer(&bench, "list_sessions", Value::Null).await[0]["state"];
-    assert_eq!((&state["code"], &state["reason"]), (&json!(50_057), &json!("ask an administrator")));
+    assert_eq!((&state["code"], &state["reason"]), (&json!(50_057), &json!(refusal.told())));
+    assert_eq!((&state["fixer"], &state["remedies"]), (&json!(refusal.fixer), &json!(refusal.remedies)));
 }
 
 #[tokio::test]
@@ -188,10 +192,13 @@ async fn how_the_last_refresh_went_is_part_of_a_session() {
     let bench = Bench::new();
     let session = bench.session().await;
     let at = bench.clock.now();
-    let trouble = RefreshTrouble { at, detail: "nobody answers".into() };
+    let trouble = RefreshTrouble { at, detail: "nobody answers".into(), refusal: None };
     bench.store.note_trouble(&session.id, &trouble).await.unwrap();
     let refresh = answer(&bench, "list_sessions", Value::Null).await[0]["refresh"].clone();
-    assert_eq!(refresh, json!({ "at": at.millis(), "ok": false, "detail": "nobody answers" }));
+    let told = json!({
+        "at": at.millis(), "ok": false, "detail": "nobody answers", "code": null, "fixer": null, "remedies": [],
+    });
+    assert_eq!(refresh, told);
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use ts_rs::{Config, TS, TypeVisitor};
 
+use model::upstream::Fixer;
+
 use super::ApiEvent;
 
 /// Set to write the file anew instead of comparing it.
@@ -47,7 +49,13 @@ impl Declarations {
             text.push_str(declaration);
             text.push_str("\n\n");
         }
-        text.push_str("export interface EngineCommands {\n");
+        text.push_str("/** Who can mend what was refused: one sentence. */\n");
+        text.push_str("export const FIXERS: Record<Fixer, string> = {\n");
+        for fixer in Fixer::ALL {
+            let name = serde_json::to_value(fixer).unwrap();
+            writeln!(text, "  {}: '{}',", name.as_str().unwrap(), fixer.sentence()).unwrap();
+        }
+        text.push_str("};\n\nexport interface EngineCommands {\n");
         text.push_str(&self.commands);
         text.push_str("}\n\nexport type Events = { [E in ApiEvent as E['event']]: E['payload'] };\n");
         text

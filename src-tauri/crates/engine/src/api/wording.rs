@@ -103,8 +103,8 @@ pub(super) fn summary(event: &AuthEvent) -> String {
         EventKind::ConsentRefused { reason } => format!("The answer to the question was not taken: {reason}"),
         EventKind::SentToUpstream => "The browser went to the identity provider".to_owned(),
         EventKind::UpstreamRefused { refusal } => refused(refusal),
-        EventKind::UpstreamUnavailable { detail } => {
-            format!("The identity provider is not available: {detail}")
+        EventKind::UpstreamUnavailable { detail, refusal } => {
+            format!("The identity provider is not available: {}", of_outage(detail, refusal.as_deref()))
         }
         EventKind::SignInCancelled => "The person cancelled at the identity provider".to_owned(),
         EventKind::SignedIn => format!("{who} signed in"),
@@ -135,11 +135,47 @@ pub(super) fn summary(event: &AuthEvent) -> String {
 
 /// What the identity provider, or our rules about its answer, refused, with the number people look up.
 pub(super) fn refused(refusal: &Refusal) -> String {
-    let what = refusal.what.trim_end_matches('.');
+    let sentence = refusal.sentence();
+    let what = sentence.trim_end_matches('.');
     match refusal.code {
-        Some(code) => format!("Entra refused: {what} (AADSTS{code})"),
+        Some(_) => format!("Entra refused: {what}"),
         None => format!("The sign-in was refused: {what}"),
     }
+}
+
+/// What the table knows of the number it came with, or what it looked like.
+pub(super) fn of_outage(detail: &str, refusal: Option<&Refusal>) -> String {
+    refusal.map_or_else(|| detail.to_owned(), |refusal| refusal.sentence().trim_end_matches('.').to_owned())
+}
+
+/// What the operating system shows of an event; it names no person, because whoever looks at the screen sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct Notice {
+    pub title: &'static str,
+    /// What happened and who can mend it.
+    pub text: String,
+}
+
+/// Of what the provider refuses: a session that it ends, and a set-up that lets nobody in. The person at a sign-in page has read it
+/// there.
+pub(super) fn notice(event: &AuthEvent) -> Option<Notice> {
+    let (title, refusal) = match &event.kind {
+        EventKind::SessionEnded { ended } => {
+            let title = match ended {
+                Ended::SignInNeeded { .. } => "Sign in again",
+                _ => "A session has ended",
+            };
+            (title, ended.refusal()?)
+        }
+        // A test sign-in has no client, and its owner is looking at it.
+        EventKind::UpstreamRefused { refusal }
+            if refusal.effect == Effect::SetUp && event.about.client.is_some() =>
+        {
+            ("Sign-ins are refused", refusal)
+        }
+        _ => return None,
+    };
+    Some(Notice { title, text: format!("{} {}", refusal.sentence(), refusal.fixer.sentence()) })
 }
 
 /// What to call the client of an event: the name it chose, its id, or what its requests say they are.

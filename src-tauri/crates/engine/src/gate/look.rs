@@ -236,7 +236,7 @@ fn step(about: &'static str, told: Result<String, Told>) -> Step {
             (if stops { Outcome::Failed } else { Outcome::Noted }, what, Some(hint))
         }
     };
-    Step { about, outcome, what, hint, code: None, remedies: Vec::new() }
+    Step { about, outcome, what, hint, code: None, fixer: None, remedies: Vec::new() }
 }
 
 #[cfg(test)]

@@ -143,10 +143,10 @@ async fn the_errors_of_b2c_are_explained_by_its_own_numbers() {
 async fn cancelling_is_a_decision_and_a_forgotten_password_is_not() {
     let rig = Rig::for_customers().await;
     let entra = rig.entra();
-    let cancelled = entra
-        .explain("access_denied", "AADB2C90091: The user has cancelled entering self-asserted information.");
+    let explained = |description: &str| refusal(Err(entra.explain("access_denied", description)));
+    let cancelled = explained("AADB2C90091: The user has cancelled entering self-asserted information.");
     assert_eq!(cancelled.error, "access_denied");
-    let forgot = entra.explain("access_denied", "AADB2C90118: The user has forgotten their password.");
+    let forgot = explained("AADB2C90118: The user has forgotten their password.");
     assert_ne!(forgot.error, "access_denied");
     assert!(forgot.hint.contains("password reset"), "{}", forgot.hint);
 }

@@ -222,8 +222,8 @@ async fn a_number_only_in_the_list_of_codes_counts() {
 #[tokio::test]
 async fn the_callback_is_explained_without_asking_anybody() {
     let rig = Rig::start().await;
-    let refusal =
-        rig.entra().explain("access_denied", "AADSTS65004: User declined to consent to access the app.");
+    let description = "AADSTS65004: User declined to consent to access the app.";
+    let refusal = refusal(Err(rig.entra().explain("access_denied", description)));
     assert_eq!((refusal.code, refusal.fixer, refusal.effect), (Some(65004), Fixer::Person, Effect::SignIn));
     assert!(rig.server.received_requests().await.unwrap().is_empty());
 }

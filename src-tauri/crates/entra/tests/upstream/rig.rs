@@ -289,7 +289,7 @@ pub(crate) fn refusal(outcome: Result<SignedIn, UpstreamError>) -> Refusal {
 
 pub(crate) fn unavailable(outcome: Result<SignedIn, UpstreamError>) -> (String, Option<Duration>) {
     match outcome {
-        Err(UpstreamError::Unavailable { detail, retry_after }) => (detail, retry_after),
+        Err(UpstreamError::Unavailable { detail, retry_after, .. }) => (detail, retry_after),
         other => panic!("not unavailable: {other:?}"),
     }
 }

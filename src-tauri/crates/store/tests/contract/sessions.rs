@@ -6,6 +6,8 @@ use model::client::Client;
 use model::ports::Swap;
 use model::scope::ScopeSet;
 use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session, SessionState};
+use model::testing::refusal;
+use model::upstream::Effect;
 
 use crate::fixture::{Backend, Maker, at, done, lost, person};
 
@@ -246,7 +248,7 @@ pub(crate) async fn a_rotation_racing_an_end_leaves_no_token_that_works(backend:
 pub(crate) async fn a_refresh_that_came_to_nothing_is_noted_until_one_succeeds(backend: Backend) {
     let (bench, make) = (backend.open().await, Maker::new());
     let (session, token) = make.add_session(&*bench.store, at(0)).await;
-    let trouble = |secs| RefreshTrouble { at: at(secs), detail: "nobody answers".into() };
+    let trouble = |secs| RefreshTrouble { at: at(secs), detail: "nobody answers".into(), refusal: None };
     let noted = async || bench.store.lookup_session(&session.id).await.unwrap().unwrap().trouble;
     bench.store.note_trouble(&session.id, &trouble(5)).await.unwrap();
     bench.store.note_trouble(&session.id, &trouble(6)).await.unwrap();
@@ -271,7 +273,7 @@ pub(crate) async fn ending_drops_what_can_be_replayed_and_returns_the_session_as
     done(bench.store.rotate_refresh(&token.hash, &answer, &current, &session, at(49)).await);
     let kept = RefreshToken::fresh(make.hash(), bystander.id.clone(), at(49));
     done(bench.store.rotate_refresh(&others.hash, &answer, &kept, &bystander, at(49)).await);
-    let why = Ended::SignInNeeded { code: Some(50_076), hint: "sign in again".into() };
+    let why = Ended::by(&refusal(Some(50_076), Effect::SignIn)).unwrap();
     let was = bench.store.end_session(&session.id, &why, at(50)).await.unwrap();
     assert_eq!(was.as_ref(), Some(&session));
     let ended = Session { state: SessionState::Ended { at: at(50), why }, upstream: None, ..session };

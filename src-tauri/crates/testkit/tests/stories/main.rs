@@ -19,6 +19,7 @@ mod pages;
 mod pairing;
 mod profile;
 mod promises;
+mod refusals;
 mod registration;
 mod sign_in;
 mod test_sign_in;

@@ -89,8 +89,8 @@ impl Upstream for Provider {
         self.takes(tokens.refresh_token.as_ref().unwrap().expose_secret()).await
     }
 
-    fn explain(&self, _: &str, _: &str) -> Refusal {
-        refusal()
+    fn explain(&self, _: &str, _: &str) -> UpstreamError {
+        UpstreamError::Refused(Box::new(refusal()))
     }
 }
 

@@ -47,7 +47,7 @@ fn row(told: &[Told], now: i64) -> AttemptRow {
             kind: kind.clone(),
         })
         .collect();
-    AttemptRow::of(&events, at(now), false).unwrap()
+    AttemptRow::of(&events, at(now), false, SignInFrom::Anywhere).unwrap()
 }
 
 fn states(row: &AttemptRow) -> String {
@@ -193,7 +193,8 @@ fn a_refusal_of_the_provider_names_the_number_who_can_mend_it_and_where() {
     let row = row(&told, 21);
     assert_eq!(states(&row), "dddddf....");
     assert_eq!(row.verdict.sentence, "Entra refused: The client secret has expired (AADSTS7000222)");
-    assert_eq!(row.verdict.hint.as_deref(), Some("Whoever owns the app registration: Create a new one."));
+    let told = (row.verdict.hint.as_deref(), row.verdict.fixer);
+    assert_eq!(told, (Some("Create a new one."), Some(Fixer::AppOwner)));
     assert_eq!(
         (row.verdict.code, row.verdict.remedies.as_slice()),
         (Some(7_000_222), [Remedy::change(RemedyField::ClientSecret)].as_slice())
@@ -213,7 +214,7 @@ fn whatever_else_refuses_is_told_with_a_next_step() {
         (EventKind::ConsentDeclined, Step::Consent),
         (EventKind::CallbackRefused { reason: reason() }, Step::Callback),
         (EventKind::TokenRefused { error: reason(), reason: reason() }, Step::Token),
-        (EventKind::UpstreamUnavailable { detail: reason() }, Step::Upstream),
+        (EventKind::UpstreamUnavailable { detail: reason(), refusal: None }, Step::Upstream),
     ] {
         let row = row(&[challenged(), (5, kind)], 6);
         assert_eq!(row.verdict.is, Outcome::Refused, "{step:?}");
@@ -225,7 +226,7 @@ fn whatever_else_refuses_is_told_with_a_next_step() {
 
 #[test]
 fn trouble_at_a_refresh_belongs_to_the_refresh_and_keeps_the_connection() {
-    let down = (4000, EventKind::UpstreamUnavailable { detail: "it does not answer".into() });
+    let down = (4000, EventKind::UpstreamUnavailable { detail: "it does not answer".into(), refusal: None });
     let told = [connected(), vec![(3600, EventKind::Refreshed), down]].concat();
     let row = row(&told, 4001);
     assert_eq!(states(&row), "dddddddddf");
@@ -249,13 +250,19 @@ fn an_ended_session_says_why_and_what_to_do() {
         "Ada Lindqvist is no longer connected: the owner of this server ended the session"
     );
     assert_eq!(verdict.hint.as_deref(), Some("connect again to sign in"));
-    let disabled = Ended::UpstreamRefused {
-        code: Some(50_057),
-        hint: "The account is disabled; ask an administrator".into(),
-    };
-    let verdict = row(&ended(disabled), 4001).verdict;
-    assert_eq!(verdict.code, Some(50_057));
-    assert!(verdict.sentence.ends_with("The account is disabled (AADSTS50057)"), "{}", verdict.sentence);
+    let disabled = model::testing::refusal(Some(50_057), Effect::Ends);
+    let verdict = row(&ended(Ended::by(&disabled).unwrap()), 4001).verdict;
+    assert_eq!((verdict.code, verdict.fixer), (Some(50_057), Some(disabled.fixer)));
+    assert_eq!((verdict.hint, verdict.remedies), (Some(disabled.hint), disabled.remedies));
+    assert!(verdict.sentence.ends_with(": It was refused (AADSTS50057)"), "{}", verdict.sentence);
+}
+
+#[test]
+fn what_was_refused_earlier_mends_no_session_that_ended_for_another_reason() {
+    let set_up = (3000, refusal(Some(7_000_222), Fixer::AppOwner, Effect::SetUp));
+    let ended = (4000, EventKind::SessionEnded { ended: Ended::RevokedByOwner });
+    let verdict = row(&[connected(), vec![set_up, ended]].concat(), 4001).verdict;
+    assert_eq!((verdict.code, verdict.fixer, verdict.remedies), (None, None, Vec::new()));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use model::session::{RefreshToken, Session, SessionState};
 use model::settings::{Credential, EntraSettings, SignInFrom};
 use model::testing::{ManualClock, SeededEntropy};
 use model::time::Timestamp;
-use model::upstream::{Leg, Refusal, SignedIn, Upstream, UpstreamError, UpstreamTokens};
+use model::upstream::{Leg, SignedIn, Upstream, UpstreamError, UpstreamTokens};
 use practice::{Practice, PracticeConfig};
 use serde_json::{Value, json};
 use store::MemoryStore;
@@ -298,7 +298,7 @@ fn policy(origins: &Origins) -> Policy {
 struct Nobody;
 
 fn nobody() -> UpstreamError {
-    UpstreamError::Unavailable { detail: "nobody is there".into(), retry_after: None }
+    UpstreamError::Unavailable { detail: "nobody is there".into(), retry_after: None, refusal: None }
 }
 
 #[async_trait]
@@ -324,7 +324,7 @@ impl Upstream for Nobody {
         Err(nobody())
     }
 
-    fn explain(&self, _: &str, _: &str) -> Refusal {
+    fn explain(&self, _: &str, _: &str) -> UpstreamError {
         unreachable!("no browser comes back from nowhere")
     }
 }
