@@ -6,73 +6,12 @@ use practice::Fault;
 use serde_json::{Value, json};
 use testkit::{Connected, Rig};
 
-/// One way an account, a session or a policy changes, and what must come of it.
-struct Row {
-    fault: Fault,
-    code: u32,
-    /// How the session stands at its end.
-    why: &'static str,
-    /// What the client and the owner are told.
-    says: &'static str,
-}
-
-const fn ends(fault: Fault, code: u32, says: &'static str) -> Row {
-    Row { fault, code, why: "upstream_refused", says }
-}
-
-const fn asks(fault: Fault, code: u32, says: &'static str) -> Row {
-    Row { fault, code, why: "sign_in_needed", says }
-}
-
-/// A row for each family of numbers.
-const TABLE: &[Row] = &[
-    ends(Fault::DisabledAtRefresh, 50057, "disabled"),
-    ends(Fault::DeletedAtRefresh, 50034, "exist"),
-    ends(Fault::PasswordChanged, 50173, "password"),
-    ends(Fault::SessionRevoked, 50132, "connect again"),
-    ends(Fault::TokenRevoked, 50133, "connect again"),
-    ends(Fault::SignInFrequency, 70043, "connect again"),
-    ends(Fault::UserNotAssigned, 50105, "assign"),
-    asks(Fault::MfaRequired, 50076, "connect again"),
-    asks(Fault::ConditionalAccess, 53003, "conditional access"),
-    asks(Fault::DeviceNotCompliant, 53000, "device"),
-];
-
 async fn ada(rig: &Rig) -> Connected {
     rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await
 }
 
 async fn command(rig: &Rig, name: &str) -> Value {
     Engine::around(&rig.running).api().call(name, json!({})).await.expect("the command is answered")
-}
-
-#[tokio::test]
-async fn what_changed_in_the_directory_ends_the_session_at_refresh_and_everybody_reads_why() {
-    for Row { fault, code, why, says } in TABLE {
-        let rig = Rig::start().await;
-        let ada = ada(&rig).await;
-        let refused = rig.with_fault(*fault, ada.refresh()).await;
-        assert_eq!((refused.status, refused.error()), (400, "invalid_grant"), "{fault:?}: {}", refused.body);
-        let told = refused.text("error_description").to_lowercase();
-        assert!(told.contains(says), "{fault:?} must say {says:?}: {told}");
-
-        let refusal = serde_json::to_value(rig.last_event("upstream_refused").await).unwrap();
-        assert_eq!(refusal["refusal"]["code"], *code, "{fault:?}");
-        let session = command(&rig, "list_sessions").await[0]["state"].clone();
-        assert_eq!(
-            (&session["is"], &session["why"], &session["code"]),
-            (&json!("ended"), &json!(why), &json!(code))
-        );
-        assert!(session["reason"].as_str().unwrap().to_lowercase().contains(says), "{fault:?}: {session}");
-        let verdict = command(&rig, "list_attempts").await[0]["verdict"].clone();
-        assert_eq!(
-            (&verdict["is"], &verdict["code"]),
-            (&json!("ended"), &json!(code)),
-            "{fault:?}: {verdict}"
-        );
-        assert!(verdict["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{fault:?}: {verdict}");
-        assert_eq!(ada.calls("version").await.status, 401, "{fault:?}");
-    }
 }
 
 #[tokio::test]

@@ -282,3 +282,133 @@ async fn of_every_fault_the_page_the_verdict_and_the_session_say_the_same() {
         assert_eq!(session().await, Value::Null, "{fault:?}: nobody got in");
     }
 }
+
+/// What a refresh comes to while a fault is on.
+enum Refresh {
+    /// It is done, as if there were none.
+    Done,
+    /// The session is over, because of this number; how it stands then.
+    Over(u32, &'static str),
+    /// The set-up has to be mended first: the client is told to come again, and nobody is signed out.
+    SetUp(Option<u32>),
+    /// No answer, with this number if the table has it: the same.
+    NoAnswer(Option<u32>),
+}
+
+/// A fault that is added does not compile without a line here.
+const fn refresh_of(fault: Fault) -> Option<Refresh> {
+    const REFUSED: &str = "upstream_refused";
+    const SIGN_IN: &str = "sign_in_needed";
+    Some(match fault {
+        Fault::DisabledAtRefresh => Refresh::Over(50_057, REFUSED),
+        Fault::DeletedAtRefresh => Refresh::Over(50_034, REFUSED),
+        Fault::PasswordChanged => Refresh::Over(50_173, REFUSED),
+        Fault::SessionRevoked => Refresh::Over(50_132, REFUSED),
+        Fault::TokenRevoked => Refresh::Over(50_133, REFUSED),
+        Fault::SignInFrequency => Refresh::Over(70_043, REFUSED),
+        Fault::UserNotAssigned => Refresh::Over(50_105, REFUSED),
+        Fault::MfaRequired => Refresh::Over(50_076, SIGN_IN),
+        Fault::ConditionalAccess => Refresh::Over(53_003, SIGN_IN),
+        Fault::DeviceNotCompliant => Refresh::Over(53_000, SIGN_IN),
+        Fault::ExpiredSecret => Refresh::SetUp(Some(7_000_222)),
+        Fault::PublicClient => Refresh::SetUp(Some(700_025)),
+        Fault::MissingConsent => Refresh::SetUp(Some(65_001)),
+        Fault::ClockSkew | Fault::WrongAudience | Fault::MissingScope => Refresh::SetUp(None),
+        Fault::ServerError => Refresh::NoAnswer(Some(90_033)),
+        Fault::Throttled | Fault::Garbage => Refresh::NoAnswer(None),
+        // Of the sign-in page, of codes, of Graph, of what tokens say, and of a directory that nobody registers in here.
+        Fault::WrongRedirectUri
+        | Fault::SpaPlatform
+        | Fault::GraphConsentMissing
+        | Fault::GraphDown
+        | Fault::NoOwner
+        | Fault::NoRefreshToken
+        | Fault::V1Tokens
+        | Fault::GroupOverage
+        | Fault::NoEmail
+        | Fault::RotatedKeys
+        | Fault::SlowDirectory => Refresh::Done,
+        // It lasts 40 seconds by the clock on the wall.
+        Fault::Slow => return None,
+    })
+}
+
+#[tokio::test]
+async fn of_every_fault_at_a_refresh_client_session_and_verdict_say_the_same() {
+    for fault in Fault::ALL.iter().copied() {
+        let Some(comes) = refresh_of(fault) else { continue };
+        let rig = Rig::start().await;
+        let ada = rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await;
+        assert_eq!(ada.calls("version").await.status, 200);
+        // Keys are fetched anew once a minute at most.
+        rig.pass(std::time::Duration::from_secs(120));
+        let answer = rig.with_fault(fault, ada.refresh()).await;
+        rig.events().await;
+        let session = first(&rig, "list_sessions").await;
+        let verdict = first(&rig, "list_attempts").await["verdict"].clone();
+        let told = answer.text("error_description").to_owned();
+        let (code, mended, reason) = match comes {
+            Refresh::Done => {
+                assert_eq!(answer.status, 200, "{fault:?}: {}", answer.body);
+                assert_eq!(
+                    (&session["state"]["is"], &session["refresh"]["ok"]),
+                    (&json!("live"), &json!(true))
+                );
+                assert_eq!(
+                    (&verdict["is"], &verdict["code"], &verdict["remedies"]),
+                    (&json!("connected"), &Value::Null, &json!([])),
+                    "{fault:?}: {verdict}"
+                );
+                continue;
+            }
+            Refresh::Over(code, why) => {
+                assert_eq!(
+                    (answer.status, answer.error()),
+                    (400, "invalid_grant"),
+                    "{fault:?}: {}",
+                    answer.body
+                );
+                let state = session["state"].clone();
+                assert_eq!((&state["is"], &state["why"]), (&json!("ended"), &json!(why)), "{fault:?}");
+                assert_eq!(verdict["is"], "ended", "{fault:?}: {verdict}");
+                assert_eq!(ada.calls("version").await.status, 401, "{fault:?}");
+                let again = ada.refresh().await;
+                assert_eq!(
+                    (again.status, again.text("error_description")),
+                    (400, told.as_str()),
+                    "{fault:?}: over is over, also once the fault is mended"
+                );
+                (Some(code), state.clone(), state["reason"].clone())
+            }
+            Refresh::SetUp(code) | Refresh::NoAnswer(code) => {
+                assert_eq!(
+                    (answer.status, answer.error()),
+                    (503, "temporarily_unavailable"),
+                    "{fault:?}: {}",
+                    answer.body
+                );
+                assert!(!answer.header("retry-after").is_empty(), "{fault:?}");
+                assert!(told.contains("your session is kept"), "{fault:?}: {told}");
+                assert_eq!((&session["state"]["is"], &verdict["is"]), (&json!("live"), &json!("connected")));
+                assert_eq!(ada.calls("version").await.status, 200, "{fault:?}: nobody is signed out");
+                assert_eq!(ada.refresh().await.status, 200, "{fault:?}: the same token is good afterwards");
+                assert_eq!(first(&rig, "list_sessions").await["refresh"]["ok"], true, "{fault:?}");
+                (code, session["refresh"].clone(), session["refresh"]["detail"].clone())
+            }
+        };
+        assert_eq!(verdict["code"], json!(code), "{fault:?}: {verdict}");
+        assert_eq!(mended["code"], verdict["code"], "{fault:?}: {mended}");
+        assert_eq!(mended["remedies"], verdict["remedies"], "{fault:?}: {mended}");
+        for text in [&verdict["hint"], &verdict["fixer"], &reason] {
+            assert!(text.as_str().is_some_and(|text| !text.is_empty()), "{fault:?}: {verdict} {mended}");
+        }
+        if !matches!(comes, Refresh::NoAnswer(_)) {
+            let hint = verdict["hint"].as_str().unwrap();
+            assert!(told.contains(hint), "{fault:?} must say {hint:?}: {told}");
+            assert!(reason.as_str().unwrap().contains(hint), "{fault:?} must say {hint:?}: {reason}");
+            let event = serde_json::to_value(rig.last_event("upstream_refused").await).unwrap();
+            assert_eq!(event["refusal"]["code"], verdict["code"], "{fault:?}");
+            assert_eq!(event["refusal"]["hint"], verdict["hint"], "{fault:?}");
+        }
+    }
+}
