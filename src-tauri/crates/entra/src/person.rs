@@ -47,12 +47,22 @@ fn person_id(id: &Claims, access: &Claims, issuer: &Issuer) -> Option<PersonId> 
 
 /// What `acct` says (0 is a member, 1 a guest); where nothing was configured to say it, whether they come from elsewhere.
 pub(crate) fn is_guest(claims: &Claims, issuer: &Issuer) -> bool {
-    let acct = match claims.get("acct") {
-        Some(Value::Number(number)) => number.as_i64(),
-        Some(Value::String(number)) => number.parse().ok(),
+    acct(claims).map_or_else(|| is_from_elsewhere(claims, issuer), |acct| acct == 1)
+}
+
+/// Whether a refresh that brought no ID token is a guest's: what the new access token says, or, where it is silent, what was known
+/// before, which may have been the word of an access token of that time.
+pub(crate) fn is_still_guest(access: &Claims, was_guest: bool, issuer: &Issuer) -> bool {
+    let says = acct(access).is_some() || text(access, "idp").is_some();
+    if says { is_guest(access, issuer) } else { was_guest }
+}
+
+fn acct(claims: &Claims) -> Option<i64> {
+    match claims.get("acct")? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(number) => number.parse().ok(),
         _ => None,
-    };
-    acct.map_or_else(|| is_from_elsewhere(claims, issuer), |acct| acct == 1)
+    }
 }
 
 /// Whether another identity provider than the directory itself, under whichever of its names, signed them in.
@@ -118,6 +128,16 @@ mod tests {
         assert!(customer(&claims(&nobody), &Claims::new(), &issuer).is_none());
         let named = json!({"sub": "Not supported currently. Use oid claim.", "oid": "o-2"});
         assert_eq!(customer(&claims(&named), &Claims::new(), &issuer).unwrap().id.object, "o-2");
+    }
+
+    #[test]
+    fn without_an_id_token_a_guest_stays_one_until_a_token_says_otherwise() {
+        let still = |value: Value, was| is_still_guest(&claims(&value), was, &issuer());
+        for was in [true, false] {
+            assert_eq!(still(json!({"tid": "t"}), was), was, "it says nothing");
+            assert!(still(json!({"acct": 1}), was) && !still(json!({"acct": "0"}), was));
+            assert!(still(json!({"tid": "t", "iss": "x", "idp": "live.com"}), was));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::access::Access;
 use model::check::{Step, Trial};
-use model::person::{Person, PersonId};
+use model::person::Person;
 use model::ports::{Clock, Entropy};
 use model::scope::ScopeSet;
 use model::settings::{Credential, EntraSettings};
@@ -26,7 +26,7 @@ use crate::fault::{Barred, Fault, Trouble, Which};
 use crate::http::unavailable;
 use crate::identity::ManagedIdentity;
 use crate::keys::{Keys, Source};
-use crate::person::{customer, person, roles};
+use crate::person::{customer, is_still_guest, person, roles};
 use crate::refusal::Refusals;
 use crate::rules::{Claims, Provider, Rules, agree, granted, seconds, text};
 use crate::wire::{Grant, Tokens, Wire};
@@ -56,7 +56,7 @@ enum Before<'a> {
     /// A code was redeemed; the ID token must carry this nonce.
     Nonce(&'a str),
     /// Tokens were refreshed; what they do not bring stays as it was.
-    Tokens(&'a UpstreamTokens),
+    Tokens(&'a UpstreamTokens, &'a Person),
 }
 
 /// What the tokens say, once every rule is met.
@@ -336,6 +336,9 @@ impl Entra {
         rules.check_access(&access)?;
         agree(&id, &access)?;
         let mut person = who(rules, &id, &access)?;
+        if let (true, Before::Tokens(_, was)) = (is_old, before) {
+            person.guest = is_still_guest(&access, was.guest, &metadata.issuer);
+        }
         // What the old ID token said of roles may not be so any more.
         if is_old {
             person.roles = roles(&access).unwrap_or_default();
@@ -358,13 +361,13 @@ impl Entra {
                 let claims = self.keys.claims(token.expose_secret(), Which::Id, source).await?;
                 let nonce = match before {
                     Before::Nonce(nonce) => Some(nonce),
-                    Before::Tokens(_) => None,
+                    Before::Tokens(..) => None,
                 };
                 rules.check_id(&claims, nonce)?;
                 Ok(claims)
             }
             // OpenID Connect Core section 12.2: a refresh may come without one.
-            (None, Before::Tokens(old)) if !old.id_claims.is_empty() => {
+            (None, Before::Tokens(old, _)) if !old.id_claims.is_empty() => {
                 rules.check_tenant(&old.id_claims)?;
                 Ok(old.id_claims.clone())
             }
@@ -376,7 +379,7 @@ impl Entra {
         let now = self.clock.now();
         let refresh_token = match before {
             // RFC 6749 section 6: no new one means the old one stays good.
-            Before::Tokens(old) => tokens.refresh.or_else(|| old.refresh_token.clone()),
+            Before::Tokens(old, _) => tokens.refresh.or_else(|| old.refresh_token.clone()),
             Before::Nonce(_) => tokens.refresh,
         };
         let access_expires_at = seconds(&verified.access, "exp")
@@ -435,7 +438,7 @@ impl Upstream for Entra {
 
     async fn refresh(
         &self,
-        person: &PersonId,
+        person: &Person,
         tokens: &UpstreamTokens,
         more: &ScopeSet,
     ) -> Result<SignedIn, UpstreamError> {
@@ -445,8 +448,8 @@ impl Upstream for Entra {
         let metadata = self.metadata().await?;
         self.keys.prepare(self.source(&metadata)).await?;
         let fresh = self.tokens(&metadata, Grant::Refresh(refresh_token, more)).await?;
-        let signed_in = self.accept(&metadata, fresh, Before::Tokens(tokens), more).await?;
-        if signed_in.person.id != *person {
+        let signed_in = self.accept(&metadata, fresh, Before::Tokens(tokens, person), more).await?;
+        if signed_in.person.id != person.id {
             return Err(self.told(Fault::AnotherPerson.into()));
         }
         Ok(signed_in)

@@ -11,7 +11,7 @@ use ts_rs::TS;
 use crate::Secret;
 use crate::caller::Caller;
 use crate::check::{Step, Trial};
-use crate::person::{Person, PersonId};
+use crate::person::Person;
 use crate::remedy::Remedy;
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
@@ -207,11 +207,11 @@ pub trait Upstream: Send + Sync + 'static {
     /// Judges a code as [`Self::redeem`] does and tells what was found on the way; the tokens are thrown away.
     async fn try_out(&self, code: Secret, leg: &Leg) -> Trial;
 
-    /// Refreshes and verifies again; `person` is who the session belongs to and must still be, `more` the scopes it has
-    /// beyond the required ones.
+    /// Refreshes and verifies again; `person` is who the session belongs to and must still be, as they were known last, `more`
+    /// the scopes it has beyond the required ones.
     async fn refresh(
         &self,
-        person: &PersonId,
+        person: &Person,
         tokens: &UpstreamTokens,
         more: &ScopeSet,
     ) -> Result<SignedIn, UpstreamError>;

@@ -164,12 +164,12 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
         .and_then(|sealed| flow.open_upstream(Shared::session_place(&session.id), sealed))
         .ok_or(TokenError::Sealed)?;
     let more = flow.more_of(&session.scope);
-    let mut answer = flow.upstream.refresh(&session.person.id, &tokens, &more).await;
+    let mut answer = flow.upstream.refresh(&session.person, &tokens, &more).await;
     // What only some tools need can be withdrawn by itself; the rest of the session need not stand still for it.
     if !more.is_empty()
         && matches!(&answer, Err(UpstreamError::Refused(refusal)) if refusal.effect == Effect::SetUp)
     {
-        answer = flow.upstream.refresh(&session.person.id, &tokens, &ScopeSet::default()).await;
+        answer = flow.upstream.refresh(&session.person, &tokens, &ScopeSet::default()).await;
     }
     let refusal = match answer {
         Ok(signed_in) => return Ok(Ok(signed_in)),

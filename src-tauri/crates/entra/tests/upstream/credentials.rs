@@ -67,7 +67,7 @@ async fn a_certificate_proves_the_app_by_an_assertion_of_its_own_for_every_reque
     let entra = rig.entra();
     let signed_in = redeem(&entra).await.unwrap();
     let first = rig.last_body().await;
-    entra.refresh(&signed_in.person.id, &signed_in.tokens, &ScopeSet::default()).await.unwrap();
+    entra.refresh(&signed_in.person, &signed_in.tokens, &ScopeSet::default()).await.unwrap();
     let second = rig.last_body().await;
     assert!(param(&first, "client_secret").is_none());
     assert_eq!(
@@ -106,12 +106,12 @@ async fn when_a_secret_expires_the_next_one_takes_over_and_is_remembered() {
         refuses_those_with(&rig, "client_secret=s3cret", code).await;
         let before = rig.asked("/token").await;
         entra
-            .refresh(&signed_in.person.id, &signed_in.tokens, &ScopeSet::default())
+            .refresh(&signed_in.person, &signed_in.tokens, &ScopeSet::default())
             .await
             .expect("nobody is signed out");
         assert_eq!(rig.asked("/token").await, before + 2, "AADSTS{code}: one after the other");
         assert!(entra.has_fallen_back());
-        entra.refresh(&signed_in.person.id, &signed_in.tokens, &ScopeSet::default()).await.unwrap();
+        entra.refresh(&signed_in.person, &signed_in.tokens, &ScopeSet::default()).await.unwrap();
         assert_eq!(rig.asked("/token").await, before + 3, "AADSTS{code}: the one that worked comes first");
     }
 }

@@ -21,7 +21,7 @@ async fn a_customer_signs_in_by_the_flow_of_the_settings_and_is_of_the_issuers_d
     assert_eq!(rig.entra().profile(&signed_in.tokens).await, None, "there is no on-behalf-of");
 
     rig.gives(&but(rig.customer(&rig.id()), &json!({"nonce": null})), &rig.customer(&rig.access()));
-    let again = rig.entra().refresh(&ada.id, &signed_in.tokens, &ScopeSet::default()).await.unwrap();
+    let again = rig.entra().refresh(ada, &signed_in.tokens, &ScopeSet::default()).await.unwrap();
     assert_eq!(again.person.id, ada.id);
     let scope = format!("{API}/read openid profile email offline_access");
     assert!(rig.last_body().await.contains(&("scope".to_owned(), scope)));

@@ -12,7 +12,7 @@ async fn refreshed(rig: &Rig, answer: &Value) -> Result<SignedIn, UpstreamError>
     let entra = rig.entra();
     let session = redeem(&entra).await.unwrap();
     rig.says_tokens(answer);
-    entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await
+    entra.refresh(&session.person, &session.tokens, &model::scope::ScopeSet::default()).await
 }
 
 fn answer(id: Option<&Value>, access: &Value, refresh: Option<&str>) -> Value {
@@ -84,7 +84,7 @@ async fn without_a_refresh_token_the_person_signs_in_again() {
     let mut session = redeem(&entra).await.unwrap();
     session.tokens.refresh_token = None;
     let refusal =
-        refusal(entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await);
+        refusal(entra.refresh(&session.person, &session.tokens, &model::scope::ScopeSet::default()).await);
     assert_eq!(refusal.effect, Effect::SignIn);
     assert!(refusal.hint.contains("offline_access"));
     assert_eq!(rig.asked("/token").await, 1, "there is nothing to ask with");
@@ -97,12 +97,12 @@ async fn a_disabled_account_ends_and_an_overloaded_entra_does_not() {
     let session = redeem(&entra).await.unwrap();
     rig.refuses(400, &json!({"error": "invalid_grant", "error_description": "AADSTS50057: disabled."}));
     assert_eq!(
-        refusal(entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await)
+        refusal(entra.refresh(&session.person, &session.tokens, &model::scope::ScopeSet::default()).await)
             .effect,
         Effect::Ends
     );
     rig.refuses(503, &json!({"error": "invalid_grant"}));
-    unavailable(entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await);
+    unavailable(entra.refresh(&session.person, &session.tokens, &model::scope::ScopeSet::default()).await);
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn what_only_an_old_id_token_says_lets_nobody_in_again() {
         let session = redeem(&entra).await.unwrap();
         rig.says_tokens(&without);
         let more = model::scope::ScopeSet::default();
-        let refused = refusal(entra.refresh(&session.person.id, &session.tokens, &more).await);
+        let refused = refusal(entra.refresh(&session.person, &session.tokens, &more).await);
         assert_eq!(refused.effect, Effect::SignIn, "{access:?}: {}", refused.what);
     }
     let listed = Somebody::Object { tenant: None, object: "oid-1".to_owned() };
@@ -130,5 +130,37 @@ async fn what_only_an_old_id_token_says_lets_nobody_in_again() {
     *rig.says.token.lock().unwrap() = with;
     let session = redeem(&entra).await.unwrap();
     rig.says_tokens(&without);
-    entra.refresh(&session.person.id, &session.tokens, &model::scope::ScopeSet::default()).await.unwrap();
+    entra.refresh(&session.person, &session.tokens, &model::scope::ScopeSet::default()).await.unwrap();
+}
+
+/// The sign-in says it in either token; refreshes bring no ID token, and an access token that is silent.
+#[tokio::test]
+async fn a_guest_stays_a_guest_through_refreshes_that_do_not_say_so() {
+    let rig = Rig::start().await;
+    let from_elsewhere = json!({"idp": format!("https://sts.windows.net/{OTHER_TENANT}/")});
+    let (member_id, member) = (rig.id(), rig.access());
+    for (id, access) in [
+        (but(member_id.clone(), &from_elsewhere), member.clone()),
+        (member_id.clone(), but(member.clone(), &from_elsewhere)),
+        (member_id.clone(), but(member.clone(), &json!({"acct": 1}))),
+    ] {
+        rig.gives(&id, &access);
+        let entra = rig.entra();
+        let mut session = redeem(&entra).await.unwrap();
+        assert!(session.person.guest);
+        let more = model::scope::ScopeSet::default();
+        rig.says_tokens(&answer(None, &member, None));
+        for _ in 0..2 {
+            session = entra.refresh(&session.person, &session.tokens, &more).await.unwrap();
+            assert!(session.person.guest, "{id} {access}");
+        }
+        // The rule changed meanwhile.
+        let closed = rig.entra().admitting(Access { guests: false, ..Access::default() });
+        let refused = refusal(closed.refresh(&session.person, &session.tokens, &more).await);
+        assert_eq!(refused.effect, Effect::Barred, "{}", refused.what);
+        // Whoever became a member is one, once a token says so.
+        rig.says_tokens(&answer(None, &but(member.clone(), &json!({"acct": 0})), None));
+        let member = closed.refresh(&session.person, &session.tokens, &more).await.unwrap();
+        assert!(!member.person.guest);
+    }
 }

@@ -68,7 +68,7 @@ async fn a_person_registers_an_application_and_somebody_signs_in_with_it() {
     assert_eq!(signed_in.person.username.as_deref(), Some("ben@practice.example"));
     assert_eq!(signed_in.tokens.access_claims["ver"], "2.0");
     assert_eq!(signed_in.tokens.access_claims["aud"], created.client_id);
-    let again = entra.refresh(&signed_in.person.id, &signed_in.tokens, &leg.more).await.unwrap();
+    let again = entra.refresh(&signed_in.person, &signed_in.tokens, &leg.more).await.unwrap();
     assert_eq!(again.tokens.access_claims["scp"], "read");
 }
 

@@ -82,7 +82,7 @@ impl Upstream for Provider {
 
     async fn refresh(
         &self,
-        _: &PersonId,
+        _: &Person,
         tokens: &UpstreamTokens,
         _: &ScopeSet,
     ) -> Result<SignedIn, UpstreamError> {

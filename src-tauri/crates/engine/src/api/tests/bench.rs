@@ -17,7 +17,7 @@ use model::grant::{Grant, Stage};
 use model::ids::{AttemptId, ClientId, CredentialKind, GrantId, SessionId, TokenHash};
 use model::keys::{MasterKey, Purpose, Sealed, Sealer};
 use model::origin::{BaseUrl, Origins};
-use model::person::{Person, PersonId};
+use model::person::Person;
 use model::pkce::PkceChallenge;
 use model::ports::{Bounds, Clock as _, Store, Swap};
 use model::redirect::{RedirectRule, RedirectUri};
@@ -239,7 +239,7 @@ impl Bench {
 
 fn ada() -> Person {
     Person {
-        id: PersonId { tenant: "tid-home".into(), object: "oid-ada".into() },
+        id: model::person::PersonId { tenant: "tid-home".into(), object: "oid-ada".into() },
         name: Some("Ada Lindqvist".into()),
         username: Some("ada@practice.example".into()),
         email: None,
@@ -315,12 +315,7 @@ impl Upstream for Nobody {
         Trial { verdict: Err(nobody()), steps: Vec::new() }
     }
 
-    async fn refresh(
-        &self,
-        _: &PersonId,
-        _: &UpstreamTokens,
-        _: &ScopeSet,
-    ) -> Result<SignedIn, UpstreamError> {
+    async fn refresh(&self, _: &Person, _: &UpstreamTokens, _: &ScopeSet) -> Result<SignedIn, UpstreamError> {
         Err(nobody())
     }
 
