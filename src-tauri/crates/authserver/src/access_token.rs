@@ -186,6 +186,7 @@ mod tests {
             calls: 0,
             state: SessionState::Live,
             trouble: None,
+            challenge: None,
             upstream: None,
             upstream_issuer: None,
             upstream_session: None,

@@ -9,7 +9,7 @@ use model::grant::{Closed, Grant, Stage};
 use model::ids::{GrantId, TokenHash};
 use model::origin::Site;
 use model::ports::{StoreError, Swap};
-use model::upstream::{Effect, Refusal as UpstreamRefusal, SignedIn, UpstreamError};
+use model::upstream::{Challenge, Effect, SignedIn, UpstreamError};
 use model::{ExposeSecret as _, Secret};
 
 use crate::authorize::ClientAnswer;
@@ -109,27 +109,35 @@ async fn receive(
     }
     let signed_in = match flow.upstream.redeem(code, &flow.leg(&grant)).await {
         Ok(signed_in) => signed_in,
-        Err(UpstreamError::Refused(refusal)) if refusal.claims.is_some() && grant.claims.is_none() => {
-            return step_up(flow, *grant, came_with, *refusal).await;
-        }
+        Err(UpstreamError::Refused(refusal)) => match &refusal.claims {
+            Some(challenge) if grant.claims.is_none() => {
+                let challenge = challenge.clone();
+                flow.event(about_grant(&grant), EventKind::UpstreamRefused { refusal: *refusal });
+                return step_up(flow, *grant, came_with, &challenge).await;
+            }
+            _ => return Err(CallbackError::Upstream(grant, UpstreamError::Refused(refusal))),
+        },
         Err(error) => return Err(CallbackError::Upstream(grant, error)),
     };
+    // Who it is, is known only now; before, another person of the same client could have been asked for it.
+    let lacked = flow.take_challenge(&grant.client, &signed_in.person.id).await;
+    if let (Some(challenge), None) = (lacked, &grant.claims) {
+        return step_up(flow, *grant, came_with, &challenge).await;
+    }
     let grant = approve(flow, site, headers, *grant, signed_in).await?;
     Ok(answer(flow, &grant))
 }
 
-/// Sends the browser back to the provider with what it asked for on top, such as a second factor. Once: whoever comes
-/// back without it is refused.
+/// Sends the browser back to the provider with what it asked for on top, such as a second factor, just now or when it refused
+/// the last refresh. Once: whoever comes back without it is refused.
 async fn step_up(
     flow: &Flow,
     mut grant: Grant,
     came_with: TokenHash,
-    refusal: UpstreamRefusal,
+    challenge: &Challenge,
 ) -> Result<Response, CallbackError> {
-    let claims = refusal.claims.clone().unwrap_or_default();
-    flow.event(about_grant(&grant), EventKind::UpstreamRefused { refusal });
     loop {
-        let next = grant.challenged(&claims, came_with).map_err(|_| CallbackError::Finished)?;
+        let next = grant.challenged(challenge.as_str(), came_with).map_err(|_| CallbackError::Finished)?;
         if flow.store.advance_grant(&next).await? == Swap::Done {
             grant = next;
             break;

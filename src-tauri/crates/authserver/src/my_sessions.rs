@@ -243,7 +243,8 @@ async fn judge(flow: &Flow, site: &Site, way: &Way, params: &Params) -> Result<R
         Ok(signed_in) => signed_in,
         Err(UpstreamError::Refused(refusal)) if refusal.claims.is_some() && !way.challenged => {
             let again = Way { challenged: true, ..way.clone() };
-            let leg = flow.way_leg(site, &again, refusal.claims.map(String::from));
+            let leg =
+                flow.way_leg(site, &again, refusal.claims.map(|challenge| challenge.as_str().to_owned()));
             return Ok(pages::to_client(&flow.upstream.authorize_url(&leg).await?));
         }
         Err(error) => return Err(error.into()),

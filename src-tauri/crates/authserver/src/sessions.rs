@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use model::caller::Caller;
 use model::event::{About, EventKind};
-use model::ids::{SessionId, TokenHash};
+use model::ids::{ClientId, SessionId, TokenHash};
+use model::keys::Place;
+use model::person::PersonId;
 use model::ports::StoreError;
 use model::session::{Ended, Session};
 use model::time::Timestamp;
+use model::upstream::Challenge;
 use moka::sync::Cache;
 
 use crate::flow::Shared;
@@ -120,6 +123,39 @@ impl Shared {
         Ok(true)
     }
 
+    /// Keeps what the provider wants of the person on top, for their next sign-in by the same client.
+    pub(crate) async fn keep_challenge(&self, id: &SessionId, challenge: &Challenge) {
+        let sealed = self.seal(challenge_place(id), challenge.as_str().as_bytes());
+        if let Err(error) = self.store.keep_challenge(id, &sealed).await {
+            tracing::warn!(%error, "what a refresh lacked could not be kept; the provider will ask again");
+        }
+    }
+
+    /// What a refused refresh of this person by this client lacked. Nobody is given it again.
+    pub(crate) async fn take_challenge(&self, client: &ClientId, person: &PersonId) -> Option<Challenge> {
+        match self.store.take_challenge(client, person).await {
+            Ok(session) => self.challenge_of(&session?),
+            Err(error) => {
+                tracing::warn!(%error, "what a refresh lacked could not be looked up; the provider will ask again");
+                None
+            }
+        }
+    }
+
+    /// The newest that waits for this person, by whichever client. It stays for the client's own sign-in.
+    pub(crate) async fn challenge_that_waits(&self, person: &PersonId) -> Option<Challenge> {
+        let sessions = self.store.list_sessions().await.ok()?;
+        let ended = sessions.iter().filter(|session| session.person.id == *person && !session.is_live());
+        let newest =
+            ended.filter(|session| session.challenge.is_some()).max_by_key(|session| session.refreshed_at);
+        self.challenge_of(newest?)
+    }
+
+    fn challenge_of(&self, session: &Session) -> Option<Challenge> {
+        let plain = self.open(challenge_place(&session.id), session.challenge.as_ref()?).ok()?;
+        Challenge::parse(str::from_utf8(&plain).ok()?)
+    }
+
     /// Writes calls and last activity back to the store. What cannot be written is counted again the next time.
     pub async fn flush_activity(&self) -> Result<(), StoreError> {
         let mut outcome = Ok(());
@@ -133,6 +169,10 @@ impl Shared {
         }
         outcome
     }
+}
+
+fn challenge_place(id: &SessionId) -> Place<'_> {
+    Place { table: "sessions", row: id.as_str(), column: "challenge" }
 }
 
 /// What an event about a session belongs to.

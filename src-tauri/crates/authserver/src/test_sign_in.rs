@@ -304,10 +304,13 @@ async fn back(
         return send_upstream(flow, &test).await;
     }
     let trial = test.upstream(flow).try_out(code, &flow.test_leg(&test)).await;
-    if let Err(UpstreamError::Refused(refusal)) = &trial.verdict
-        && let (Some(claims), None) = (&refusal.claims, &test.claims)
-    {
-        let claims = claims.to_string();
+    let asked = match &trial.verdict {
+        _ if test.claims.is_some() => None,
+        Ok(person) => flow.challenge_that_waits(&person.id).await,
+        Err(error) => error.refusal().and_then(|refusal| refusal.claims.clone()),
+    };
+    if let Some(challenge) = asked {
+        let claims = challenge.as_str().to_owned();
         let stepped_up = flow.tests.change(id, |test| {
             (test.claims, test.challenged_by) = (Some(claims), Some(came_with));
         });

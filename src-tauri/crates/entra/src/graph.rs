@@ -3,7 +3,7 @@
 //! Needs an API of ours and a cloud that has a Graph. A token for it is asked for each time and never kept.
 
 use ::http::{HeaderMap, Method, StatusCode, header};
-use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
+use model::upstream::{Challenge, Effect, Fixer, Refusal, UpstreamError};
 use model::{ExposeSecret as _, Secret};
 use serde::Deserialize;
 use serde_json::json;
@@ -171,7 +171,7 @@ fn code(answer: &Answer) -> String {
 }
 
 /// `claims` of a challenge, which Graph writes in base64.
-fn challenged(headers: &HeaderMap) -> Option<Box<str>> {
+fn challenged(headers: &HeaderMap) -> Option<Challenge> {
     let challenge = headers.get(header::WWW_AUTHENTICATE)?.to_str().ok()?;
     let (_, rest) = challenge.split_once("claims=\"")?;
     crate::refusal::claims_of_challenge(rest.split('"').next()?)

@@ -8,7 +8,7 @@ use ::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use model::remedy::Remedy;
-use model::upstream::{Effect, Fixer, Refusal, UpstreamError};
+use model::upstream::{Challenge, Effect, Fixer, Refusal, UpstreamError};
 use serde::Deserialize;
 
 use crate::aadb2c;
@@ -18,9 +18,6 @@ use crate::http::{Answer, not_now, retry_after, says_not_now};
 
 /// Longest piece of foreign text in a refusal.
 const LONGEST_TEXT: usize = 300;
-
-/// Longest claims challenge kept, in bytes; it becomes part of a URL.
-const LONGEST_CLAIMS: usize = 1500;
 
 /// Tells refusals for one app registration, so that links lead to its own blades.
 #[derive(Debug, Clone, Copy)]
@@ -82,8 +79,8 @@ impl Refusals<'_> {
         let named = named.map(|(name, value)| value.as_deref().map(|value| (name, value.to_owned())));
         refusal.trace = join_trace(named).or(refusal.trace);
         // Where the person cannot help, neither can asking them for more.
-        refusal.claims =
-            body.claims.as_deref().filter(|_| refusal.effect == Effect::SignIn).and_then(claims_of);
+        let claims = body.claims.as_deref().filter(|_| refusal.effect == Effect::SignIn);
+        refusal.claims = claims.and_then(Challenge::parse);
         UpstreamError::Refused(Box::new(refusal))
     }
 
@@ -218,19 +215,11 @@ impl Refusals<'_> {
     }
 }
 
-/// A claims challenge as the next authorize request carries it: a JSON object (OpenID Connect Core section 5.5) of
-/// reasonable length.
-fn claims_of(text: &str) -> Option<Box<str>> {
-    let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok()?;
-    let claims = serde_json::to_string(&object).ok()?;
-    (claims.len() <= LONGEST_CLAIMS).then(|| claims.into())
-}
-
-/// The same out of a `WWW-Authenticate` header, where it is in base64.
-pub(crate) fn claims_of_challenge(encoded: &str) -> Option<Box<str>> {
+/// A claims challenge out of a `WWW-Authenticate` header, where it is in base64.
+pub(crate) fn claims_of_challenge(encoded: &str) -> Option<Challenge> {
     let bare = encoded.trim_end_matches('=');
     let plain = STANDARD_NO_PAD.decode(bare).or_else(|_| URL_SAFE_NO_PAD.decode(bare)).ok()?;
-    claims_of(str::from_utf8(&plain).ok()?)
+    Challenge::parse(str::from_utf8(&plain).ok()?)
 }
 
 /// An error status without an OAuth error in it comes from something in between.

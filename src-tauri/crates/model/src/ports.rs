@@ -14,6 +14,7 @@ use crate::event::AuthEvent;
 use crate::grant::Grant;
 use crate::ids::{AttemptId, ClientId, GrantId, SessionId, TokenHash};
 use crate::keys::Sealed;
+use crate::person::PersonId;
 use crate::session::{Ended, RefreshToken, RefreshTrouble, Session};
 use crate::time::Timestamp;
 
@@ -229,6 +230,16 @@ pub trait Store: Send + Sync + 'static {
         id: &SessionId,
         why: &Ended,
         now: Timestamp,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// Keeps what a refused refresh of a live session lacked. A session that is gone or ended is ignored.
+    async fn keep_challenge(&self, id: &SessionId, challenge: &Sealed) -> Result<(), StoreError>;
+    /// The session of this client and person that ended last of those that keep a challenge, as it was; from then on none of
+    /// them keeps one.
+    async fn take_challenge(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
     ) -> Result<Option<Session>, StoreError>;
 
     // --- remembered consents ---

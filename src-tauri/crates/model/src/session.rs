@@ -40,6 +40,10 @@ pub struct Session {
     /// The provider's own session that this one came of, where its ID token names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_session: Option<UpstreamSession>,
+    /// What the provider wants of the person on top ([`crate::upstream::Challenge`]), sealed, since it refused a refresh for the
+    /// want of it; gone with the person's next sign-in by the same client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Sealed>,
 }
 
 /// A session at the identity provider, by `iss` and `sid` of its ID token (OpenID Connect Front-Channel Logout 1.0 section 3).

@@ -1,5 +1,6 @@
 //! The identity provider as the authorization server sees it. Nothing here says Entra, so a test can stand in for it.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -83,10 +84,38 @@ pub struct Refusal {
     pub effect: Effect,
     /// Claims challenge: what the next authorize request has to carry as `claims`.
     #[serde(skip)]
-    pub claims: Option<Box<str>>,
+    pub claims: Option<Challenge>,
     /// Whom it was about, where that is known. For the log; a page says it to whoever reads it.
     #[serde(skip)]
     pub person: Option<Box<Person>>,
+}
+
+/// A claims challenge of the provider: what the next authorize request has to carry as `claims` (OpenID Connect Core section
+/// 5.5), byte for byte. It says what a policy wants of a person, so it does not print itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Challenge(Box<str>);
+
+impl Challenge {
+    /// It becomes part of a URL.
+    const LONGEST: usize = 1500;
+
+    /// `None` if it is no JSON object of reasonable length.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let is_object =
+            text.len() <= Self::LONGEST && serde_json::from_str::<Map<String, Value>>(text).is_ok();
+        is_object.then(|| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Challenge(..)")
+    }
 }
 
 impl Refusal {
@@ -279,5 +308,22 @@ impl UpstreamTokens {
             id_claims: wire.id_claims,
             access_claims: wire.access_claims,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_kept_as_it_came_and_is_an_object_of_reasonable_length() {
+        let text = r#"{"access_token":{"nbf":{"value":"1", "essential":true}}}"#;
+        let challenge = Challenge::parse(&format!(" {text}\n")).unwrap();
+        assert_eq!(challenge.as_str(), text);
+        assert!(!format!("{challenge:?}").contains("nbf"), "policies are nobody's business");
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(Challenge::LONGEST));
+        for not in ["", "null", "[]", "\"{}\"", "{", "{} {}", long.as_str()] {
+            assert_eq!(Challenge::parse(not), None, "{not}");
+        }
     }
 }

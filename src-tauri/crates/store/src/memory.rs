@@ -14,6 +14,7 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
+use model::person::PersonId;
 use model::ports::{
     AssertionUse, AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap,
 };
@@ -229,6 +230,31 @@ impl Store for MemoryStore {
             tables.end_session(id, why, now);
         }
         Ok(live)
+    }
+
+    async fn keep_challenge(&self, id: &SessionId, challenge: &Sealed) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if let Some(session) = tables.sessions.get_mut(id).filter(|session| session.is_live()) {
+            *session = rules::challenged(session.clone(), challenge);
+        }
+        Ok(())
+    }
+
+    async fn take_challenge(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
+    ) -> Result<Option<Session>, StoreError> {
+        let mut tables = self.tables();
+        let mut newest: Option<(Timestamp, Session)> = None;
+        for session in tables.sessions.values_mut() {
+            let Some(at) = rules::challenged_at(session, client, person) else { continue };
+            if newest.as_ref().is_none_or(|(before, _)| *before <= at) {
+                newest = Some((at, session.clone()));
+            }
+            *session = rules::unchallenged(session.clone());
+        }
+        Ok(newest.map(|(_, session)| session))
     }
 
     async fn put_consent(&self, consent: &Consent) -> Result<(), StoreError> {

@@ -25,6 +25,7 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
+use model::person::PersonId;
 use model::ports::{
     AssertionUse, AttemptQuery, Bounds, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap,
 };
@@ -297,6 +298,18 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
         Ok(sessions::end(&self.writer, id, why, now).await?)
+    }
+
+    async fn keep_challenge(&self, id: &SessionId, challenge: &Sealed) -> Result<(), StoreError> {
+        Ok(sessions::keep_challenge(&self.writer, id, challenge).await?)
+    }
+
+    async fn take_challenge(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
+    ) -> Result<Option<Session>, StoreError> {
+        Ok(sessions::take_challenge(&self.writer, client, person).await?)
     }
 
     async fn put_consent(&self, consent: &Consent) -> Result<(), StoreError> {

@@ -104,6 +104,7 @@ async fn open_session(flow: &Flow, grant: Grant) -> Result<Tokens, TokenError> {
         calls: 0,
         state: SessionState::Live,
         trouble: None,
+        challenge: None,
         id,
     };
     let refresh_token = CredentialKind::Refresh.mint(flow.entropy.as_ref());

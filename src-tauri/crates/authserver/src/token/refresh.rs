@@ -110,6 +110,9 @@ async fn rotate(flow: &Flow, mut session: Session, hash: &TokenHash) -> Result<O
             if another_was_first(flow, hash, &no).await? {
                 return Ok(None);
             }
+            if let Some(challenge) = &no.refusal.claims {
+                flow.keep_challenge(&session.id, challenge).await;
+            }
             flow.event(about_session(&session), EventKind::UpstreamRefused { refusal: *no.refusal });
             flow.end_session(&session.id, no.why.clone()).await?;
             return Err(TokenError::Ended(no.why));

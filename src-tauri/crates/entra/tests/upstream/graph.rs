@@ -188,7 +188,10 @@ async fn graph_that_wants_the_person_again_leads_to_a_sign_in_with_its_claims() 
     says(&rig, "POST", CHECK, ResponseTemplate::new(401).insert_header("www-authenticate", challenge)).await;
     let refused = refusal(redeem(&rig.entra().admitting(groups(1))).await);
     assert_eq!(refused.effect, Effect::SignIn);
-    assert_eq!(&*refused.claims.unwrap(), r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#);
+    assert_eq!(
+        refused.claims.unwrap().as_str(),
+        r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#
+    );
 }
 
 #[tokio::test]

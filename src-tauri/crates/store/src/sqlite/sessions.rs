@@ -1,8 +1,9 @@
 //! Sessions and their refresh tokens: opened, refreshed and ended, each in one transaction.
 
 use model::grant::Grant;
-use model::ids::{SessionId, TokenHash};
+use model::ids::{ClientId, SessionId, TokenHash};
 use model::keys::Sealed;
+use model::person::PersonId;
 use model::ports::Swap;
 use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session};
 use model::time::Timestamp;
@@ -74,6 +75,40 @@ pub(super) async fn note_trouble(db: &SqlitePool, id: &SessionId, trouble: &Refr
         tx.commit().await?;
     }
     Ok(())
+}
+
+pub(super) async fn keep_challenge(db: &SqlitePool, id: &SessionId, challenge: &Sealed) -> Outcome<()> {
+    let mut tx = write(db).await?;
+    if let Some(session) = load(&mut tx, id).await?.filter(Session::is_live) {
+        store(&mut tx, &rules::challenged(session, challenge)).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Asked at every sign-in, so what keeps no challenge is passed over before it is read.
+pub(super) async fn take_challenge(
+    db: &SqlitePool,
+    client: &ClientId,
+    person: &PersonId,
+) -> Outcome<Option<Session>> {
+    let mut tx = write(db).await?;
+    let rows: Vec<(String, String)> = query_as(
+        "SELECT id, data FROM sessions WHERE state = 'ended'
+         AND CASE WHEN json_valid(data) THEN json_extract(data, '$.challenge') END IS NOT NULL",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let sessions = rows.iter().filter_map(|(id, data)| row::read_or_skip::<Session>(WHAT, id, data));
+    let mut found: Vec<_> = sessions
+        .filter_map(|session| Some((rules::challenged_at(&session, client, person)?, session)))
+        .collect();
+    for (_, session) in &found {
+        store(&mut tx, &rules::unchallenged(session.clone())).await?;
+    }
+    tx.commit().await?;
+    found.sort_by_key(|(at, _)| *at);
+    Ok(found.pop().map(|(_, session)| session))
 }
 
 pub(super) async fn find_refresh(db: &SqlitePool, hash: &TokenHash) -> Outcome<Option<RefreshToken>> {

@@ -164,6 +164,7 @@ impl Maker {
             calls: 0,
             state: SessionState::Live,
             trouble: None,
+            challenge: None,
             upstream: Some(self.sealed("tokens of the provider")),
             upstream_issuer: Some("https://idp".into()),
             upstream_session: None,

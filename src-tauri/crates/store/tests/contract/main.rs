@@ -60,6 +60,8 @@ macro_rules! store_contract {
                 sessions::a_refresh_that_came_to_nothing_is_noted_until_one_succeeds,
                 sessions::ending_drops_what_can_be_replayed_and_returns_the_session_as_it_was,
                 sessions::ending_twice_changes_nothing,
+                sessions::a_challenge_is_taken_once_by_the_same_person_at_the_same_client,
+                sessions::a_refresh_that_succeeds_needs_no_challenge,
                 sessions::calls_counted_during_a_refresh_stay_counted,
                 consents::a_consent_is_found_by_browser_client_and_redirect,
                 consents::a_consent_given_again_replaces_the_one_before,

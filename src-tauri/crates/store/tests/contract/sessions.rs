@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use model::client::Client;
+use model::grant::Grant;
+use model::person::PersonId;
 use model::ports::Swap;
 use model::scope::ScopeSet;
 use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session, SessionState};
@@ -308,4 +310,47 @@ pub(crate) async fn calls_counted_during_a_refresh_stay_counted(backend: Backend
     done(bench.store.rotate_refresh(&old.hash, &make.sealed("answer"), &new, &refreshed, at(10)).await);
     let expected = Session { active_at: at(9), calls: 5, ..refreshed };
     assert_eq!(bench.store.lookup_session(&expected.id).await.unwrap(), Some(expected));
+}
+
+pub(crate) async fn a_challenge_is_taken_once_by_the_same_person_at_the_same_client(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (first, _) = make.add_session(&*bench.store, at(0)).await;
+    let approved = make.add_approved(&*bench.store, make.hash(), at(1)).await;
+    let (exchanged, second, refresh) = make.session(&approved);
+    // The same person, once more by the same client.
+    let exchanged = Grant { client: first.client.clone(), ..exchanged };
+    let second = Session { client: first.client.clone(), person: first.person.clone(), ..second };
+    done(bench.store.open_session(&exchanged, &second, &refresh).await);
+    let (other, _) = make.add_session(&*bench.store, at(2)).await;
+    let [older, newer, elsewhere] = ["older", "newer", "elsewhere"].map(|text| make.sealed(text));
+    let all = [(&first, &older, 11), (&second, &newer, 12), (&other, &elsewhere, 13)];
+    for (session, challenge, _) in all {
+        bench.store.keep_challenge(&session.id, challenge).await.unwrap();
+        let (client, person) = (&session.client, &session.person.id);
+        assert_eq!(bench.store.take_challenge(client, person).await.unwrap(), None, "it is live");
+    }
+    let why = Ended::by(&refusal(Some(50_076), Effect::SignIn)).unwrap();
+    for (session, _, secs) in all {
+        bench.store.end_session(&session.id, &why, at(secs)).await.unwrap();
+        // A session that has ended is refused no more.
+        bench.store.keep_challenge(&session.id, &make.sealed("late")).await.unwrap();
+    }
+    let (client, person) = (&first.client, &first.person.id);
+    let somebody_else = PersonId { object: "somebody-else".into(), ..person.clone() };
+    assert_eq!(bench.store.take_challenge(client, &somebody_else).await.unwrap(), None);
+    let taken = bench.store.take_challenge(client, person).await.unwrap().unwrap();
+    assert_eq!((&taken.id, taken.challenge), (&second.id, Some(newer)));
+    assert_eq!(bench.store.take_challenge(client, person).await.unwrap(), None, "nor is the older one left");
+    let theirs = bench.store.take_challenge(&other.client, &other.person.id).await.unwrap().unwrap();
+    assert_eq!(theirs.challenge, Some(elsewhere));
+}
+
+pub(crate) async fn a_refresh_that_succeeds_needs_no_challenge(backend: Backend) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let (session, old) = make.add_session(&*bench.store, at(0)).await;
+    bench.store.keep_challenge(&session.id, &make.sealed("claims")).await.unwrap();
+    let new = RefreshToken::fresh(make.hash(), session.id.clone(), at(10));
+    done(bench.store.rotate_refresh(&old.hash, &make.sealed("answer"), &new, &session, at(10)).await);
+    let kept = bench.store.lookup_session(&session.id).await.unwrap().unwrap();
+    assert_eq!(kept.challenge, None);
 }

@@ -4,7 +4,7 @@
 use engine::Engine;
 use practice::Fault;
 use serde_json::{Value, json};
-use testkit::{Connected, Rig};
+use testkit::{Browser, Client, Connected, Landed, Rig};
 
 async fn ada(rig: &Rig) -> Connected {
     rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await
@@ -61,22 +61,114 @@ async fn whoever_comes_back_twice_with_what_was_not_enough_is_asked_for_more_twi
     }
 }
 
+/// From the client's link to the provider, with our question answered.
+async fn at_provider(client: &Client, browser: &mut Browser) -> Landed {
+    let consent = browser.open(&client.authorize_url(&[]), "").await;
+    browser.press(&consent, "decision", "approve", "").await
+}
+
+/// Signs in, and tells what the provider was asked for on the first and, if there was one, the second trip.
+async fn claims_asked(client: &Client, person: &str) -> [Option<String>; 2] {
+    let mut browser = Browser::new();
+    let provider = at_provider(client, &mut browser).await;
+    let landed = browser.pick(&provider, person, &client.redirect_uri).await;
+    if landed.param("code").is_some() {
+        return [provider.param("claims"), None];
+    }
+    let back = browser.pick(&landed, person, &client.redirect_uri).await;
+    assert!(back.param("code").is_some(), "{} {}", back.url, back.body);
+    [provider.param("claims"), landed.param("claims")]
+}
+
+const NOTHING: [Option<String>; 2] = [None, None];
+
 #[tokio::test]
-async fn what_is_wanted_of_one_person_is_not_asked_of_the_next_of_the_same_client() {
+async fn what_a_refused_refresh_lacked_is_asked_of_that_person_once_by_that_client() {
+    for (fault, code) in [
+        (Fault::MfaRequired, 50_076),
+        (Fault::DeviceNotCompliant, 53_000),
+        (Fault::ConditionalAccess, 53_003),
+    ] {
+        let rig = Rig::start().await;
+        let ada = ada(&rig).await;
+        let other = rig.client("d").registers().await;
+        assert_eq!(rig.with_fault(fault, ada.refresh()).await.status, 400);
+        let refusal = serde_json::to_value(rig.last_event("upstream_refused").await).unwrap();
+        assert_eq!(refusal["refusal"]["code"], code);
+        assert!(!refusal.to_string().contains("capolids"), "the log has nothing of it: {refusal}");
+
+        // It is in no memory only.
+        let rig = rig.restarted().await;
+        assert_eq!(claims_asked(&ada.client, "ben").await, NOTHING, "{fault:?}: it is not Ben who lacked it");
+        assert_eq!(claims_asked(&other, "ada").await, NOTHING, "{fault:?}: nor Ada at another client");
+        let [at_first, then] = claims_asked(&ada.client, "ada").await;
+        assert_eq!(at_first, None, "{fault:?}: it may be anybody");
+        let wanted = json!({ "access_token": { "capolids": { "essential": true, "values": ["ac71ce00-0000-4000-8000-00000000ca01"] } } });
+        assert_eq!(then, Some(wanted.to_string()), "{fault:?}: what Entra sent, byte for byte");
+        assert_eq!(claims_asked(&ada.client, "ada").await, NOTHING, "{fault:?}: and never again");
+        drop(rig);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_otherwise_asks_for_nothing() {
     let rig = Rig::start().await;
     let ada = ada(&rig).await;
-    let refused = rig.with_fault(Fault::MfaRequired, ada.refresh()).await;
-    assert_eq!(refused.status, 400);
-    let mut browser = rig.browser();
-    let consent = browser.open(&ada.client.authorize_url(&[]), "").await;
-    let provider = browser.press(&consent, "decision", "approve", "").await;
-    assert_eq!(provider.param("claims"), None, "it may be Ben");
+    for fault in [Fault::PasswordChanged, Fault::SignInFrequency] {
+        let ada = ada.client.signs_in(&mut rig.browser(), "ada").await;
+        assert_eq!(rig.with_fault(fault, ada.refresh()).await.status, 400);
+        assert_eq!(claims_asked(&ada.client, "ada").await, NOTHING, "{fault:?}");
+    }
+}
 
-    // Whoever it is about is asked at the callback, also after a refused refresh.
+/// The first trip is refused for want of more already, so what was kept is no news.
+#[tokio::test]
+async fn what_entra_asks_for_at_the_sign_in_counts_more_than_what_it_asked_for_before() {
+    let rig = Rig::start().await;
+    let ada = ada(&rig).await;
     rig.practice().set_fault(Fault::MfaRequired, true);
+    assert_eq!(ada.refresh().await.status, 400);
+    let [at_first, then] = claims_asked(&ada.client, "ada").await;
+    assert!(at_first.is_none() && then.is_some_and(|claims| claims.contains("capolids")));
+    rig.practice().set_fault(Fault::MfaRequired, false);
+    assert_eq!(claims_asked(&ada.client, "ada").await, NOTHING, "it was answered");
+}
+
+/// The button beside the verdict.
+#[tokio::test]
+async fn the_test_sign_in_of_the_same_person_answers_it_too_and_leaves_it_for_the_client() {
+    let rig = Rig::start().await;
+    let ada = ada(&rig).await;
+    assert_eq!(rig.with_fault(Fault::MfaRequired, ada.refresh()).await.status, 400);
+    let ended = command(&rig, "list_sessions").await[0]["state"].clone();
+    assert_eq!(ended["remedies"][0], json!({ "does": "sign_in" }), "{ended}");
+    for (person, is_asked) in [("ben", false), ("ada", true)] {
+        let mut browser = rig.browser();
+        let link = command(&rig, "begin_test_sign_in").await["link"].as_str().unwrap().to_owned();
+        let provider = browser.open(&link, "").await;
+        let mut page = browser.pick(&provider, person, "").await;
+        assert_eq!(page.param("claims").is_some(), is_asked, "{person}: {}", page.url);
+        if is_asked {
+            page = browser.pick(&page, person, "").await;
+        }
+        assert!(page.body.contains("The test sign-in passed"), "{person}: {}", page.body);
+    }
+    assert!(claims_asked(&ada.client, "ada").await[1].is_some(), "the client's own session still lacks it");
+}
+
+/// Browsers ask twice, and the provider's code is spent on the first question.
+#[tokio::test]
+async fn whoever_comes_back_twice_is_asked_for_what_was_lacking_twice() {
+    let rig = Rig::start().await;
+    let ada = ada(&rig).await;
+    assert_eq!(rig.with_fault(Fault::MfaRequired, ada.refresh()).await.status, 400);
     let mut browser = rig.browser();
-    let again = browser.sign_in(&ada.client.authorize_url(&[]), "ada", &ada.client.redirect_uri).await;
-    assert!(again.param("claims").is_some_and(|claims| claims.contains("capolids")), "{}", again.url);
+    let provider = at_provider(&ada.client, &mut browser).await;
+    let back = browser.pick(&provider, "ada", &format!("{}/auth/callback", rig.base())).await;
+    for _ in 0..2 {
+        let again = browser.open(back.url.as_str(), "").await;
+        assert!(again.param("claims").is_some_and(|claims| claims.contains("capolids")), "{}", again.url);
+    }
 }
 
 #[tokio::test]

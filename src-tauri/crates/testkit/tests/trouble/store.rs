@@ -11,6 +11,7 @@ use model::event::AuthEvent;
 use model::grant::Grant;
 use model::ids::{ClientId, GrantId, SessionId, TokenHash};
 use model::keys::Sealed;
+use model::person::PersonId;
 use model::ports::{
     AssertionUse, AttemptQuery, ClientQuery, EventQuery, Forget, Reaped, Store, StoreError, Swap,
 };
@@ -104,6 +105,8 @@ passes_on! {
     find_refresh(hash: &TokenHash) -> Option<RefreshToken>;
     rotate_refresh(old: &TokenHash, answer: &Sealed, new: &RefreshToken, session: &Session, now: Timestamp) -> Swap;
     end_session(id: &SessionId, why: &Ended, now: Timestamp) -> Option<Session>;
+    keep_challenge(id: &SessionId, challenge: &Sealed) -> ();
+    take_challenge(client: &ClientId, person: &PersonId) -> Option<Session>;
     put_consent(consent: &Consent) -> ();
     find_consent(browser: &TokenHash, client: &ClientId, redirect_uri: &str) -> Option<Consent>;
     forget_consent(browser: &TokenHash, client: &ClientId) -> ();

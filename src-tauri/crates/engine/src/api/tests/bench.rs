@@ -162,6 +162,7 @@ impl Bench {
             calls: 0,
             state: SessionState::Live,
             trouble: None,
+            challenge: None,
             upstream_issuer: Some("https://idp.example/v2.0".into()),
             upstream_session: None,
         };
