@@ -1,7 +1,5 @@
 //! What the supervisor of a tunnel speaks to: a list of what was done with addresses, and a say in whether they lead here.
 
-#![expect(clippy::missing_panics_doc, reason = "a lock that a failed test left behind ends the test")]
-
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 

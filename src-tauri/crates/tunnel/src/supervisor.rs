@@ -191,7 +191,7 @@ impl Supervisor {
                 None => break,
                 Some(End::Lost { reason, hint }) => self.lost(reason, hint, known.is_some()),
                 Some(End::RefusedAtFirst { reason, hint }) if known.is_some() => {
-                    self.lost(reason, hint, true)
+                    self.lost(reason, hint, true);
                 }
                 Some(End::RefusedAtFirst { reason, hint } | End::Refused { reason, hint }) => {
                     return self.refused(reason, hint, None).await;
