@@ -135,7 +135,10 @@ async fn another_host_key_closes_the_address_until_the_owner_trusts_it_and_no_ot
     desk.sshd.runs();
     let refused = desk.until_tunnel("refused").await;
     let now = desk.sshd.fingerprint();
-    assert_eq!(refused["changed_key"], json!({ "pinned": before, "shown": now }));
+    assert_eq!(
+        refused["changed_key"],
+        json!({ "pinned": before, "pinned_kind": "ED25519", "shown": now, "kind": "ED25519" })
+    );
     desk.until(|status| status["public_url"].is_null() && status["state"]["is"] == "running").await;
 
     // Switching it on again changes nothing.
@@ -154,7 +157,10 @@ async fn another_host_key_closes_the_address_until_the_owner_trusts_it_and_no_ot
     let (trusted, now) = (now, desk.sshd.fingerprint());
     desk.call("set_tunnel", json!({ "on": true, "practice_is_fine": true })).await;
     let refused = desk.until_tunnel("refused").await;
-    assert_eq!(refused["changed_key"], json!({ "pinned": trusted, "shown": now }));
+    assert_eq!(
+        refused["changed_key"],
+        json!({ "pinned": trusted, "pinned_kind": "ED25519", "shown": now, "kind": "ED25519" })
+    );
     desk.call("trust_server_key", json!({ "fingerprint": now })).await;
     desk.switches_on().await;
     let form = desk.call("tunnel", json!({})).await;
