@@ -51,7 +51,10 @@ async fn without_that_a_lost_database_asks_for_a_new_registration() {
     let client = client.at(rig.base());
     let page = rig.browser().open(&client.authorize_url(&[]), &client.redirect_uri).await;
     assert_eq!(page.status, 400);
-    assert!(page.body.contains("Claude Code"), "told by where it wants to be answered: {}", page.body);
+    assert!(page.body.contains(".mcp-auth"), "what to do in a program of this computer: {}", page.body);
+    for named in ["Claude Code", "Visual Studio Code", "Cursor"] {
+        assert!(!page.body.contains(named), "programs of this computer share its addresses: {}", page.body);
+    }
     let elsewhere =
         client.authorize_url(&[("redirect_uri", Some("https://claude.ai/api/mcp/auth_callback"))]);
     let page = rig.browser().open(&elsewhere, &client.redirect_uri).await;
