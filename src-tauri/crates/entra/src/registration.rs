@@ -95,13 +95,11 @@ impl Registration {
         self.authority.host_str().is_some_and(|host| host.ends_with(".ciamlogin.com"))
     }
 
-    /// Where Entra says that somebody signed out: one address for an app, with `https` or on `localhost`. Browsers elsewhere reach
-    /// the public one only.
+    /// Where Entra says that somebody signed out: one address for an app, and only with `https`. There is none on this computer: Entra
+    /// refuses it, and browsers keep a public page from framing what is there.
     pub(crate) fn logout_url(&self) -> Option<String> {
-        let mut urls: Vec<Url> = self.redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok()).collect();
-        urls.retain(|url| url.scheme() == "https" || url.host_str() == Some("localhost"));
-        urls.sort_by_key(|url| url.scheme() != "https");
-        let url = urls.first()?.join(FRONT_CHANNEL_LOGOUT).ok()?;
+        let mut urls = self.redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok());
+        let url = urls.find(|url| url.scheme() == "https")?.join(FRONT_CHANNEL_LOGOUT).ok()?;
         Some(url.into())
     }
 

@@ -299,7 +299,7 @@ fn take(app: &mut Registered, json: &Value) -> Result<(), GraphError> {
         app.redirect_uris = uris;
     }
     if let Some(url) = json["web"]["logoutUrl"].as_str() {
-        if !is_redirect_uri(url) {
+        if !url.starts_with("https://") {
             return Err(invalid("web.logoutUrl"));
         }
         app.logout_url = Some(url.to_owned());

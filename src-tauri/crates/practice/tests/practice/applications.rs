@@ -69,6 +69,10 @@ async fn what_graph_does_not_take_is_refused_with_the_property_and_nothing_is_ma
             json!({ "displayName": "x", "web": { "redirectUris": ["http://example.com/cb"] } }),
             "web.redirectUris",
         ),
+        (
+            json!({ "displayName": "x", "web": { "logoutUrl": "http://localhost:4242/front-channel-logout" } }),
+            "web.logoutUrl",
+        ),
         (json!({ "displayName": "x", "identifierUris": ["api://mine"] }), "identifierUris"),
         (
             json!({ "displayName": "x", "api": { "oauth2PermissionScopes": [{ "value": "read" }] } }),
