@@ -326,7 +326,7 @@ async fn a_server_that_forwards_nothing_is_refused() {
     bench.stops().await;
 }
 
-/// As the README has it.
+/// As `docs/public-address.md` has it.
 #[tokio::test]
 async fn an_account_that_may_do_nothing_else_will_do() {
     let (sshd, remote) = (Sshd::start(), free_port());
