@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::ports::StoreError;
 use model::remedy::open_pages;
-use model::upstream::{Effect, Fixer, UpstreamError};
+use model::upstream::{Effect, UpstreamError};
 
 use crate::flow::Flow;
 use crate::my_sessions::Row;
@@ -191,7 +191,7 @@ pub(crate) fn upstream_unavailable(
         title: "The sign-in service does not answer",
         what: &sentence(&what),
         hint: &refusal.map_or_else(|| hint.to_owned(), |refusal| format!("{hint} {}", refusal.hint)),
-        fixer: Some(Fixer::Nobody.sentence()),
+        fixer: refusal.map(|refusal| refusal.fixer.sentence()),
         details: code.into_iter().collect(),
         links,
         ..Refusal::default()

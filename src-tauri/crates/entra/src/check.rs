@@ -313,7 +313,7 @@ pub(crate) fn told(about: &'static str, error: UpstreamError) -> Step {
         }
         error @ UpstreamError::Unavailable { refusal: None, .. } => {
             let hint = Some(WAIT.to_owned());
-            Step { fixer: Some(Fixer::Nobody), ..step(about, Outcome::Failed, error.to_string(), hint) }
+            step(about, Outcome::Failed, error.to_string(), hint)
         }
     }
 }

@@ -69,7 +69,7 @@ impl Entra {
                     ok: false,
                     text: format!("it could not be checked: {error}"),
                     hint: Some("try again when the identity provider answers".to_owned()),
-                    fixer: Some(Fixer::Nobody),
+                    fixer: None,
                     remedies: Vec::new(),
                 };
                 return Examined { kind, findings: vec![finding] };
@@ -88,7 +88,7 @@ impl Entra {
                 ok: false,
                 text: format!("its signature could not be checked: {error}"),
                 hint: Some("try again when the identity provider answers".to_owned()),
-                fixer: Some(Fixer::Nobody),
+                fixer: None,
                 remedies: Vec::new(),
             },
         }

@@ -518,12 +518,9 @@ fn of_refusal(refusal: &Refusal) -> Verdict {
     }
 }
 
-/// What is told of no answer; nothing more where the provider gave no number.
+/// What is told of no answer. Where the provider gave no number nobody knows who can mend it: it may be its outage, or the network here.
 fn outage(refusal: Option<&Refusal>) -> Verdict {
-    refusal.map_or_else(
-        || Verdict { fixer: Some(Fixer::Nobody), ..Verdict::hinted(Outcome::Refused, String::new(), WAIT) },
-        of_refusal,
-    )
+    refusal.map_or_else(|| Verdict::hinted(Outcome::Refused, String::new(), WAIT), of_refusal)
 }
 
 fn ending(event: &AuthEvent) -> Option<&Ended> {
