@@ -598,7 +598,7 @@ export function settings(): SettingsForm {
       row('clients.allowed_hosts', '', 'Hosts that clients may come from: where a published client has its metadata document, and where a registered one is answered over https. `*.example.com` means every name below; none means any host.', { shape: 'list' }),
       row('clients.blocked_hosts', '', 'Hosts that clients may not come from, whatever is allowed.', { shape: 'list' }),
       row('clients.self_contained_ids', 'false', 'Seals each registration into its `client_id`, so that clients that registered themselves go on without the database; such ids are a few hundred characters long.', { shape: 'flag' }),
-      row('clients.pairing', 'auto', 'Whether a client that nobody used before and that comes by the public URL needs a 6-digit code, which the window or the console shows: `on`, `off`, or `auto` (on with a tunnel, or where people sign in on this computer, if there is a window or a console).'),
+      row('clients.pairing', 'auto', 'Whether a client that nobody used before and that comes by the public URL needs a code, which the window or the console shows: `on`, `off`, or `auto` (on with a tunnel, or where people sign in on this computer, if there is a window or a console).'),
       row('clients.documents_from_loopback', 'false', 'Lets client ID metadata documents come from loopback addresses; for tests only.', { shape: 'flag' }),
       row('identity.practice', 'auto', 'Sign in at the built-in practice tenant: `on`, `off`, or `auto` (on while neither tenant, client id nor client secret is given).', inFile('on', 2)),
       row('practice.listen', '127.0.0.1:4243', 'Loopback address and port of the practice tenant.'),

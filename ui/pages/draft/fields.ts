@@ -268,7 +268,7 @@ const SERVER = {
   },
   'clients.pairing': {
     label: 'Code for new clients',
-    hint: 'A client that nobody used before and that comes by the public address needs a 6-digit code, which Home shows.',
+    hint: 'A client that nobody used before and that comes by the public address needs a code, which Home shows.',
     options: [
       { value: 'auto', label: 'Where you are at hand: with a tunnel, or sign-in on this computer' },
       { value: 'on', label: 'Always' },
