@@ -102,7 +102,7 @@ export function howLongItLasts(program: TunnelProgram | undefined): string {
   return program.stable ? 'The address stays the same, so clients keep working.' : 'The address changes: clients must then be given the new one.';
 }
 
-/** "The ED25519 key" */
+/** "ED25519 key" */
 export const keyOf = (kind: string | null): string => (kind === null ? 'key' : `${kind} key`);
 
 export function optionLabel({ name, stable, found }: TunnelProgram): string {

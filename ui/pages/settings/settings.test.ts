@@ -347,6 +347,8 @@ describe('this app', () => {
     ['Start at login', { start_at_login: false }],
     ['Notify: A new client asks for access', { notify: { new_client: false } }],
     ['Notify: Somebody must sign in again', { notify: { sign_in_again: false } }],
+    ['Notify: The tunnel needs a look', { notify: { tunnel: false } }],
+    ['Notify: A credential ends soon', { notify: { secret_expiry: false } }],
   ])('%s is switched off', async (name, change) => {
     const { host, user } = await open();
     await user.click(await screen.findByRole('switch', { name }));
@@ -355,10 +357,10 @@ describe('this app', () => {
     expect(host.world.preferences).toMatchObject(change);
   });
 
-  it('offers no notification that nobody sends', async () => {
-    await open();
+  it('offers each notification that the app sends', async () => {
+    const { host } = await open();
     await screen.findByRole('switch', { name: 'Start at login' });
-    expect(screen.getAllByRole('switch', { name: /^Notify/ })).toHaveLength(2);
+    expect(screen.getAllByRole('switch', { name: /^Notify/ })).toHaveLength(Object.keys(host.world.preferences.notify).length);
   });
 
   it('goes back when it could not be switched, and says what to do', async () => {
