@@ -156,14 +156,16 @@ export class Draft {
 
   /** Answers whether it was saved; if not, the problems stand next to their fields. Rejects with a `HostError`. */
   async save(): Promise<boolean> {
-    const { saved, problems, effects } = await this.app.host.call('save_settings', { changes: this.changes });
+    const changes = this.changes;
+    const typedAs = this.#typedAs;
+    const { saved, problems, effects } = await this.app.host.call('save_settings', { changes });
     if (!saved) {
       this.checked = { problems, effects };
       return false;
     }
     await this.app.settings.reload();
     this.saves += 1;
-    this.#keptAs = { ...this.#keptAs, ...this.#typedAs };
+    this.#keptAs = { ...this.#keptAs, ...Object.fromEntries(Object.keys(changes).map((key) => [key, typedAs[key] ?? 0])) };
     this.discard();
     return true;
   }

@@ -358,6 +358,19 @@ describe('changes', () => {
     expect(screen.getByLabelText('Client secret').hasAttribute('aria-invalid')).toBe(false);
   });
 
+  it('of settings that it does not look at leave it as it is, whatever was taken back before', async () => {
+    const { user } = await checked('entra');
+    await user.click(screen.getByRole('button', { name: 'Replace' }));
+    await user.click(screen.getByRole('button', { name: 'Keep the old one' }));
+    await user.click(screen.getByRole('tab', { name: 'Tools' }));
+    await user.type(await screen.findByLabelText('Scopes of version'), 'read');
+    await user.click(screen.getByRole('button', { name: 'Review' }));
+    await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
+    await waitFor(() => expect(screen.queryByRole('region', { name: 'Unsaved changes' })).toBeNull());
+    await user.click(screen.getByRole('tab', { name: 'Your tenant' }));
+    await (await panel()).findByText('Everything is as it should be.');
+  });
+
   it('of an imported .env are worth a check too', async () => {
     const { user } = await open('empty');
     await user.click(screen.getByRole('button', { name: 'Import' }));
