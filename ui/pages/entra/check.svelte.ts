@@ -72,11 +72,6 @@ export class Check {
     return this.#told !== null && alike(this.#told.about.typed, this.#now.typed);
   }
 
-  /** Whether the answer is about changes that were not saved then. */
-  get ofChanges(): boolean {
-    return this.#told !== null && !alike(this.#told.about.typed, this.#told.about.kept);
-  }
-
   get at(): number | null {
     return this.#current?.at ?? null;
   }
