@@ -165,8 +165,13 @@ export class Check {
 
 const withChanges = (changes: Changes): CheckWish => (Object.keys(changes).length > 0 ? { changes } : {});
 
-/** Those that an answer depends on. */
-const asked = (standing: Standing): Standing => Object.fromEntries(Object.entries(standing).filter(([key]) => /^(entra|identity|server|access)\./.test(key)));
+/** Besides those of Entra and of who may come in: which tenant is asked, and what the redirect URIs are made of. */
+const ASKED: ReadonlySet<string> = new Set(['identity.practice', 'server.listen', 'server.public_url', 'server.sign_in', 'server.callback_path']);
+
+/** Whether an answer depends on it, so that one that was saved otherwise is worth another check. */
+export const isAsked = (key: string): boolean => key.startsWith('entra.') || key.startsWith('access.') || ASKED.has(key);
+
+const asked = (standing: Standing): Standing => Object.fromEntries(Object.entries(standing).filter(([key]) => isAsked(key)));
 
 const alike = (one: Standing, other: Standing): boolean => JSON.stringify(one) === JSON.stringify(other);
 
@@ -185,7 +190,3 @@ export function checkOf(app: App): Check {
   checks.set(app, check);
   return check;
 }
-
-/** Whether saving these asks for a check: they are what it looks at. */
-export const isChecked = (key: string): boolean =>
-  key.startsWith('entra.') || ['identity.practice', 'server.listen', 'server.public_url', 'server.sign_in', 'server.callback_path'].includes(key);

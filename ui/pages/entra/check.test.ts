@@ -7,6 +7,7 @@ import { settings } from '../../host/fixtures';
 import { HostError } from '../../host/host';
 import { mountApp } from '../../test/render';
 import { placed, said, summary, toldStep } from './check';
+import { isAsked } from './check.svelte';
 
 const NOTHING = { code: null, fixer: null, remedies: [] };
 const LOCAL = 'http://localhost:4242/auth/callback';
@@ -369,6 +370,24 @@ describe('changes', () => {
     await waitFor(() => expect(screen.queryByRole('region', { name: 'Unsaved changes' })).toBeNull());
     await user.click(screen.getByRole('tab', { name: 'Your tenant' }));
     await (await panel()).findByText('Everything is as it should be.');
+  });
+
+  it.each([
+    ['entra.tenant', true],
+    ['access.people', true],
+    ['identity.practice', true],
+    ['server.listen', true],
+    ['server.cors_origins', false],
+    ['server.paused', false],
+    ['tunnel.provider', false],
+  ])('of %s make its answer an old one: %s', (key, old) => expect(isAsked(key)).toBe(old));
+
+  it('of who may sign in are worth one', async () => {
+    const { user } = await open('entra');
+    await user.type(await screen.findByLabelText('Groups'), '9a1b6c1e-0000-4000-8000-000000000001');
+    await user.click(screen.getByRole('button', { name: 'Review' }));
+    await user.click(await screen.findByRole('button', { name: 'Save and restart' }));
+    await (await panel()).findByText('Saved. See whether Entra accepts the new settings.');
   });
 
   it('of an imported .env are worth a check too', async () => {
