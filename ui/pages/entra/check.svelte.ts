@@ -39,6 +39,8 @@ export class Check {
   /** What the test sign-in is made with, if it was begun here. */
   #begun: About | null = null;
   beginning: boolean = $state(false);
+  /** The check that runs. */
+  #underWay: Promise<void> = Promise.resolve();
   #told: Told | null = $state.raw(null);
   readonly #draft: Draft;
 
@@ -107,8 +109,10 @@ export class Check {
     this.#testError = null;
     this.#begun = this.#now;
     const begun = await this.app.host.call('begin_test_sign_in', withChanges(this.#asking())).catch(legible);
-    if (begun instanceof HostError) this.#noTest(begun);
-    else await this.#note(begun);
+    if (begun instanceof HostError) {
+      this.#begun = null;
+      this.#noTest(begun);
+    } else await this.#note(begun);
     this.beginning = false;
   }
 
@@ -128,15 +132,25 @@ export class Check {
     const waited = this.waiting !== null;
     this.waiting = state.is === 'waiting' ? state : null;
     if (!waited) return;
+    if (state.is === 'waiting') return;
+    const begun = this.#begun;
+    this.#begun = null;
     if (state.is === 'idle') this.#noTest(STARTED_AGAIN);
-    if (state.is !== 'ended') return;
     // A window that was closed meanwhile has forgotten what was typed.
-    if (state.unsaved && !this.#begun) this.#noTest(FORGOTTEN);
-    else await this.#run(this.#begun ?? this.#now, { signed_in: true }, state);
+    else if (state.unsaved && !begun) this.#noTest(FORGOTTEN);
+    else {
+      // One that began before the sign-in ended knows nothing of it.
+      while (this.running) await this.#underWay;
+      await this.#run(begun ?? this.#now, { signed_in: true }, state);
+    }
   }
 
-  async #run(about: About, wish: CheckWish, test: Ended | null): Promise<void> {
-    if (this.running) return;
+  #run(about: About, wish: CheckWish, test: Ended | null): Promise<void> {
+    if (!this.running) this.#underWay = this.#ask(about, wish, test);
+    return this.#underWay;
+  }
+
+  async #ask(about: About, wish: CheckWish, test: Ended | null): Promise<void> {
     this.running = true;
     this.suggested = false;
     const answer = await this.app.host.call('check_entra', wish).catch(legible);

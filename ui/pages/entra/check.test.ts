@@ -188,6 +188,17 @@ describe('a test sign-in', () => {
     expect(wishes(host)).toEqual([{ signed_in: true }, {}]);
   });
 
+  it('that ends while a check goes on is told once that is over', async () => {
+    const { host, check, user } = await begun();
+    const answer = host.hold('check_entra');
+    await user.click(check.getByRole('button', { name: 'Check' }));
+    comesBack(host, { is: 'ended', passed: true, what: 'the test sign-in passed, and nothing of it was kept', hint: null, ...NOTHING, unsaved: false });
+    await waitFor(() => expect(check.queryByText('Waiting for a sign-in.')).toBeNull());
+    answer();
+    await check.findByText(/The test sign-in passed, and nothing of it was kept\./);
+    expect(wishes(host)).toEqual([{}, { signed_in: true }]);
+  });
+
   it('that is refused is the step that failed, with its fix', async () => {
     const host = fakeHost('entra');
     host.world.registration.consent = false;
