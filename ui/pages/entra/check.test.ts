@@ -6,7 +6,7 @@ import { fakeHost, type FakeHost } from '../../host/fake';
 import { settings } from '../../host/fixtures';
 import { HostError } from '../../host/host';
 import { mountApp } from '../../test/render';
-import { placed, said, summary, toldStep } from './check';
+import { placed, said, summary, toldStep, toneOf } from './check';
 import { isAsked } from './check.svelte';
 
 const NOTHING = { code: null, fixer: null, remedies: [] };
@@ -457,6 +457,11 @@ describe('findings', () => {
   it('are counted', () => {
     expect(summary([step({}), step({ outcome: 'unknown' })])).toBe('One thing is wrong.');
     expect(summary([step({ outcome: 'unknown' }), step({ outcome: 'unknown' })])).toContain('2 things are not known');
+  });
+
+  it('are good only if every one is', () => {
+    const [passed, noted, failed] = (['passed', 'noted', 'failed'] as const).map((outcome) => step({ outcome }));
+    expect([[passed!], [passed!, noted!], [noted!, failed!]].map(toneOf)).toEqual(['good', 'off', 'bad']);
   });
 
   it('that never come are an error of the host', async () => {

@@ -115,6 +115,12 @@ export function toldStep(step: CheckStep): ToldProblem {
   return { message: code ? `${sentence.replace(/\.$/, '')} (${code}).` : sentence, hint: step.hint && said(step.hint) };
 }
 
+/** Of the whole: good is only what is so in every step. */
+export function toneOf(steps: readonly CheckStep[]): 'good' | 'bad' | 'off' {
+  if (steps.some(({ outcome }) => outcome === 'failed')) return 'bad';
+  return steps.every(({ outcome }) => outcome === 'passed') ? 'good' : 'off';
+}
+
 /** The whole in one sentence. */
 export function summary(steps: readonly CheckStep[]): string {
   const count = (outcome: StepOutcome) => steps.filter((step) => step.outcome === outcome).length;

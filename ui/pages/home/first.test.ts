@@ -23,6 +23,27 @@ describe('the first steps at a tenant of one’s own', () => {
     expect(screen.getByRole('list', { name: 'What was checked' })).toBeTruthy();
   });
 
+  it('keep the keyboard where it was while it checks and after', async () => {
+    const { user, host, steps } = await open('entra');
+    const answer = host.hold('check_entra');
+    const button = steps.getByRole('button', { name: 'Check' });
+    await user.click(button);
+    await steps.findByText('Checking. This can take some seconds.');
+    expect(button.getAttribute('aria-busy')).toBe('true');
+    expect(document.activeElement).toBe(button);
+    answer();
+    await steps.findByRole('link', { name: 'See each step' });
+    expect(document.activeElement).toBe(steps.getByRole('button', { name: 'Check again' }));
+    expect(button.closest('[role=status]')).toBeNull();
+  });
+
+  it('call nothing good that is not known', async () => {
+    const { user, steps } = await open('public');
+    await user.click(steps.getByRole('button', { name: 'Check' }));
+    await steps.findByText(/one thing is not known/);
+    expect(steps.getByRole('status').querySelector('.lamp.off')).not.toBeNull();
+  });
+
   it('say so when all is well', async () => {
     const { user, steps } = await open('entra');
     await user.click(steps.getByRole('button', { name: 'Check' }));
