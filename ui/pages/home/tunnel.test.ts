@@ -171,6 +171,67 @@ describe('an address of one\'s own', () => {
   });
 });
 
+describe('the choice of a provider, folded', () => {
+  const folded = async () => expect((await choice()).getAttribute('aria-expanded')).toBe('false');
+  const shown = async () => (await section()).findByRole<HTMLSelectElement>('combobox', { name: 'Provider' });
+  const line = async () => (await section()).getByRole('button', { expanded: true, name: /^Through/ });
+
+  it('unfolds when the switch did not turn, and stays so while another one is chosen', async () => {
+    const host = fakeHost('entra');
+    host.fail('set_tunnel', new HostError('not_opened', '`cloudflared` is not installed on this computer', 'install it'));
+    const { user } = mountApp(host);
+    await folded();
+    await user.click(await turner());
+    const provider = await shown();
+    await user.selectOptions(provider, 'ssh');
+    await (await section()).findByRole('textbox', { name: 'Your own server' });
+    expect((await section()).queryByRole('alert')).toBeNull();
+    expect(provider.isConnected && provider.value).toBe('ssh');
+    expect((await line()).textContent).toContain('another choice is not saved yet');
+    provider.focus();
+    await user.selectOptions(provider, 'cloudflared');
+    expect(document.activeElement).toBe(provider);
+    await waitFor(async () => expect((await line()).textContent).not.toContain('not saved'));
+    expect(await shown()).toBe(provider);
+  });
+
+  it('unfolds when the provider refused, and stays so when that is over', async () => {
+    const { user } = mountApp('tunnel_refused');
+    const provider = await shown();
+    await user.selectOptions(provider, 'cloudflared');
+    await (await section()).findByText('Off');
+    expect(await shown()).toBe(provider);
+  });
+
+  it('can be folded whatever is wrong, and loses nothing that is typed', async () => {
+    const { host, user } = mountApp('tunnel_refused');
+    await shown();
+    const typed = await (await section()).findByRole<HTMLInputElement>('textbox', { name: 'Host name' });
+    await user.type(typed, 'mine.ngrok-free.app');
+    const fold = await line();
+    const id = fold.getAttribute('aria-controls')!;
+    expect(document.getElementById(id)!.contains(typed)).toBe(true);
+    await user.click(fold);
+    await folded();
+    expect((await section()).queryByRole('combobox', { name: 'Provider' })).toBeNull();
+    expect(fold.hasAttribute('aria-controls')).toBe(false);
+    await user.click(fold);
+    expect((await section()).getByRole<HTMLInputElement>('textbox', { name: 'Host name' }).value).toBe('mine.ngrok-free.app');
+    expect(saved(host)).toEqual([]);
+  });
+
+  it('unfolds again when the switch is pressed before what was chosen is saved', async () => {
+    const { host, user } = mountApp('entra');
+    await user.click(await choice());
+    await user.selectOptions(await shown(), 'ssh');
+    await user.click(await line());
+    await folded();
+    await user.click(await turner());
+    await (await section()).findByRole('textbox', { name: 'Your own server' });
+    expect(turned(host)).toEqual([]);
+  });
+});
+
 describe('the provider', () => {
   it('marks stable addresses and what is not on this computer', async () => {
     mountApp('entra');
