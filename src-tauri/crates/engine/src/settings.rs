@@ -20,6 +20,7 @@ use std::path::PathBuf;
 pub use draft::{Row, SettingsDraft};
 pub use edit::edited;
 pub use environment::OTHER_VARIABLES;
+pub(crate) use fields::AUTHORITY;
 pub use fields::{Exposure, FIELDS, Field, Shape, fields_markdown};
 pub use problem::{Problem, Source};
 pub(crate) use validate::certificates_of;

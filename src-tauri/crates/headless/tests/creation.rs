@@ -197,6 +197,15 @@ async fn what_is_made_is_in_the_settings_and_its_secret_is_shown_nowhere() {
     ended.with(0, &["ok      Register the application", "ok      Make a client secret", "Done. Client ID "]);
     assert_eq!(office.has(), (1, 0));
     assert!(office.path("data/secrets.json").exists());
+    let found = Command::new(env!("CARGO_BIN_EXE_just-mcp-oauth-proxyd"))
+        .args(["check", "--json"])
+        .env_clear()
+        .env("HOME", office.folder.path())
+        .args(["--data-dir", office.path("data").to_str().unwrap()])
+        .output()
+        .unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(found["steps"][0]["what"], format!("the sign-in host answers: {}", office.directory.base));
     assert_eq!(office.note(), None);
     tells_no_secret(office.folder.path());
 }

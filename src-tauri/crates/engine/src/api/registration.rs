@@ -26,7 +26,7 @@ use super::{Api, ApiError, ErrorCode, check};
 use crate::creating::{self, Left};
 use crate::engine::{Drafted, Engine};
 use crate::running::make_folder;
-use crate::settings::{Problem, SettingsDraft};
+use crate::settings::{AUTHORITY, Problem, SettingsDraft};
 
 type Answer<T> = Result<T, ApiError>;
 
@@ -592,8 +592,12 @@ impl Making {
         secret_ends: Option<&str>,
     ) -> BTreeMap<String, SecretString> {
         let (tenant, allowed) = self.registration.tenant_settings(tenant);
+        // Where it was made: named for once, or not, it is found there from now on.
+        let authority = self.registration.authority.as_str().trim_end_matches('/');
+        let authority = Some(authority).filter(|host| *host != AUTHORITY).unwrap_or_default();
         let mut typed = BTreeMap::new();
         for (key, text) in [
+            ("entra.authority", authority),
             ("entra.tenant", tenant.as_str()),
             ("entra.client_id", client_id),
             // A secret is what is given, whatever proved the app before.

@@ -46,6 +46,9 @@ pub enum Exposure {
     Secret,
 }
 
+/// The sign-in host where none is given.
+pub(crate) const AUTHORITY: &str = "https://login.microsoftonline.com";
+
 /// Everything that can be set, in the order a form shows it.
 pub const FIELDS: &[Field] = &[
     field("server.listen", "127.0.0.1:4242", "Address and port of the MCP and OAuth server; port 0 picks a free one."),
@@ -157,7 +160,7 @@ pub const FIELDS: &[Field] = &[
     field("practice.sign_in", "", "Person whom the practice tenant signs in without asking, for scripts."),
     field(
         "entra.authority",
-        "https://login.microsoftonline.com",
+        AUTHORITY,
         "Sign-in host: another Microsoft cloud's, `https://contoso.ciamlogin.com` (External ID), `https://contoso.b2clogin.com` \
          (Azure AD B2C), or any OpenID Connect server.",
     ),
