@@ -192,6 +192,42 @@ async fn a_secret_typed_in_is_sealed_and_comes_back_with_the_same_key_only() {
 }
 
 #[tokio::test]
+async fn a_saved_secret_is_sent_to_no_sign_in_host_but_its_own() {
+    const TENANT: &str = "11111111-2222-4333-8444-555555555555";
+    const CLIENT: &str = "11111111-2222-4333-8444-666666666666";
+    let desk = Desk::with(ANY_PORT).await;
+    let secret = |text: &str| json!({ "entra.tenant": TENANT, "entra.client_id": CLIENT, "entra.client_secret": text });
+    assert_eq!(desk.saves(secret("abC8Q~the-saved-one")).await["saved"], true);
+
+    let elsewhere = json!({ "entra.authority": "http://localhost:9" });
+    for command in ["check_entra", "begin_test_sign_in"] {
+        let asked = desk.engine.api().call(command, json!({ "changes": elsewhere })).await;
+        let told = asked.unwrap_err().to_string();
+        assert!(told.contains("entra.client_secret: type the secret again: the sign-in host"), "{told}");
+    }
+    let mut later = elsewhere.clone();
+    for way in ["off", "on"] {
+        later["identity.practice"] = way.into();
+        let refused = desk.saves(later.clone()).await;
+        assert_eq!(refused["saved"], false, "it would count once Entra is switched on again");
+        assert_eq!(refused["problems"][0]["field"], "entra.client_secret");
+    }
+    let import = "JMOP_ENTRA_AUTHORITY=http://localhost:9\n";
+    let preview = desk.call("read_env", json!({ "text": import })).await;
+    assert_eq!(preview["problems"][0]["field"], "entra.client_secret");
+    let import = format!("{import}JMOP_ENTRA_CLIENT_SECRET=abC8Q~its-own\n");
+    assert_eq!(desk.call("read_env", json!({ "text": import })).await["problems"], json!([]));
+
+    let practice = |way: &str| json!({ "identity.practice": way });
+    assert_eq!(desk.saves(practice("on")).await["saved"], true);
+    assert_eq!(desk.saves(practice("off")).await["saved"], true);
+    let mut typed = secret("abC8Q~the-other-hosts");
+    typed["entra.authority"] = "http://localhost:9".into();
+    assert_eq!(desk.saves(typed).await["saved"], true);
+    desk.engine.stop().await;
+}
+
+#[tokio::test]
 async fn a_certificate_is_made_sealed_used_and_replaced_without_its_key_leaving() {
     let desk = Desk::with(ANY_PORT).await;
     assert_eq!(desk.call("list_certificates", json!({})).await, json!([]));

@@ -181,12 +181,14 @@ impl Api {
         }
     }
 
-    /// The settings with the typed texts over them.
+    /// The settings with the typed texts over them. No secret is in use with another sign-in host than it was saved for.
     pub(super) async fn drafted_with(&self, typed: &Typed) -> Drafted {
         let window = SettingsDraft::from_window(
             typed.iter().map(|(key, text)| (key.as_str(), text.expose_secret().to_owned())),
         );
-        self.0.drafted_with(window).await
+        let Drafted { draft, data_dir } = self.0.drafted_with(window).await;
+        let saved = self.0.drafted().await.draft;
+        Drafted { draft: draft.keeping_secrets_from_others(&saved), data_dir }
     }
 
     /// What the typed texts would lead to, and where their secrets would go.

@@ -7,6 +7,7 @@ mod access;
 mod addresses;
 mod clients;
 mod credential;
+mod elsewhere;
 mod entra;
 mod pfx;
 mod scopes;

@@ -175,3 +175,47 @@ fn private_keys_and_passwords_stay_out_of_the_file_and_of_what_is_printed() {
     let key_line = pem.expose_secret().lines().rev().nth(2).unwrap();
     assert!(!everywhere.contains(key_line), "{everywhere}");
 }
+
+#[test]
+fn what_gives_itself_away_does_not_follow_to_another_sign_in_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "secret", SECRET);
+    let ours = |more: &[(&str, &str)]| {
+        let entra = [
+            ("entra.tenant", "ours"),
+            ("entra.client_id", APP),
+            ("entra.authority", "https://login.example"),
+        ];
+        SettingsDraft::from_command_line(entra.iter().chain(more).map(|(key, text)| (*key, *text, "--set")))
+    };
+    let sealed = |key: &str| SettingsDraft::from_vault(Ok([(key.to_owned(), Secret::from(SECRET))].into()));
+    let moved = |saved: SettingsDraft, more: &[(&str, &str)]| {
+        let there = typed(&[("entra.authority", "https://login.example:444")]).overlay(typed(more));
+        saved.clone().overlay(there).keeping_secrets_from_others(&saved)
+    };
+    let refused = |draft: SettingsDraft, field| refused(&draft, field, "secret-of-another-host");
+
+    let both =
+        || ours(&[]).overlay(sealed("entra.client_secret")).overlay(sealed("entra.next_client_secret"));
+    let (secret, next) = (("entra.client_secret", "another~secret"), ("entra.next_client_secret", ""));
+    refused(moved(both(), &[secret]), "entra.next_client_secret");
+    refused(moved(both(), &[next]), "entra.client_secret");
+    entra_of(&moved(both(), &[secret, next]));
+    let same = both().overlay(typed(&[("entra.authority", "https://LOGIN.example:443/realm")]));
+    entra_of(&same.keeping_secrets_from_others(&both()));
+
+    let in_file = || ours(&[("entra.client_secret_file", &path)]);
+    refused(moved(in_file(), &[]), "entra.client_secret_file");
+    let other_spelling = format!("{}/./secret", folder.path().display());
+    refused(moved(in_file(), &[("entra.client_secret_file", &other_spelling)]), "entra.client_secret_file");
+    entra_of(&moved(ours(&[]), &[("entra.client_secret_file", &path)]));
+
+    let token = ours(&[("entra.credential", "federated-token"), ("entra.federated_token_file", &path)]);
+    refused(moved(token.clone(), &[]), "entra.credential");
+    let there = [("entra.authority", "https://login.microsoftonline.us"), ("entra.tenant", "contoso.us")];
+    entra_of(&moved(token, &there));
+    refused(moved(ours(&[]), &[("entra.credential", "managed-identity")]), "entra.credential");
+    let certificate =
+        ours(&[]).overlay(SettingsDraft::from_vault(Ok([("entra.certificate".to_owned(), pem())].into())));
+    entra_of(&moved(certificate, &[]));
+}

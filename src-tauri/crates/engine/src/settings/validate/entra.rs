@@ -57,7 +57,7 @@ pub(super) fn read(check: &mut Check<'_>) -> Read<EntraSettings> {
 }
 
 /// The Microsoft Graph of the authority's cloud; `None` where Microsoft does not run the authority.
-fn graph_of(authority: &Url) -> Option<&'static str> {
+pub(super) fn graph_of(authority: &Url) -> Option<&'static str> {
     let host = authority.host_str()?;
     let named = CLOUDS.iter().find(|(login, _)| *login == host).map(|(_, graph)| *graph);
     let external = host.ends_with(".ciamlogin.com") || host.ends_with(".b2clogin.com");
