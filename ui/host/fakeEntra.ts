@@ -15,11 +15,17 @@ export function practiceInForce(rows: readonly SettingRow[], changes: Changes = 
   return !rows.some(({ key, given }) => MEANT.includes(key) && (changes[key] === undefined ? given : changes[key] !== ''));
 }
 
-/** Of what the changes lead to; the practice tenant asks for none of it. */
+/** Of what the changes lead to; the practice tenant asks for no more than that a kept secret stays with its host. */
 export function entraProblems(rows: readonly SettingRow[], changes: Changes): Problem[] {
-  if (practiceInForce(rows, changes)) return [];
   const problems: Problem[] = [];
   const refuse = (field: string, code: string, message: string, hint: string) => problems.push({ field, code, message, hint, source: { is: 'window' } });
+  const kept = (key: string) => changes[key] === undefined && rows.some((row) => row.key === key && row.given);
+  if (textOf(rows, changes, 'entra.authority') !== textOf(rows, {}, 'entra.authority')) {
+    const message = 'type the secret again: the sign-in host changed, and the saved one is not sent to another';
+    const hint = 'paste its Value, or clear the field if another credential is meant';
+    for (const key of ['entra.client_secret', 'entra.next_client_secret'].filter(kept)) refuse(key, 'secret-of-another-host', message, hint);
+  }
+  if (practiceInForce(rows, changes)) return problems;
   const tenant = textOf(rows, changes, 'entra.tenant');
   if (tenant === '') {
     refuse('entra.tenant', 'missing', 'the tenant ID is missing', 'copy the Directory (tenant) ID from the Overview page of the app registration');

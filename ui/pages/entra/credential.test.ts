@@ -30,6 +30,16 @@ describe('the credential', () => {
     expect(screen.queryByLabelText('Token file')).toBeNull();
   });
 
+  it('asks for the secret again beside its field where the cloud is another', async () => {
+    const { host, user } = await open();
+    await user.selectOptions(screen.getByLabelText('Cloud'), 'US Government');
+    const told = await screen.findByText(/Type the secret again: the sign-in host changed/);
+    expect(told.closest('[data-field]')?.getAttribute('data-field')).toBe('entra.client_secret');
+    await user.click(screen.getByRole('button', { name: 'Check' }));
+    await screen.findByText(/a setting cannot be used/i);
+    expect(host.calls.some(({ command }) => command === 'save_settings')).toBe(false);
+  });
+
   it('takes the next secret beside the one that is kept', async () => {
     const { host, user } = await open();
     await user.type(screen.getByLabelText('Next client secret'), 'next~value');
