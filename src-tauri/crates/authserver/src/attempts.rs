@@ -86,15 +86,16 @@ impl Attempts {
         Some(attempt.clone())
     }
 
-    /// The attempt of whoever calls with a good token now and asked without one a moment ago. It is over with that.
+    /// The attempt of whoever calls with a good token now and asked without one a moment ago. It is over with that, by whichever
+    /// name and for whichever sign-in. On this computer only: outside, programs of many people share a name, and a stranger who
+    /// asks under it would get a line in the name of whoever calls next.
     pub(crate) fn went_on(&self, site: &Site, headers: &HeaderMap, now: Timestamp) -> Option<AttemptId> {
-        if now.millis() >= self.looks_until.load(Ordering::Relaxed) {
+        if site.origin != Origin::Local || now.millis() >= self.looks_until.load(Ordering::Relaxed) {
             return None;
         }
         let key = (site.origin, user_agent(headers).filter(|agent| !agent.is_empty())?);
-        let attempt = self.by_agent.get(&key).filter(|attempt| !self.claimed.contains_key(attempt))?;
-        self.by_agent.invalidate(&key);
-        Some(attempt)
+        let attempt = self.by_agent.remove(&key)?;
+        self.claimed.entry(attempt.clone()).or_insert(()).is_fresh().then_some(attempt)
     }
 
     /// Of a browser that was sent here with a request that cannot be served: an attempt by itself. Browsers all look alike, so
@@ -174,7 +175,11 @@ mod tests {
 
         /// Calls with one.
         fn calls(&self, agent: &'static str, at: i64) -> Option<AttemptId> {
-            self.attempts.went_on(&self.local, &headers(agent), Timestamp::from_secs(at))
+            self.calls_at(&self.local, agent, at)
+        }
+
+        fn calls_at(&self, site: &Site, agent: &'static str, at: i64) -> Option<AttemptId> {
+            self.attempts.went_on(site, &headers(agent), Timestamp::from_secs(at))
         }
     }
 
@@ -202,5 +207,22 @@ mod tests {
         assert_eq!(log.calls("undici", 2), None);
         assert_ne!(log.looks(&log.local, "undici", 10), looked, "the next look is another attempt");
         assert_eq!(log.calls("undici", 70), None, "that comes too late to belong to it");
+    }
+
+    #[test]
+    fn who_looked_under_two_names_went_on_once_and_it_is_over_for_others() {
+        let log = Log::new();
+        let looked = log.looks(&log.local, "undici", 0);
+        assert_eq!(log.looks(&log.local, "node", 1), looked);
+        assert_eq!(log.calls("node", 2), Some(looked.clone()));
+        assert_ne!(log.looks(&log.local, "Editor/1.0", 2), looked, "nobody joins what is over");
+        assert_eq!(log.calls("undici", 3), None, "it was one attempt");
+    }
+
+    #[test]
+    fn a_stranger_with_the_name_of_anothers_program_gets_no_line_in_that_persons_name() {
+        let log = Log::new();
+        log.looks(&log.public, "Claude-User", 0);
+        assert_eq!(log.calls_at(&log.public, "Claude-User", 1), None);
     }
 }
