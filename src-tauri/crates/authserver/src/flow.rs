@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::access_token::{Claims, Mint};
 use crate::attempts::Attempts;
 use crate::documents::Documents;
+use crate::my_sessions::SignedOut;
 use crate::pairing::{Guesses, Pairing};
 use crate::profiles::Known;
 use crate::sessions::Sessions;
@@ -83,6 +84,7 @@ pub struct Shared {
     pub(crate) guesses: Guesses,
     /// Refused sign-ins of the page where people see their sessions.
     pub(crate) refused_ways: Guesses,
+    pub(crate) signed_out: SignedOut,
     pub(crate) master: Arc<MasterKey>,
     sealer: Sealer,
     pub(crate) mint: Mint,
@@ -115,6 +117,7 @@ impl Flow {
             events,
             documents,
             guesses,
+            signed_out: SignedOut::default(),
             refused_ways: Guesses::of(MOST_REFUSED_WAYS, REFUSED_WITHIN),
             master,
             policy,

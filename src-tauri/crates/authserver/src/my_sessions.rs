@@ -22,6 +22,8 @@ use model::upstream::{Leg, SignedIn, UpstreamError};
 use model::{ExposeSecret as _, Secret};
 use serde::{Deserialize, Serialize};
 
+use moka::sync::Cache;
+
 use crate::cookies;
 use crate::flow::{Flow, Shared};
 use crate::pages::{self, Refusal};
@@ -38,7 +40,13 @@ const LIFETIME: Duration = Duration::from_secs(10 * 60);
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const PLACE: Place<'static> = Place { table: "my_sessions", row: "", column: "cookie" };
 
-/// Who signed in, under seal in a cookie.
+/// The longest name of a person that a cookie has, in bytes.
+const LONGEST_NAME: usize = 200;
+/// The longest address of a sign-out that it has.
+const LONGEST_URL: usize = 1_200;
+
+/// Who signed in, under seal in a cookie. It has nothing that grows: browsers drop a cookie of more than 4096 bytes (RFC 6265
+/// section 6.1).
 #[derive(Serialize, Deserialize)]
 struct Visitor {
     person: Person,
@@ -48,6 +56,9 @@ struct Visitor {
     sign_out: Option<String>,
     until: Timestamp,
 }
+
+/// Cookies that were signed out with. A browser forgets them; whoever copied one could go on with it.
+pub(crate) struct SignedOut(Cache<TokenHash, ()>);
 
 /// A sign-in that is on its way.
 #[derive(Clone)]
@@ -82,6 +93,25 @@ enum NotServed {
     Upstream(#[from] UpstreamError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+// === impl SignedOut ===
+
+impl Default for SignedOut {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(10_000).time_to_live(LIFETIME).build())
+    }
+}
+
+impl SignedOut {
+    /// `true` the first time.
+    fn note(&self, cookie: &str) -> bool {
+        self.0.entry(TokenHash::of(cookie)).or_insert(()).is_fresh()
+    }
+
+    fn has(&self, cookie: &str) -> bool {
+        self.0.contains_key(&TokenHash::of(cookie))
+    }
 }
 
 // === impl Shared ===
@@ -150,7 +180,8 @@ pub(crate) async fn get(State(flow): State<Flow>, Here(site): Here, headers: Hea
     if site != home {
         return pages::to_client(&home.base.join(PATH));
     }
-    let Some((visitor, cookie)) = flow.visitor(&site, &headers) else {
+    let visitor = flow.visitor(&site, &headers).filter(|(_, cookie)| !flow.signed_out.has(cookie));
+    let Some((visitor, cookie)) = visitor else {
         return pages::render(StatusCode::OK, &pages::MySessions::before_sign_in(&flow));
     };
     match flow.sessions_of(&visitor.person).await {
@@ -277,12 +308,8 @@ fn cancelled(flow: &Flow) -> Response {
 /// What the provider gave is dropped here: who signed in is all that was asked.
 async fn visitor(flow: &Flow, site: &Site, signed_in: SignedIn) -> Visitor {
     let back = site.base.join(&flow.policy.callback_path);
-    Visitor {
-        person: signed_in.person,
-        at: site.base.as_str().to_owned(),
-        sign_out: flow.upstream.sign_out_url(&signed_in.tokens.id_claims, &back, SIGNED_OUT).await,
-        until: flow.now().plus(LIFETIME),
-    }
+    let sign_out = flow.upstream.sign_out_url(&signed_in.tokens.id_claims, &back, SIGNED_OUT).await;
+    Visitor::of(signed_in.person, site, sign_out, flow.now().plus(LIFETIME))
 }
 
 /// Whether the provider sends somebody back whom it signed out.
@@ -330,10 +357,16 @@ async fn end(flow: &Flow, site: &Site, headers: &HeaderMap, body: &[u8]) -> Resu
     let which = params.get("end").unwrap_or_default();
     let page = site.base.join(PATH);
     if which == "sign-out" {
-        flow.event(by(site, Some(visitor.person)), EventKind::OwnSessionsClosed);
+        // A button pressed twice is answered as the first time.
+        if flow.signed_out.note(cookie) {
+            flow.event(by(site, Some(visitor.person)), EventKind::OwnSessionsClosed);
+        }
         let mut response = pages::see_other(visitor.sign_out.as_deref().unwrap_or(&page));
         cookies::attach(&mut response, cookies::set_visitor("", 0, site));
         return Ok(response);
+    }
+    if flow.signed_out.has(cookie) {
+        return Err(NotServed::NotThisBrowser);
     }
     let own = flow.sessions_of(&visitor.person).await?;
     let meant: Vec<SessionId> = own
@@ -383,6 +416,29 @@ fn refuse(flow: &Flow, refused: &NotServed) -> Response {
     }
 }
 
+// === impl Visitor ===
+
+impl Visitor {
+    /// With as much of the person as the page and the log say.
+    fn of(person: Person, site: &Site, sign_out: Option<String>, until: Timestamp) -> Self {
+        let Person { id, name, username, guest, .. } = person;
+        let (name, username) = (name.map(cut), username.map(cut));
+        Self {
+            person: Person { id, name, username, email: None, guest, roles: Vec::new() },
+            at: site.base.as_str().to_owned(),
+            sign_out: sign_out.filter(|url| url.len() <= LONGEST_URL),
+            until,
+        }
+    }
+}
+
+fn cut(mut name: String) -> String {
+    // JSON writes six bytes for one of these.
+    name.retain(|c| !c.is_control());
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
+    name
+}
+
 // === impl Row ===
 
 impl Row {
@@ -410,7 +466,30 @@ fn ago(span: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::origin::Origins;
+    use model::person::PersonId;
+
     use super::*;
+
+    #[test]
+    fn the_cookie_of_somebody_with_all_there_is_fits_into_a_browser() {
+        let all = |text: &str| Some(text.repeat(500));
+        let person = Person {
+            id: PersonId { tenant: "t".repeat(36), object: "o".repeat(255) },
+            name: all("\"\u{1}\u{fc}"),
+            username: all("\\"),
+            email: all("e"),
+            guest: false,
+            roles: (0..100).map(|n| format!("Role.Of.The.Application.{n}")).collect(),
+        };
+        let (site, until) = (Origins::new(4242, None).local(), Timestamp::from_secs(1_790_000_000));
+        let visitor = Visitor::of(person, &site, Some("u".repeat(LONGEST_URL)), until);
+        assert!(visitor.sign_out.is_some());
+        let plain = serde_json::to_vec(&visitor).unwrap().len();
+        let (around, name_and_attributes) = (28, 150);
+        assert!((plain + around).div_ceil(3) * 4 + name_and_attributes <= 4096, "{plain}");
+        assert_eq!(cut("Ada Lindqvist".to_owned()), "Ada Lindqvist");
+    }
 
     #[test]
     fn times_are_told_as_people_tell_them() {

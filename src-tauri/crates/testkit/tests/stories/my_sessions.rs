@@ -225,6 +225,7 @@ async fn whoever_signs_out_is_forgotten_here_and_at_the_provider_which_sends_the
     let practice = rig.running.practice_url.clone().unwrap();
     let mut browser = rig.browser();
     let page = page_of(&mut browser, rig.base(), "ada").await;
+    let mut copied = browser.clone();
     let away = browser.press(&page, "end", "sign-out", &practice).await;
     assert!(away.url.path().ends_with("/logout"), "{}", away.url);
     assert!(!away.url.as_str().contains("ada"), "nobody's name is in an address: {}", away.url);
@@ -238,6 +239,16 @@ async fn whoever_signs_out_is_forgotten_here_and_at_the_provider_which_sends_the
     let again = browser.open(&format!("{}/my-sessions", rig.base()), "").await;
     assert!(!again.body.contains("Ada") && !again.body.contains("<form"), "{}", again.body);
     assert_eq!(browser.press(&page, "end", "all", "").await.status, 400, "the page of before ends nothing");
+    // Nor is a cookie that was kept good for more than what it did.
+    let own = copied.open(&format!("{}/my-sessions", rig.base()), "").await;
+    assert!(!own.body.contains("Ada") && !own.body.contains("<form"), "{}", own.body);
+    assert_eq!(copied.clone().press(&page, "end", "all", "").await.status, 400);
+    for _ in 0..2 {
+        let mut copied = copied.clone();
+        assert_eq!(copied.press(&page, "end", "sign-out", &practice).await.url, away.url);
+    }
+    let closed = rig.event_names().await.into_iter().filter(|name| *name == "own_sessions_closed").count();
+    assert_eq!(closed, 1, "a cookie signs out once");
     assert_eq!(ada.calls("version").await.status, 200);
 
     let back = browser.open(away.url.as_str(), "").await;
