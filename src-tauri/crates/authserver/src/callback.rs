@@ -129,7 +129,7 @@ async fn receive(
 }
 
 /// Sends the browser back to the provider with what it asked for on top, such as a second factor, just now or when it refused
-/// the last refresh. Once: whoever comes back without it is refused.
+/// the last refresh; neither is said twice, so the store is asked more than once to keep it. Once: whoever comes back without it is refused.
 async fn step_up(
     flow: &Flow,
     mut grant: Grant,
@@ -138,12 +138,18 @@ async fn step_up(
 ) -> Result<Response, CallbackError> {
     loop {
         let next = grant.challenged(challenge.as_str(), came_with).map_err(|_| CallbackError::Finished)?;
-        if flow.store.advance_grant(&next).await? == Swap::Done {
+        let swap = flow.insist(|| flow.store.advance_grant(&next)).await.map_err(CallbackError::NotKept)?;
+        if swap == Swap::Done {
             grant = next;
             break;
         }
-        // A consent page was rendered meanwhile.
-        grant = flow.store.lookup_grant(&next.id).await?.ok_or(CallbackError::Finished)?;
+        let newer =
+            flow.insist(|| flow.store.lookup_grant(&next.id)).await.map_err(CallbackError::NotKept)?;
+        grant = newer.ok_or(CallbackError::Finished)?;
+        // Our own write, which the store had done although it said it could not; else a consent page was rendered meanwhile.
+        if grant.challenged_by == Some(came_with) {
+            break;
+        }
     }
     send_on(flow, grant).await
 }

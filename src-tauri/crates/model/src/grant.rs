@@ -271,6 +271,7 @@ impl Grant {
         let Stage::AtUpstream { browser, .. } = self.stage else { return Err(InvalidTransition) };
         self.stage = Stage::Approved { approved_at: now, browser, code, person, upstream, upstream_issuer };
         self.renders.clear();
+        self.claims = None;
         Ok(self.bumped())
     }
 
@@ -287,6 +288,7 @@ impl Grant {
         };
         self.stage = Stage::Closed { closed_at: now, why };
         self.renders.clear();
+        self.claims = None;
         Ok(self.bumped())
     }
 

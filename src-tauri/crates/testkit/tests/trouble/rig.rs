@@ -36,7 +36,7 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) memory: Arc<MemoryStore>,
     pub(crate) provider: Arc<Provider>,
-    master: Arc<MasterKey>,
+    pub(crate) master: Arc<MasterKey>,
 }
 
 /// One running server.

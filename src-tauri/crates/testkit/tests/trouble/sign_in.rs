@@ -1,6 +1,10 @@
 //! What the identity provider gives once is not thrown away, and nobody else gets it.
 
-use model::ports::Store as _;
+use model::ids::GrantId;
+use model::keys::{Place, Sealer};
+use model::ports::{Clock as _, Store as _};
+use model::session::Ended;
+use model::testing::SeededEntropy;
 
 use crate::rig::{Browser, Rig, client_id};
 use crate::store::Trouble;
@@ -38,6 +42,34 @@ async fn a_store_that_stays_busy_sends_the_person_back_to_the_client_and_not_to_
     assert!(page.headers.contains_key("retry-after"));
     assert!(page.body.contains("start again from your client"), "{}", page.body);
     assert!(!page.body.contains("reload"), "{}", page.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_refresh_lacked_outlasts_a_store_that_is_busy_for_a_moment() {
+    for trouble in [Trouble::Busy { times: 2 }, Trouble::Mute { times: 1 }] {
+        let rig = Rig::new();
+        rig.registered().await;
+        let process = rig.process(1);
+        let code = process.signs_in().await;
+        assert_eq!(process.redeems(&code).await.status, 200);
+        let session = rig.memory.list_sessions().await.unwrap().remove(0).id;
+        let place = Place { table: "sessions", row: session.as_str(), column: "challenge" };
+        let lacked = br#"{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}"#;
+        let sealed = Sealer::new(&rig.master).seal(place, lacked, &SeededEntropy::new(9));
+        rig.memory.keep_challenge(&session, &sealed).await.unwrap();
+        rig.memory.end_session(&session, &Ended::RevokedByPerson, rig.clock.now()).await.unwrap();
+
+        let (mut browser, consent) = (Browser::default(), process.starts().await);
+        let callback = process.approves(&mut browser, &consent, "again").await;
+        process.store.has("advance_grant", trouble);
+        let sent_on = process.get(&mut browser, &callback).await;
+        assert!(sent_on.location().starts_with("https://idp.example/"), "{trouble:?}: {sent_on:?}");
+        let callback = callback.replace("code=again", "code=with-more");
+        assert!(process.get(&mut browser, &callback).await.code().is_some(), "{trouble:?}");
+        let grant = consent.split("grant=").nth(1).unwrap();
+        let grant = rig.memory.lookup_grant(&GrantId::parse(grant).unwrap()).await.unwrap().unwrap();
+        assert_eq!(grant.claims, None, "it is over, and what was asked for goes");
+    }
 }
 
 #[tokio::test(start_paused = true)]
