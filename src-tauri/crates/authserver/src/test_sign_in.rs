@@ -64,7 +64,9 @@ struct Test {
     /// In the link: who does not know it cannot begin.
     key: Secret,
     begun_at: Timestamp,
-    /// Who is asked instead of the provider that all others sign in at: settings that nobody has saved yet.
+    /// Whether it is one of settings that nobody has saved yet.
+    unsaved: bool,
+    /// Who is asked with those, instead of the provider that all others sign in at. It has their secrets, and goes when the test ends.
     draft: Option<Arc<dyn Upstream>>,
     /// Claims challenge of the provider, answered once.
     claims: Option<String>,
@@ -123,6 +125,10 @@ impl Test {
         self.ended.is_none() && now < self.expires_at()
     }
 
+    fn end(&mut self, end: End) {
+        (self.ended, self.draft) = (Some(end), None);
+    }
+
     fn upstream<'a>(&'a self, flow: &'a Flow) -> &'a dyn Upstream {
         self.draft.as_deref().unwrap_or_else(|| flow.upstream.as_ref())
     }
@@ -131,7 +137,7 @@ impl Test {
         About {
             attempt: Some(self.attempt.clone()),
             origin: Some(Origin::Local),
-            client_name: Some(if self.draft.is_some() { NAME_OF_DRAFT } else { NAME }.to_owned()),
+            client_name: Some(if self.unsaved { NAME_OF_DRAFT } else { NAME }.to_owned()),
             ..About::default()
         }
     }
@@ -149,6 +155,7 @@ impl Shared {
             attempt: AttemptId::generate(self.entropy.as_ref()),
             key: CredentialKind::Browser.mint(self.entropy.as_ref()),
             begun_at: self.now(),
+            unsaved: draft.is_some(),
             draft,
             claims: None,
             challenged_by: None,
@@ -167,7 +174,10 @@ impl Shared {
         match test.ended {
             Some(End::Cancelled) => TestSignIn::Cancelled,
             Some(End::Judged(ref trial)) => TestSignIn::Judged(trial.clone()),
-            None if !test.is_open(self.now()) => TestSignIn::TimedOut { opened },
+            None if !test.is_open(self.now()) => {
+                self.tests.change(&test.id, |test| test.draft = None);
+                TestSignIn::TimedOut { opened }
+            }
             None => {
                 let path = format!("{PATH}?key={}", test.key.expose_secret());
                 let link = Secret::from(self.policy.origins.local().base.join(&path));
@@ -179,7 +189,7 @@ impl Shared {
     /// Ends the one that waits; whoever comes back from the provider is told so.
     pub fn cancel_test_sign_in(&self) {
         let Some(test) = self.tests.current().filter(|test| test.is_open(self.now())) else { return };
-        if let Some(test) = self.tests.change(&test.id, |test| test.ended = Some(End::Cancelled)) {
+        if let Some(test) = self.tests.change(&test.id, |test| test.end(End::Cancelled)) {
             self.event(test.about(), EventKind::TestSignInCancelled);
         }
     }
@@ -330,7 +340,7 @@ fn of_error(upstream: &dyn Upstream, error: UpstreamError) -> Trial {
 fn judged(flow: &Flow, test: &Test, trial: Trial) -> Result<Response, NotServed> {
     let trial = Arc::new(trial);
     let end = End::Judged(trial.clone());
-    let test = flow.tests.change(&test.id, |test| test.ended = Some(end)).ok_or(NotServed::Over)?;
+    let test = flow.tests.change(&test.id, |test| test.end(end)).ok_or(NotServed::Over)?;
     let (person, kind) = match &trial.verdict {
         Ok(person) => (Some(person.clone()), EventKind::TestSignInPassed),
         Err(error) => {
@@ -349,7 +359,7 @@ fn page(flow: &Flow, test: &Test, trial: &Trial) -> Response {
         Err(error) if trial.steps.is_empty() => Some(pages::sentence(&error.to_string())),
         _ => None,
     };
-    let unsaved = test.draft.is_some();
+    let unsaved = test.unsaved;
     let page = pages::TestSignIn { notice: flow.policy.notice.as_deref(), person, trouble, lines, unsaved };
     pages::render(StatusCode::OK, &page)
 }

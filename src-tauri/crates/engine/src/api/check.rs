@@ -60,7 +60,7 @@ impl Api {
         let tested = if wish.signed_in { self.0.live().and_then(|live| live.tested()) } else { None };
         let (tried, tested) = tested.map_or((None, None), |(tried, steps)| (tried, Some(steps)));
         let settings = match tried {
-            Some(tried) => tried.settings,
+            Some(tried) => tried.settings()?,
             None => self.usable(&wish.changes, "correct it, then check again").await?,
         };
         let Identity::Entra(entra) = settings.identity.clone() else {

@@ -1,6 +1,7 @@
 //! A sign-in that tells what only Entra can say about the app registration, and that nobody keeps.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use authserver::TestSignIn as Stands;
 use entra::{Entra, Outcome, Step};
@@ -61,9 +62,13 @@ pub(crate) struct Trying(Mutex<Option<Tried>>);
 
 #[derive(Clone)]
 pub(super) struct Tried {
-    pub(super) settings: Settings,
+    /// For the check that follows; none once [`KEPT`] is over.
+    settings: Option<Arc<Settings>>,
     moves_to: Option<String>,
 }
+
+/// How long the settings of a test are kept from its begin: while it lasts, and until they are checked with what it found.
+const KEPT: Duration = authserver::TEST_SIGN_IN_LIFETIME.saturating_add(Duration::from_secs(60));
 
 #[expect(clippy::unused_async, reason = "the table calls all of them alike")]
 impl Api {
@@ -82,7 +87,7 @@ impl Api {
         let local = |settings: &Settings| redirect_uris(&settings.server, None).into_iter().next();
         let in_force = self.0.settings().as_ref().and_then(local);
         let moves_to = local(&settings).filter(|uri| in_force.is_some_and(|in_force| in_force != *uri));
-        Ok(live.begin_trying(Some((Tried { settings, moves_to }, draft))))
+        Ok(live.begin_trying(Some((Tried::new(settings, moves_to), draft))))
     }
 
     pub(super) async fn test_sign_in(&self, _: Empty) -> Result<TestSignIn, ApiError> {
@@ -118,8 +123,11 @@ impl Api {
 }
 
 impl ApiParts {
-    fn begin_trying(&self, draft: Option<(Tried, Arc<dyn Upstream>)>) -> TestSignIn {
+    fn begin_trying(self: &Arc<Self>, draft: Option<(Tried, Arc<dyn Upstream>)>) -> TestSignIn {
         let (tried, upstream) = draft.unzip();
+        if let Some(settings) = tried.as_ref().and_then(|tried| tried.settings.as_ref()) {
+            tokio::spawn(forget_later(Arc::downgrade(self), Arc::downgrade(settings)));
+        }
         let mut trying = self.trying.lock();
         *trying = tried;
         TestSignIn::of(self.flow.begin_test_sign_in(upstream), trying.as_ref(), self.flow.sign_in_from())
@@ -135,6 +143,31 @@ impl ApiParts {
         let trying = self.trying.lock();
         let steps = found(&self.flow.test_sign_in())?;
         Some((trying.clone(), steps))
+    }
+}
+
+/// Somebody may have begun another meanwhile.
+async fn forget_later(parts: Weak<ApiParts>, settings: Weak<Settings>) {
+    tokio::time::sleep(KEPT).await;
+    let Some(parts) = parts.upgrade() else { return };
+    // One that timed out lets go of its own once it is looked at.
+    drop(parts.flow.test_sign_in());
+    if let Some(tried) = &mut *parts.trying.lock() {
+        tried.settings.take_if(|kept| Weak::ptr_eq(&Arc::downgrade(kept), &settings));
+    }
+}
+
+impl Tried {
+    fn new(settings: Settings, moves_to: Option<String>) -> Self {
+        Self { settings: Some(Arc::new(settings)), moves_to }
+    }
+
+    pub(super) fn settings(&self) -> Result<Settings, ApiError> {
+        let settings = self.settings.as_deref().cloned();
+        settings.ok_or_else(|| {
+            let message = "what was typed for that test sign-in is no longer kept".to_owned();
+            not_checked(message, "begin another test sign-in")
+        })
     }
 }
 
@@ -228,4 +261,41 @@ const fn hint_of_time(opened: bool) -> &'static str {
 
 fn unavailable(trial: &Arc<Trial>) -> String {
     trial.verdict.as_ref().err().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::tests::Bench;
+    use crate::settings::SettingsDraft;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_secrets_of_a_test_go_when_it_is_over() {
+        let bench = Bench::new();
+        let live = bench.engine().live().unwrap();
+        let settings = || SettingsDraft::default().validate().unwrap();
+        let begins = || {
+            let upstream: Arc<dyn Upstream> = Arc::new(live.entra.anew(settings().access));
+            let tried = Tried::new(settings(), None);
+            let kept = Arc::downgrade(tried.settings.as_ref().unwrap());
+            live.begin_trying(Some((tried, upstream.clone())));
+            (upstream, kept)
+        };
+
+        let (upstream, kept) = begins();
+        assert_eq!(Arc::strong_count(&upstream), 2);
+        live.flow.cancel_test_sign_in();
+        assert_eq!(Arc::strong_count(&upstream), 1, "whoever is asked has the secret too");
+        assert!(kept.upgrade().is_some(), "it may be checked yet");
+        tokio::time::sleep(KEPT / 2).await;
+        let (upstream, newer) = begins();
+        assert!(kept.upgrade().is_none());
+        tokio::time::sleep(KEPT * 3 / 4).await;
+        assert!(newer.upgrade().is_some(), "it has a time of its own");
+        bench.clock.advance(KEPT);
+        tokio::time::sleep(KEPT / 2).await;
+        assert!(newer.upgrade().is_none() && Arc::strong_count(&upstream) == 1);
+        let (tried, _) = live.tested().unwrap();
+        assert!(tried.unwrap().settings().is_err_and(|error| error.hint().contains("another test sign-in")));
+    }
 }
