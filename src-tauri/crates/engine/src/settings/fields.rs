@@ -263,7 +263,7 @@ pub const FIELDS: &[Field] = &[
         "access.login_hint",
         "",
         "User name that the sign-in page begins with, such as `ada@contoso.com`, where one person uses this server; who is asked which \
-         account they mean is not told it.",
+         account they mean is not told it. Not with sign-in from anywhere, where strangers would read it.",
     ),
     field(
         "tools.get_user_info_scopes",

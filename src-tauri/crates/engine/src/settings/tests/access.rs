@@ -87,6 +87,12 @@ fn the_sign_in_page_is_ours_to_choose() {
     refused(&at_entra(&[("access.domain_hint", "contoso")]), "access.domain_hint", "not-a-domain");
     let two = [("access.login_hint", "ada@contoso.com ben@contoso.com")];
     refused(&at_entra(&two), "access.login_hint", "not-an-account");
+    let anybody_reads_it = [
+        ("access.login_hint", "ada@contoso.com"),
+        ("server.sign_in", "anywhere"),
+        ("server.public_url", "https://mcp.contoso.com"),
+    ];
+    refused(&at_entra(&anybody_reads_it), "access.login_hint", "shown-to-strangers");
 }
 
 #[test]

@@ -90,6 +90,11 @@ fn login_hint(check: &mut Check<'_>) -> Read<Option<String>> {
     if text.is_empty() {
         return Ok(None);
     }
+    if check.text("server.sign_in") == "anywhere" {
+        let message = "people sign in from anywhere, and whoever begins to would read this account's name";
+        let hint = "leave it empty, or set `server.sign_in` to `this-computer`";
+        return Err(check.refuse(key, "shown-to-strangers", message, hint));
+    }
     let is_name = text.len() <= 256 && !text.contains(|c: char| c.is_control() || c.is_whitespace());
     if is_name {
         return Ok(Some(text.to_owned()));
