@@ -18,7 +18,7 @@ use crate::window;
 const APART: Duration = Duration::from_secs(10);
 /// Before the same refusal is told again: clients try again every minute while the set-up is wrong.
 const SAME_AGAIN: Duration = Duration::from_secs(60 * 60);
-/// Clients that were told of; one that asks again within this many is not told of again.
+/// Clients, or refusals, that were told of; one that comes again within this many is not told of again.
 const REMEMBERED: usize = 64;
 /// Characters of a name that a client chose.
 const LONGEST_NAME: usize = 60;
@@ -49,8 +49,16 @@ pub(crate) struct Notices {
     paired: VecDeque<String>,
     new_client_at: Option<Instant>,
     refused_at: Option<Instant>,
-    /// The last refusal that was told, and when.
-    refused: Option<(Told, Instant)>,
+    /// Refusals that were told within the hour, oldest first.
+    refused: VecDeque<Refused>,
+}
+
+/// A refusal that was told: for what reason, of which client, and when.
+#[derive(Debug)]
+struct Refused {
+    told: Told,
+    client: Option<String>,
+    at: Instant,
 }
 
 /// Where a click on a notice leads. Its number is the notice's own.
@@ -106,20 +114,29 @@ impl Notices {
     pub(crate) async fn consider(&mut self, app: &AppHandle, shell: &Shell, happened: &Happened) {
         let wanted = shell.preferences().get().notify;
         if let Some(told) = happened.notice.as_ref().filter(|_| wanted.sign_in_again)
-            && self.is_news(told, Instant::now())
+            && self.is_news(told, happened.client.as_deref(), Instant::now())
             && due(&mut self.refused_at)
         {
             let leads = if happened.event == "session_ended" { Leads::Sessions } else { Leads::Log };
             tell(app, leads, &told.title, &of_client(happened.client_name.as_deref(), told));
-            self.refused = Some((told.clone(), Instant::now()));
+            self.was_told(told.clone(), happened.client.clone(), Instant::now());
         }
         if happened.event == "consent_shown" && wanted.new_client {
             self.new_client(app, shell, happened).await;
         }
     }
 
-    fn is_news(&self, told: &Told, now: Instant) -> bool {
-        !self.refused.as_ref().is_some_and(|(last, at)| last == told && now.duration_since(*at) < SAME_AGAIN)
+    fn is_news(&self, told: &Told, client: Option<&str>, now: Instant) -> bool {
+        let same = |one: &Refused| one.told == *told && one.client.as_deref() == client;
+        !self.refused.iter().any(|one| same(one) && now.duration_since(one.at) < SAME_AGAIN)
+    }
+
+    fn was_told(&mut self, told: Told, client: Option<String>, at: Instant) {
+        self.refused.retain(|one| at.duration_since(one.at) < SAME_AGAIN);
+        if self.refused.len() == REMEMBERED {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(Refused { told, client, at });
     }
 
     /// The newest client that waits for a code, with the code: the notice is on the screen of whoever may know it.
@@ -251,16 +268,44 @@ mod tests {
         assert!(asks_for_code(None, "006740123456").contains(" 006 740 123 456:"));
     }
 
+    fn told(text: &str) -> Told {
+        Told { title: "Sign-ins are refused".into(), text: text.into() }
+    }
+
     #[test]
     fn the_same_refusal_is_told_once_an_hour_and_another_at_once() {
-        let told = |text: &str| Told { title: "Sign-ins are refused".into(), text: text.into() };
         let mut notices = Notices::default();
         let now = Instant::now();
-        assert!(notices.is_news(&told("a"), now));
-        notices.refused = Some((told("a"), now));
-        assert!(!notices.is_news(&told("a"), now) && notices.is_news(&told("b"), now));
-        assert!(notices.is_news(&told("a"), now + SAME_AGAIN));
+        assert!(notices.is_news(&told("a"), Some("editor"), now));
+        notices.was_told(told("a"), Some("editor".into()), now);
+        assert!(!notices.is_news(&told("a"), Some("editor"), now));
+        assert!(notices.is_news(&told("b"), Some("editor"), now));
+        notices.was_told(told("b"), Some("editor".into()), now);
+        assert!(!notices.is_news(&told("a"), Some("editor"), now), "also with another in between");
+        assert!(notices.is_news(&told("a"), Some("editor"), now + SAME_AGAIN));
         assert_eq!(of_client(Some("Claude"), &told("It is over.")), "“Claude”: It is over.");
+    }
+
+    #[test]
+    fn what_is_refused_to_another_client_is_told_too() {
+        let mut notices = Notices::default();
+        let now = Instant::now();
+        notices.was_told(told("a"), Some("editor".into()), now);
+        assert!(notices.is_news(&told("a"), Some("chat"), now));
+        assert!(notices.is_news(&told("a"), None, now));
+    }
+
+    #[test]
+    fn no_more_refusals_are_remembered_than_the_bound() {
+        let mut notices = Notices::default();
+        let now = Instant::now();
+        for n in 0..=REMEMBERED {
+            notices.was_told(told(&n.to_string()), None, now);
+        }
+        assert_eq!(notices.refused.len(), REMEMBERED);
+        assert!(!notices.is_news(&told(&REMEMBERED.to_string()), None, now));
+        notices.was_told(told("later"), None, now + SAME_AGAIN);
+        assert_eq!(notices.refused.len(), 1, "what is older than the hour is forgotten");
     }
 
     #[test]
