@@ -141,7 +141,7 @@ impl Tunnel {
         !matches!(self, Self::Off | Self::Refused { .. })
     }
 
-    /// There is an address, and nobody may get through by it.
+    /// It is switched on and was started, and nobody may get through by it.
     const fn is_in_doubt(&self) -> bool {
         matches!(self, Self::Up { reason: Some(_), .. } | Self::Lost { .. })
     }
@@ -209,7 +209,8 @@ impl World {
             State::Running => {
                 let reach = match &self.status.tunnel {
                     Tunnel::Up { reason: Some(_), .. } => "Running, public address in doubt",
-                    Tunnel::Lost { .. } => "Running, tunnel not open",
+                    Tunnel::Lost { was_open: true, .. } => "Running, tunnel lost",
+                    Tunnel::Lost { was_open: false, .. } => "Running, tunnel not open",
                     _ if self.status.public_mcp_url.is_some() => "Running, public",
                     _ => "Running",
                 };
@@ -299,7 +300,8 @@ mod tests {
                 r#"{"is":"up","url":"https://mcp.example","reason":"no","hint":"h"}"#,
                 "Running, public address in doubt",
             ),
-            (r#"{"is":"lost","reason":"no","hint":"h","was_open":true}"#, "Running, tunnel not open"),
+            (r#"{"is":"lost","reason":"no","hint":"h","was_open":true}"#, "Running, tunnel lost"),
+            (r#"{"is":"lost","reason":"no","hint":"h","was_open":false}"#, "Running, tunnel not open"),
         ] {
             world.status.tunnel = serde_json::from_str(tunnel).unwrap();
             assert_eq!((world.line().as_str(), world.icon()), (line, Icon::Attention));
