@@ -94,7 +94,7 @@ impl Running {
     /// How it ends because of these words, if it does.
     fn ends_by(&mut self, words: &'static Words) -> Option<End> {
         let missing = self.trouble.filter(|trouble| trouble.then == Then::KeyIsMissing);
-        let told = |words: &Words| (words.reason.to_owned(), words.hint.to_owned());
+        let told = |words: &Words| (words.reason.to_owned(), self.shape.hint(words).to_owned());
         match words.then {
             Then::Refused => {
                 let (reason, hint) = told(missing.unwrap_or(words));
@@ -127,9 +127,9 @@ impl Running {
             Ok(status) => told(status),
             Err(error) => error.to_string(),
         };
-        if let Some(Words { reason, hint, then: Then::TriedAgain, .. }) = self.trouble {
-            let reason = format!("{reason}{}", quoted(&self.last_words));
-            return End::Lost { reason, hint: (*hint).to_owned() };
+        if let Some(words) = self.trouble.filter(|words| words.then == Then::TriedAgain) {
+            let reason = format!("{}{}", words.reason, quoted(&self.last_words));
+            return End::Lost { reason, hint: self.shape.hint(words).to_owned() };
         }
         End::Lost {
             reason: format!("the program ended ({how}){}", quoted(&self.last_words)),

@@ -24,6 +24,8 @@ pub(crate) struct Words {
     pub(crate) says: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) hint: &'static str,
+    /// Instead of `hint`, where that is for whoever runs the server and it is the provider's.
+    pub(crate) at_provider: Option<&'static str>,
     pub(crate) then: Then,
 }
 
@@ -89,6 +91,8 @@ pub struct Shape {
     hosts: Vec<String>,
     not: &'static [&'static str],
     words: &'static [Words],
+    /// The server is the program's own, and nothing about it can be set.
+    at_provider: bool,
     /// The address, where it is not said but known, and what says that it is open.
     known: Option<(Url, Sign)>,
     /// The name of the SSH server, and where its key is pinned.
@@ -139,18 +143,21 @@ pub const PROGRAMS: &[Program] = &[
                 says: "origincert path",
                 reason: "cloudflared is not signed in to a Cloudflare account",
                 hint: "run `cloudflared tunnel login`, then switch on again",
+                at_provider: None,
                 then: Then::Refused,
             },
             Words {
                 says: "record with that host already exists",
                 reason: "another DNS record has that host name",
                 hint: "remove that record at dash.cloudflare.com, or choose another host name",
+                at_provider: None,
                 then: Then::Refused,
             },
             Words {
                 says: "Tunnel credentials file",
                 reason: "the tunnel was made on another computer, whose key is not here",
                 hint: "delete it by `cloudflared tunnel delete` with its name, or copy its file from ~/.cloudflared of that computer",
+                at_provider: None,
                 then: Then::Refused,
             },
         ],
@@ -174,12 +181,14 @@ pub const PROGRAMS: &[Program] = &[
                 says: "Funnel is not enabled",
                 reason: "Funnel is not allowed in your tailnet",
                 hint: "open the link that `tailscale funnel 4242` prints, allow it there, then switch on again",
+                at_provider: None,
                 then: Then::Refused,
             },
             Words {
                 says: "Logged out",
                 reason: "Tailscale is signed out on this computer",
                 hint: "run `tailscale up`, then switch on again",
+                at_provider: None,
                 then: Then::Refused,
             },
         ],
@@ -202,6 +211,7 @@ pub const PROGRAMS: &[Program] = &[
             says: "Login required",
             reason: "devtunnel is signed out",
             hint: "run `devtunnel user login`, then switch on again",
+            at_provider: None,
             then: Then::Refused,
         }],
         ssh: None,
@@ -223,6 +233,7 @@ pub const PROGRAMS: &[Program] = &[
             says: "unable to load environment",
             reason: "zrok is not enabled on this computer",
             hint: "run `zrok enable` with the token of your account, then switch on again",
+            at_provider: None,
             then: Then::Refused,
         }],
         ssh: None,
@@ -337,7 +348,9 @@ impl Program {
             None => self.hosts.iter().map(|&host| host.to_owned()).collect(),
         };
         let url = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
-        let shape = Shape { program: binary, hosts, not: self.not, words: self.words, ..Shape::default() };
+        let at_provider = self.ssh.is_some();
+        let (not, words) = (self.not, self.words);
+        let shape = Shape { program: binary, hosts, not, words, at_provider, ..Shape::default() };
         match (self.ssh(wishes), self.named) {
             (Some(ssh), _) => shape.by_ssh(&ssh, port, url, known_hosts),
             (None, named) => Shape {
@@ -433,6 +446,11 @@ impl Shape {
             return None;
         }
         self.words.iter().find(|words| line.contains(words.says))
+    }
+
+    /// The next step where a line says so.
+    pub(crate) fn hint(&self, words: &Words) -> &'static str {
+        words.at_provider.filter(|_| self.at_provider).unwrap_or(words.hint)
     }
 
     /// What contradicts the key that a person trusts is no reason to refuse it.
@@ -561,6 +579,26 @@ mod tests {
         for wrong in ["", "   ", "sh 'x", "no-such-program-anywhere {port}"] {
             assert!(Shape::of_command(wrong, 1).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn nobody_is_sent_to_the_server_of_a_provider() {
+        for program in PROGRAMS.iter().filter(|program| program.ssh.is_some()) {
+            let shape = shape(program.id);
+            for words in program.words {
+                let hint = shape.hint(words);
+                for of_ones_own in
+                    ["spelling", "the port", "sshd", "firewall", "MaxStartups", "set `tunnel.ssh_key`"]
+                {
+                    assert!(!hint.contains(of_ones_own), "{}: {hint}", program.id);
+                }
+            }
+        }
+        let wishes = Wishes { ssh: Ssh::to("ada@example.com", "8080").ok(), domain: None };
+        let own = shaped(SSH, &wishes);
+        let refused = own.words_in("ssh: connect to host example.com port 22: Connection refused").unwrap();
+        assert!(own.hint(refused).contains("sshd runs on the server"));
+        assert!(shape("serveo").hint(refused).starts_with("check the internet connection, or choose"));
     }
 
     #[test]

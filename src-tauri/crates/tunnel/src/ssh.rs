@@ -45,6 +45,7 @@ pub(crate) const WORDS: &[Words] = &[
         says: "Warning: Identity file ",
         reason: "the key file is not there, or may not be read",
         hint: "correct `tunnel.ssh_key`, or leave it out to use the agent and your usual keys",
+        at_provider: None,
         then: Then::Refused,
     },
     // Of a key that is named in a person's own configuration too, where others may do.
@@ -52,12 +53,16 @@ pub(crate) const WORDS: &[Words] = &[
         says: "no such identity: ",
         reason: "a key file that is named for this server is not there, and no other key was accepted",
         hint: "correct `tunnel.ssh_key`, or `IdentityFile` in your `~/.ssh/config`",
+        at_provider: None,
         then: Then::KeyIsMissing,
     },
     Words {
         says: "Too many authentication failures",
         reason: "the server was shown more keys than it looks at",
         hint: "set `tunnel.ssh_key` to the key file that it knows",
+        at_provider: Some(
+            "take keys out of the agent (`ssh-add -d`), or name one for this server in your `~/.ssh/config` with `IdentitiesOnly yes`",
+        ),
         then: Then::Refused,
     },
     Words {
@@ -65,6 +70,7 @@ pub(crate) const WORDS: &[Words] = &[
         reason: "the server accepts none of the keys it was shown",
         hint: "add the public half of your key to `~/.ssh/authorized_keys` on a server of your own, or register it with the provider; \
                a key with a passphrase has to be in the agent (`ssh-add`)",
+        at_provider: None,
         then: Then::Refused,
     },
     // The server may hold the port for a connection of ours that broke off.
@@ -73,6 +79,7 @@ pub(crate) const WORDS: &[Words] = &[
         reason: "the server does not forward that port",
         hint: "see that nothing else on the server listens there, and that its sshd_config allows it: `AllowTcpForwarding` and \
                `PermitListen`, and `GatewayPorts` for an address other than its own",
+        at_provider: Some("switch on again later, or choose another program under Tunnel"),
         then: Then::RefusedAtFirst,
     },
     // Another key than the pinned one is known by its own line: this is of a host on the way.
@@ -81,18 +88,25 @@ pub(crate) const WORDS: &[Words] = &[
         reason: "the key of a host on the way to the server is not known, or is another one than before",
         hint: "connect once with `ssh` in a terminal, and compare the key that is shown with what whoever runs that host says; then \
                switch on again",
+        at_provider: None,
         then: Then::Refused,
     },
     Words {
         says: "Could not resolve hostname",
         reason: "the name of the server is not known",
         hint: "check its spelling under Tunnel, and the internet connection; it is tried again by itself",
+        at_provider: Some(
+            "check the internet connection, or choose another program under Tunnel; it is tried again by itself",
+        ),
         then: Then::TriedAgain,
     },
     Words {
         says: "Connection refused",
         reason: "the server is there, and nothing takes SSH connections at that port",
         hint: "check the port under Tunnel, and that sshd runs on the server; it is tried again by itself",
+        at_provider: Some(
+            "check the internet connection, or choose another program under Tunnel; it is tried again by itself",
+        ),
         then: Then::TriedAgain,
     },
     // macOS says that the operation did.
@@ -100,18 +114,25 @@ pub(crate) const WORDS: &[Words] = &[
         says: "timed out",
         reason: "the server does not answer",
         hint: "check that it is on, and that no firewall on the way keeps SSH out; it is tried again by itself",
+        at_provider: Some(
+            "check the internet connection, or choose another program under Tunnel; it is tried again by itself",
+        ),
         then: Then::TriedAgain,
     },
     Words {
         says: "Network is unreachable",
         reason: "this computer has no way to the server",
         hint: "check the internet connection; an IPv6 address needs a network that has IPv6; it is tried again by itself",
+        at_provider: None,
         then: Then::TriedAgain,
     },
     Words {
         says: "No route to host",
         reason: "this computer has no way to the server",
         hint: "check that the server is on and in reach from this network, by a VPN if it needs one; it is tried again by itself",
+        at_provider: Some(
+            "check the internet connection, or choose another program under Tunnel; it is tried again by itself",
+        ),
         then: Then::TriedAgain,
     },
     Words {
@@ -119,6 +140,9 @@ pub(crate) const WORDS: &[Words] = &[
         reason: "the server hangs up before anybody signs in",
         hint: "it may turn away whoever comes too often (`MaxStartups`, fail2ban), or speak something else than SSH at that port; it is \
                tried again by itself",
+        at_provider: Some(
+            "check the internet connection, or choose another program under Tunnel; it is tried again by itself",
+        ),
         then: Then::TriedAgain,
     },
 ];
