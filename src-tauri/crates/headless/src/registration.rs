@@ -6,6 +6,7 @@
 use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use engine::Engine;
 use engine::api::{Api, ApiEvent};
 use serde_json::{Value, json};
@@ -66,7 +67,8 @@ async fn print(api: &Api, wanted: &Registration, form: Form) -> anyhow::Result<E
         Form::Terraform => "terraform",
         Form::Bicep => "bicep",
     };
-    say(text(&texts, field));
+    // A file that it is led to has to have all of it.
+    write(text(&texts, field)).context("the registration could not be written out")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -293,6 +295,11 @@ fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 
 /// A reader that has gone away must not end what is being made in the middle.
 fn say(text: &str) {
+    let _ = write(text);
+}
+
+fn write(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

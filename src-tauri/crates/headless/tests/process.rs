@@ -233,6 +233,21 @@ fn sigterm_ends_it_in_order() {
     assert!(!folder.path().join("proxy.db-wal").exists(), "the database was closed in order");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_registration_for_which_the_disk_has_no_room_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_just-mcp-oauth-proxyd"));
+    command.env_clear().env("HOME", folder.path()).args(["registration", "--as", "az", "--data-dir"]);
+    command.arg(folder.path()).stdin(Stdio::null());
+    let written = command.output().unwrap();
+    assert!(written.status.success() && !written.stdout.is_empty(), "{written:?}");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let cut = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(cut.status.code(), Some(1), "{cut:?}");
+    assert!(String::from_utf8_lossy(&cut.stderr).contains("could not be written out"), "{cut:?}");
+}
+
 #[test]
 fn all_problems_of_the_settings_are_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
