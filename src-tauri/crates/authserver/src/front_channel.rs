@@ -7,6 +7,7 @@
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
+use model::ids::TokenHash;
 use model::ports::StoreError;
 use model::session::Ended;
 
@@ -39,9 +40,8 @@ async fn end(flow: &Flow, query: &[u8]) -> Result<(), StoreError> {
     let Ok(params) = Params::parse(query) else { return Ok(()) };
     let sid = params.get("sid").filter(|sid| !sid.is_empty() && sid.len() <= LONGEST);
     let Some(sid) = sid else { return Ok(()) };
-    for session in flow.store.list_sessions().await? {
-        let came_of_it = session.upstream_session.as_ref().is_some_and(|one| one.is(params.get("iss"), sid));
-        if came_of_it && session.is_live() {
+    for session in flow.store.find_sessions_by_upstream(&TokenHash::of(sid)).await? {
+        if session.upstream_session.as_ref().is_some_and(|one| one.is_of(params.get("iss"))) {
             flow.end_session(&session.id, Ended::SignedOutUpstream).await?;
         }
     }

@@ -145,10 +145,9 @@ impl Shared {
     /// The newest that waits for this person, by whichever client. It stays for the client's own sign-in.
     pub(crate) async fn challenge_that_waits(&self, person: &PersonId) -> Option<Challenge> {
         let sessions = self.store.list_sessions().await.ok()?;
-        let ended = sessions.iter().filter(|session| session.person.id == *person && !session.is_live());
-        let newest =
-            ended.filter(|session| session.challenge.is_some()).max_by_key(|session| session.refreshed_at);
-        self.challenge_of(newest?)
+        let waiting = sessions.iter().filter_map(|session| Some((session.challenged_at(person)?, session)));
+        let (_, newest) = waiting.max_by_key(|(at, _)| *at)?;
+        self.challenge_of(newest)
     }
 
     fn challenge_of(&self, session: &Session) -> Option<Challenge> {

@@ -202,6 +202,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Swap, StoreError>;
     async fn lookup_session(&self, id: &SessionId) -> Result<Option<Session>, StoreError>;
     async fn list_sessions(&self) -> Result<Vec<Session>, StoreError>;
+    /// Live sessions that came of the provider's session with this `sid`, newest first. Anybody may ask, so one that is not
+    /// there costs no more the more sessions there are.
+    async fn find_sessions_by_upstream(&self, sid: &TokenHash) -> Result<Vec<Session>, StoreError>;
     /// Adds calls and moves `active_at` forward; a session that is gone is ignored.
     async fn touch_session(&self, id: &SessionId, active_at: Timestamp, calls: u64)
     -> Result<(), StoreError>;

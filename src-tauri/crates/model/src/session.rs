@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::ids::{AttemptId, ClientId, SessionId, TokenHash};
 use crate::keys::Sealed;
 use crate::origin::Site;
-use crate::person::Person;
+use crate::person::{Person, PersonId};
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
 use crate::upstream::{Effect, Refusal};
@@ -122,9 +122,14 @@ impl UpstreamSession {
         Some(Self { issuer: text("iss")?.to_owned(), sid: TokenHash::of(text("sid")?) })
     }
 
-    /// Compares in constant time. Who names an issuer has to name the right one.
-    pub fn is(&self, issuer: Option<&str>, sid: &str) -> bool {
-        self.sid.matches(sid) && issuer.is_none_or(|issuer| issuer == self.issuer)
+    /// Hash of the `sid`, by which it is looked for.
+    pub const fn sid(&self) -> &TokenHash {
+        &self.sid
+    }
+
+    /// Who names an issuer has to name the right one.
+    pub fn is_of(&self, issuer: Option<&str>) -> bool {
+        issuer.is_none_or(|issuer| issuer == self.issuer)
     }
 }
 
@@ -134,6 +139,16 @@ impl Session {
 
     pub const fn is_live(&self) -> bool {
         matches!(self.state, SessionState::Live)
+    }
+
+    /// When it ended, if it keeps a challenge for `person`. Of several, the one that ended last counts.
+    pub fn challenged_at(&self, person: &PersonId) -> Option<Timestamp> {
+        match self.state {
+            SessionState::Ended { at, .. } if self.challenge.is_some() && self.person.id == *person => {
+                Some(at)
+            }
+            _ => None,
+        }
     }
 
     pub fn expires_at(&self) -> Timestamp {

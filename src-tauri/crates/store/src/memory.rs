@@ -170,6 +170,16 @@ impl Store for MemoryStore {
         Ok(sessions)
     }
 
+    async fn find_sessions_by_upstream(&self, sid: &TokenHash) -> Result<Vec<Session>, StoreError> {
+        let tables = self.tables();
+        let came_of_it = |session: &&Session| {
+            session.is_live() && session.upstream_session.as_ref().is_some_and(|one| one.sid() == sid)
+        };
+        let mut sessions: Vec<_> = tables.sessions.values().filter(came_of_it).cloned().collect();
+        sessions.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        Ok(sessions)
+    }
+
     async fn touch_session(
         &self,
         id: &SessionId,
@@ -248,7 +258,10 @@ impl Store for MemoryStore {
         let mut tables = self.tables();
         let mut newest: Option<(Timestamp, Session)> = None;
         for session in tables.sessions.values_mut() {
-            let Some(at) = rules::challenged_at(session, client, person) else { continue };
+            if session.client != *client {
+                continue;
+            }
+            let Some(at) = session.challenged_at(person) else { continue };
             if newest.as_ref().is_none_or(|(before, _)| *before <= at) {
                 newest = Some((at, session.clone()));
             }

@@ -8,9 +8,7 @@ use std::time::Duration;
 use model::client::Client;
 use model::event::AuthEvent;
 use model::grant::{Grant, Stage};
-use model::ids::ClientId;
 use model::keys::Sealed;
-use model::person::PersonId;
 use model::ports::{Bounds, Forget};
 use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session, SessionState};
 use model::time::Timestamp;
@@ -154,18 +152,6 @@ pub(crate) fn challenged(stored: Session, challenge: &Sealed) -> Session {
 
 pub(crate) fn unchallenged(stored: Session) -> Session {
     Session { challenge: None, ..stored }
-}
-
-/// When it ended, if it keeps a challenge for `person` by `client`.
-pub(crate) fn challenged_at(session: &Session, client: &ClientId, person: &PersonId) -> Option<Timestamp> {
-    match session.state {
-        SessionState::Ended { at, .. }
-            if session.challenge.is_some() && session.client == *client && session.person.id == *person =>
-        {
-            Some(at)
-        }
-        _ => None,
-    }
 }
 
 pub(crate) fn troubled(stored: Session, trouble: &RefreshTrouble) -> Session {

@@ -263,6 +263,10 @@ impl Store for SqliteStore {
         Ok(sessions::list(&self.readers).await?)
     }
 
+    async fn find_sessions_by_upstream(&self, sid: &TokenHash) -> Result<Vec<Session>, StoreError> {
+        Ok(sessions::find_by_upstream(&self.readers, sid).await?)
+    }
+
     async fn touch_session(
         &self,
         id: &SessionId,

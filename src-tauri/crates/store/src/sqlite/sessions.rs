@@ -59,6 +59,14 @@ pub(super) async fn list(db: &SqlitePool) -> Outcome<Vec<Session>> {
     Ok(rows.iter().filter_map(|(id, data)| row::read_or_skip(WHAT, id, data)).collect())
 }
 
+/// By the index, so a `sid` that nobody has reads no session.
+pub(super) async fn find_by_upstream(db: &SqlitePool, sid: &TokenHash) -> Outcome<Vec<Session>> {
+    let rows: Vec<(String, String)> = query_as(
+        "SELECT id, data FROM sessions WHERE upstream_sid = ? AND state = 'live' ORDER BY created_at DESC, id DESC",
+    ).bind(sid.to_text()).fetch_all(db).await?;
+    Ok(rows.iter().filter_map(|(id, data)| row::read_or_skip(WHAT, id, data)).collect())
+}
+
 pub(super) async fn touch(db: &SqlitePool, id: &SessionId, active_at: Timestamp, calls: u64) -> Outcome<()> {
     let mut tx = write(db).await?;
     if let Some(session) = load(&mut tx, id).await? {
@@ -101,7 +109,8 @@ pub(super) async fn take_challenge(
     .await?;
     let sessions = rows.iter().filter_map(|(id, data)| row::read_or_skip::<Session>(WHAT, id, data));
     let mut found: Vec<_> = sessions
-        .filter_map(|session| Some((rules::challenged_at(&session, client, person)?, session)))
+        .filter(|session| session.client == *client)
+        .filter_map(|session| Some((session.challenged_at(person)?, session)))
         .collect();
     for (_, session) in &found {
         store(&mut tx, &rules::unchallenged(session.clone())).await?;

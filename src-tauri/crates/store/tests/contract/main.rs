@@ -50,6 +50,7 @@ macro_rules! store_contract {
                 sessions::a_lost_opening_leaves_nothing_behind,
                 sessions::of_parallel_openings_exactly_one_is_done,
                 sessions::sessions_are_listed_newest_first,
+                sessions::what_came_of_a_session_at_the_provider_is_found_by_its_sid_while_it_lives,
                 sessions::touching_adds_calls_and_never_moves_activity_back,
                 sessions::rotating_stores_the_answer_the_new_token_and_the_refreshed_session,
                 sessions::a_used_token_does_not_rotate_again,

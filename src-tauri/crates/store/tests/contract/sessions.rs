@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use model::client::Client;
 use model::grant::Grant;
+use model::ids::TokenHash;
 use model::person::PersonId;
 use model::ports::Swap;
 use model::scope::ScopeSet;
-use model::session::{Ended, RefreshToken, RefreshTrouble, RefreshUse, Session, SessionState};
+use model::session::{
+    Ended, RefreshToken, RefreshTrouble, RefreshUse, Session, SessionState, UpstreamSession,
+};
 use model::testing::refusal;
 use model::upstream::Effect;
+use serde_json::json;
 
 use crate::fixture::{Backend, Maker, at, done, lost, person};
 
@@ -97,6 +101,30 @@ pub(crate) async fn sessions_are_listed_newest_first(backend: Backend) {
     let listed = bench.store.list_sessions().await.unwrap();
     assert_eq!(listed.iter().map(|s| s.created_at).collect::<Vec<_>>(), [at(3), at(2), at(1)]);
     assert_eq!(listed.iter().map(Session::is_live).collect::<Vec<_>>(), [false, true, true]);
+}
+
+pub(crate) async fn what_came_of_a_session_at_the_provider_is_found_by_its_sid_while_it_lives(
+    backend: Backend,
+) {
+    let (bench, make) = (backend.open().await, Maker::new());
+    let mut opened = Vec::new();
+    for (sid, secs) in [(Some("a"), 0), (Some("a"), 1), (Some("b"), 2), (None, 3)] {
+        let approved = make.add_approved(&*bench.store, make.hash(), at(secs)).await;
+        let (exchanged, session, refresh) = make.session(&approved);
+        let claims = sid.map(|sid| json!({ "iss": "https://idp", "sid": sid }));
+        let upstream_session = claims.and_then(|claims| UpstreamSession::of(claims.as_object()?));
+        assert_eq!(upstream_session.is_some(), sid.is_some());
+        let session = Session { upstream_session, ..session };
+        done(bench.store.open_session(&exchanged, &session, &refresh).await);
+        opened.push(session);
+    }
+    let store = &bench.store;
+    let found = async |sid: &str| store.find_sessions_by_upstream(&TokenHash::of(sid)).await.unwrap();
+    assert_eq!(found("a").await, [opened[1].clone(), opened[0].clone()], "newest first");
+    assert_eq!(found("b").await, [opened[2].clone()]);
+    assert_eq!(found("c").await, []);
+    store.end_session(&opened[1].id, &Ended::SignedOutUpstream, at(9)).await.unwrap();
+    assert_eq!(found("a").await, [opened[0].clone()]);
 }
 
 pub(crate) async fn touching_adds_calls_and_never_moves_activity_back(backend: Backend) {

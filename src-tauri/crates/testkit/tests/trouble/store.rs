@@ -100,6 +100,7 @@ passes_on! {
     open_session(grant: &Grant, session: &Session, refresh: &RefreshToken) -> Swap;
     lookup_session(id: &SessionId) -> Option<Session>;
     list_sessions() -> Vec<Session>;
+    find_sessions_by_upstream(sid: &TokenHash) -> Vec<Session>;
     touch_session(id: &SessionId, active_at: Timestamp, calls: u64) -> ();
     note_trouble(id: &SessionId, trouble: &RefreshTrouble) -> ();
     find_refresh(hash: &TokenHash) -> Option<RefreshToken>;
