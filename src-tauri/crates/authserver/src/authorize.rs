@@ -19,7 +19,7 @@ use model::redirect::{RedirectRule, RedirectUri};
 use crate::attempts::{Attempts, user_agent};
 use crate::clients::UnknownClient;
 use crate::flow::{Flow, about_grant};
-use crate::pages::{self, Refusal};
+use crate::pages::{self, Fact, Refusal};
 use crate::params::{Form, ParamError, Params};
 use crate::remedies;
 use crate::site::Here;
@@ -273,10 +273,12 @@ fn refuse(
         }
         AuthorizeError::Redirect { asked, registered } => {
             event(about, "invalid_redirect_uri");
-            let asked = asked.as_deref().map_or_else(|| "none, and it has several".to_owned(), pages::quoted);
-            let shown = registered.iter().take(MOST_SHOWN).map(|rule| pages::quoted(&rule.to_string()));
+            let asked = asked.as_deref().map(|uri| Fact::Value(pages::quoted(uri)));
+            let asked = asked.unwrap_or_else(|| Fact::Said("no address, and it has several".to_owned()));
+            let shown = registered.iter().take(MOST_SHOWN);
+            let shown = shown.map(|rule| Fact::Value(pages::quoted(&rule.to_string())));
             let more = registered.len().saturating_sub(MOST_SHOWN);
-            let more = (more > 0).then(|| format!("and {more} more"));
+            let more = (more > 0).then(|| Fact::Said(format!("{more} more")));
             let page = Refusal {
                 title: "The client asked to be answered somewhere it never registered",
                 what: &pages::sentence(&refused.to_string()),

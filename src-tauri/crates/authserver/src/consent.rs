@@ -276,8 +276,9 @@ async fn decide(
     }
 }
 
-/// `None` if the code is wrong, or a short one where a long one is asked for. The try is counted, in the store and, of a short one, in
-/// the budget of all sign-ins, before it is looked at.
+/// `None` if the code is wrong, or a short one where a long one is asked for, which is neither looked at nor counted. Any other is
+/// counted before it is looked at: in the store, and from outside in the budget of all sign-ins while there is any left. The same
+/// code once more by the same form counts once.
 async fn try_code(
     flow: &Flow,
     site: &Site,

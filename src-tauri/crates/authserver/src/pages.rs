@@ -66,12 +66,19 @@ pub(crate) struct Refusal<'a> {
     pub(crate) fixer: Option<&'a str>,
     /// Error code, trace id: what support asks for.
     pub(crate) details: Vec<String>,
-    /// What the reader may need word for word.
-    pub(crate) facts: Vec<(&'static str, String)>,
+    /// What the reader may need, each under its name.
+    pub(crate) facts: Vec<(&'static str, Fact)>,
     /// Where the next step can be taken, and the words for it; the first thing first.
     pub(crate) links: Vec<(&'a str, String)>,
     /// The client's own address, to tell it that the sign-in failed.
     pub(crate) back: Option<&'a str>,
+}
+
+pub(crate) enum Fact {
+    /// Word for word, to be copied.
+    Value(String),
+    /// What is said where there is no value.
+    Said(String),
 }
 
 #[derive(Template)]
@@ -154,8 +161,8 @@ pub(crate) fn upstream_refused(
     let code = refusal.code.map(|code| format!("AADSTS{code}"));
     let facts = redirect_uri.zip(flow.upstream.redirect_platform(refusal)).map(|(uri, platform)| {
         vec![
-            ("Redirect URI that was asked for", uri.to_owned()),
-            ("Platform it must be on", platform.to_owned()),
+            ("Redirect URI that was asked for", Fact::Value(uri.to_owned())),
+            ("Platform it must be on", Fact::Value(platform.to_owned())),
         ]
     });
     let page = Refusal {
@@ -174,7 +181,8 @@ pub(crate) fn upstream_refused(
     self::refusal(flow, StatusCode::FORBIDDEN, &page)
 }
 
-/// The identity provider gave no answer. `hint` says what is to be done on this page, with its `links`.
+/// The identity provider gave no answer. `hint` says what is to be done on this page, with its `links`, where a number does not
+/// say it better.
 pub(crate) fn upstream_unavailable(
     flow: &Flow,
     error: &UpstreamError,
@@ -190,7 +198,7 @@ pub(crate) fn upstream_unavailable(
     let page = Refusal {
         title: "The sign-in service does not answer",
         what: &sentence(&what),
-        hint: &refusal.map_or_else(|| hint.to_owned(), |refusal| format!("{hint} {}", refusal.hint)),
+        hint: refusal.map_or(hint, |refusal| refusal.hint.as_str()),
         fixer: refusal.map(|refusal| refusal.fixer.sentence()),
         details: code.into_iter().collect(),
         links,

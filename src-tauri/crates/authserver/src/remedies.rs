@@ -25,7 +25,7 @@ const ON_THIS_COMPUTER: &str = "Your client remembers a registration this server
                                 its sign-in data, then add it again and connect. If mcp-remote is between, delete the folder .mcp-auth \
                                 in your home folder first.";
 
-/// What to do in the client that asked to be answered at `redirect_uri`: one or two sentences.
+/// What to do in the client that asked to be answered at `redirect_uri`: two or three sentences.
 pub(crate) fn of(redirect_uri: Option<&str>) -> &'static str {
     redirect_uri.and_then(|text| Url::parse(text).ok()).map_or(ANY, |url| known(&url).unwrap_or(ANY))
 }

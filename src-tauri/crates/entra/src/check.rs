@@ -225,8 +225,8 @@ impl Entra {
         }
         match error {
             "login_required" | "interaction_required" | "account_selection_required" => {
-                let what = "whether the redirect URI is on the right platform, and the API, its scopes and the consent to them are there, is \
-                     seen only at a sign-in";
+                let what = "only a sign-in shows whether the redirect URI is on the right platform and whether API, scopes and consent \
+                     are there";
                 (registered, Some(unknown("api", what.to_owned())))
             }
             _ => (Step::failed("redirect_uri", refusal), None),

@@ -47,19 +47,22 @@ fn builder() -> reqwest::ClientBuilder {
 pub(crate) async fn send(http: &reqwest::Client, request: reqwest::Request) -> Result<Answer, UpstreamError> {
     let host = request.url().host_str().unwrap_or_default().to_owned();
     let answer = exchange(http, request).await?;
-    if says_not_now(answer.status) { Err(not_now(&host, &answer)) } else { Ok(answer) }
+    if !says_not_now(answer.status) {
+        return Ok(answer);
+    }
+    let (detail, retry_after) = not_now(&host, &answer);
+    Err(UpstreamError::Unavailable { detail, retry_after, refusal: None })
 }
 
-/// What an answer of `host` is that says "not now".
-pub(crate) fn not_now(host: &str, answer: &Answer) -> UpstreamError {
+/// What an answer of `host` says by "not now", and how long to wait if it says that too.
+pub(crate) fn not_now(host: &str, answer: &Answer) -> (String, Option<Duration>) {
     let status = answer.status;
     tracing::warn!(
         upstream.host = host,
         upstream.status = status.as_u16(),
         "the identity provider says: not now"
     );
-    let detail = format!("{host} answered {status}");
-    UpstreamError::Unavailable { detail, retry_after: retry_after(&answer.headers), refusal: None }
+    (format!("{host} answered {status}"), retry_after(&answer.headers))
 }
 
 pub(crate) fn says_not_now(status: StatusCode) -> bool {

@@ -55,12 +55,8 @@ impl Refusals<'_> {
         match body {
             _ if says_not_now(answer.status) => {
                 let code = body.ok().and_then(|body| body.code());
-                match not_now(self.authority, answer) {
-                    UpstreamError::Unavailable { detail, retry_after, .. } => {
-                        self.outage(code, detail, retry_after)
-                    }
-                    refused @ UpstreamError::Refused(_) => refused,
-                }
+                let (detail, retry_after) = not_now(self.authority, answer);
+                self.outage(code, detail, retry_after)
             }
             Ok(body) => self.of_body(&body, retry_after(&answer.headers)),
             Err(_) => nonsense(answer.status),

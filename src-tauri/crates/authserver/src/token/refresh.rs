@@ -177,7 +177,8 @@ async fn at_provider(flow: &Flow, session: &Session) -> Result<Result<SignedIn, 
     let refusal = match answer {
         Ok(signed_in) => return Ok(Ok(signed_in)),
         Err(UpstreamError::Unavailable { detail, retry_after, refusal }) => {
-            let told = format!("the identity provider does not answer: {detail}");
+            let told = refusal.as_ref().map(|refusal| refusal.told());
+            let told = told.unwrap_or_else(|| format!("the identity provider does not answer: {detail}"));
             note_trouble(flow, session, told, refusal.as_deref()).await;
             flow.event(about_session(session), EventKind::UpstreamUnavailable { detail, refusal });
             return Err(TokenError::NotNow {

@@ -291,6 +291,8 @@ async fn however_many_sign_ins_a_stranger_begins_the_short_codes_of_all_are_boun
     // The right short one is not looked at, costs no try, and the page says what it wants instead.
     let asked = types(&mut friend, &friends_page, &short, "").await;
     assert!(asked.body.contains("twelve digits") && !asked.body.contains("left"), "{}", asked.body);
+    assert!(asked.body.contains("A short one is not looked at"), "{}", asked.body);
+    assert!(asked.body.contains("aria-describedby=\"long where\""), "{}", asked.body);
     let long = friend.code_for(&asked).await.unwrap();
     assert!(long.len() == 12 && long.starts_with(&short), "the window shows the rest of it");
     let missed = types(&mut friend, &asked, &format!("{short}{}", wrong(&long[6..])), "").await;
