@@ -461,7 +461,9 @@ async fn upstream(
     let http = entra::http_client_for(&settings.authority)
         .map_err(|error| StartError::Http { what: "the identity provider", detail: error.to_string() })?;
     let notice = practice.as_ref().map(|_| {
-        "Practice tenant: nobody here is real, and anyone at this computer can sign in as them.".to_owned()
+        "Practice tenant: nobody here is real, and anyone at this computer can sign in as them. What goes wrong may be a fault that \
+         is switched on under Entra, Practice tenant."
+            .to_owned()
     });
     let scopes = settings.required_scopes.clone();
     Ok(Upstream {

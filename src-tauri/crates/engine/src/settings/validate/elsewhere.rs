@@ -20,7 +20,9 @@ impl SettingsDraft {
         secret_in_file(&mut check, saved);
         tokens(&mut check);
         let problems = check.problems;
-        problems.into_iter().for_each(|problem| self.note(problem));
+        for problem in problems {
+            self.note(problem);
+        }
         self
     }
 }
