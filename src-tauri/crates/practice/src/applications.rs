@@ -41,7 +41,6 @@ pub(crate) fn routes() -> Table {
         ("/graph/v1.0/applications", get(list).post(create)),
         ("/graph/v1.0/applications/{id}", get(read).patch(change).delete(remove)),
         ("/graph/v1.0/applications/{id}/addPassword", post(add_password)),
-        ("/graph/v1.0/applications/{id}/owners", get(owners)),
         ("/graph/v1.0/applications/{id}/owners/$ref", post(add_owner)),
         ("/graph/v1.0/servicePrincipals", post(add_principal)),
         ("/graph/v1.0/directory/deletedItems/{id}", delete(purge)),
@@ -171,15 +170,6 @@ async fn add_password(
             "endDateTime": entra_time(ends).replace(' ', "T"),
         }))
         .into_response())
-    })
-}
-
-async fn owners(State(practice): State<Practice>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
-    administrator(&practice, &headers).await?;
-    with(&practice, &id, |app| {
-        let one = |owner: &&Person| json!({ "@odata.type": "#microsoft.graph.user", "id": owner.oid });
-        let all: Vec<Value> = app.owners.iter().map(one).collect();
-        Ok(Json(json!({ "value": all })).into_response())
     })
 }
 
