@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Desk {
     pub engine: Engine,
+    pub clock: Arc<ManualClock>,
     /// With its settings and data.
     pub folder: TempDir,
 }
@@ -33,14 +34,14 @@ impl Desk {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_790_000_000)));
         let world = World {
             clock: clock.clone(),
-            pause: clock,
+            pause: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
             master_key: KeySource::DataFolder,
             names: Arc::new(SystemResolver),
         };
         let engine = Engine::new(Sources { file, above, desktop: false }, world);
         engine.start().await.expect("it starts on the practice tenant");
-        Self { engine, folder }
+        Self { engine, clock, folder }
     }
 
     pub async fn call(&self, command: &str, payload: Value) -> Value {

@@ -38,8 +38,6 @@ pub struct StandIn {
 struct Told {
     authorize: Option<No>,
     token: Option<No>,
-    /// `claims` of every authorization request, in their order.
-    claims: Vec<Option<String>>,
 }
 
 impl StandIn {
@@ -68,11 +66,6 @@ impl StandIn {
         self.told().token = no;
     }
 
-    /// `claims` of the authorization requests since it was asked last.
-    pub fn claims_asked(&self) -> Vec<Option<String>> {
-        std::mem::take(&mut self.told().claims)
-    }
-
     fn told(&self) -> std::sync::MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,9 +84,7 @@ impl StandIn {
     fn authorize(&self, uri: &Uri) -> Response {
         let url = Url::parse(&format!("{}{uri}", self.practice)).expect("a URL");
         let of = |name: &str| url.query_pairs().find(|(n, _)| n == name).map(|(_, value)| value.into_owned());
-        let mut told = self.told();
-        told.claims.push(of("claims"));
-        let to = match &told.authorize {
+        let to = match &self.told().authorize {
             None => url.clone(),
             Some(no) => {
                 let mut back = Url::parse(&of("redirect_uri").expect("a redirect URI")).expect("a URL");

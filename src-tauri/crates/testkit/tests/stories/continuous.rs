@@ -4,7 +4,9 @@
 use engine::Engine;
 use practice::Fault;
 use serde_json::{Value, json};
-use testkit::{Browser, Client, Connected, Landed, Rig};
+use testkit::{Browser, Client, Connected, Landed, No, Rig};
+
+use crate::refusals::Scene;
 
 async fn ada(rig: &Rig) -> Connected {
     rig.client("c").registers().await.signs_in(&mut rig.browser(), "ada").await
@@ -124,14 +126,30 @@ async fn a_session_that_ends_otherwise_asks_for_nothing() {
 /// The first trip is refused for want of more already, so what was kept is no news.
 #[tokio::test]
 async fn what_entra_asks_for_at_the_sign_in_counts_more_than_what_it_asked_for_before() {
-    let rig = Rig::start().await;
-    let ada = ada(&rig).await;
-    rig.practice().set_fault(Fault::MfaRequired, true);
+    let scene = Scene::entra().await;
+    let ada = scene.connected().await;
+    let asks_for =
+        |policy: &str| json!({ "access_token": { "capolids": { "values": [policy] } } }).to_string();
+    let refuses = |claims: &str| {
+        scene.provider.answers_tokens(Some(No {
+            status: 400,
+            error: "interaction_required".to_owned(),
+            description: "AADSTS50076: More is needed.".to_owned(),
+            claims: Some(claims.to_owned()),
+        }));
+    };
+    let (before, now) = (asks_for("before"), asks_for("now"));
+    refuses(&before);
     assert_eq!(ada.refresh().await.status, 400);
-    let [at_first, then] = claims_asked(&ada.client, "ada").await;
-    assert!(at_first.is_none() && then.is_some_and(|claims| claims.contains("capolids")));
-    rig.practice().set_fault(Fault::MfaRequired, false);
-    assert_eq!(claims_asked(&ada.client, "ada").await, NOTHING, "it was answered");
+    refuses(&now);
+    let mut browser = Browser::new();
+    let provider = scene.approved(&mut browser).await;
+    let again = browser.pick(&provider, "ada", &scene.client.redirect_uri).await;
+    assert_eq!(again.param("claims"), Some(now), "{}", again.url);
+    scene.provider.answers_tokens(None);
+    let landed = browser.pick(&again, "ada", &scene.client.redirect_uri).await;
+    assert!(landed.param("code").is_some(), "nothing more is asked: {}", landed.url);
+    assert_eq!(claims_asked(&scene.client, "ada").await, NOTHING, "it was answered");
 }
 
 /// The button beside the verdict.
