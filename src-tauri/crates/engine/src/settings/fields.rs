@@ -140,7 +140,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "clients.pairing",
         "auto",
-        "Whether a client that nobody used before and that comes by the public URL needs a 6-digit code, which the window or \
+        "Whether a client that nobody used before and that comes by the public URL needs a code, which the window or \
          the console shows: `on`, `off`, or `auto` (on with a tunnel, or where people sign in on this computer, if there is \
          a window or a console).",
     ),
