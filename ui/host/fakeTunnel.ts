@@ -193,13 +193,6 @@ export function refusalOf(form: TunnelForm, rows: readonly SettingRow[], identit
   if (form.own_address !== null) {
     return new HostError('not_opened', `${form.own_address} is set as the public address already`, 'remove `server.public_url` from the settings to use a tunnel instead');
   }
-  if (identity === 'practice' && !meant) {
-    return new HostError(
-      'practice_in_public',
-      'people sign in at the practice tenant, where anybody can choose an account',
-      'connect your own tenant under Entra, or say that this is meant',
-    );
-  }
   const chosen = form.programs.find(({ id }) => id === form.provider);
   if (chosen?.takes_authtoken && !rows.find(({ key }) => key === 'tunnel.ngrok_authtoken')?.given) {
     return new HostError(
@@ -208,7 +201,15 @@ export function refusalOf(form: TunnelForm, rows: readonly SettingRow[], identit
       'paste the one from dashboard.ngrok.com/get-started/your-authtoken, or set `JMOP_TUNNEL_NGROK_AUTHTOKEN`',
     );
   }
-  return chosen && !chosen.found ? new HostError('not_opened', `\`${chosen.id}\` is not installed on this computer`, chosen.install) : null;
+  if (chosen && !chosen.found) return new HostError('not_opened', `\`${chosen.id}\` is not installed on this computer`, chosen.install);
+  if (identity === 'practice' && !meant) {
+    return new HostError(
+      'practice_in_public',
+      'people sign in at the practice tenant, where anybody can choose an account',
+      'connect your own tenant under Entra, or say that this is meant',
+    );
+  }
+  return null;
 }
 
 export const NOT_SHOWN = new HostError(

@@ -213,6 +213,11 @@ impl Gate {
         self.0.state.borrow().clone()
     }
 
+    /// Whether what these settings choose can be started at all, found out without starting it.
+    pub(crate) fn can_open(settings: &Settings) -> Result<(), NotOpened> {
+        opener(&settings.tunnel, 0, &known_hosts(&settings.storage.data_dir)).map(drop)
+    }
+
     /// Ends the tunnel that is on, if any, and starts one. The one that is on stays if no other can be started.
     pub(crate) async fn open(&self, engine: &Engine, settings: &Settings) -> Result<(), NotOpened> {
         let Settings { tunnel: settings, storage, .. } = settings;

@@ -630,9 +630,12 @@ mod tunnel {
     async fn what_stands_in_the_way_of_the_switch_is_told() {
         let desk = with_program().await;
         desk.saves(json!({ "tunnel.command": "no-such-program {port}" })).await;
-        let told = desk.refused(json!({ "on": true, "practice_is_fine": true })).await;
-        assert_eq!(told["code"], "not_opened");
-        assert!(told["message"].as_str().unwrap().contains("no-such-program"), "{told}");
+        let meant = json!({ "on": true, "practice_is_fine": true });
+        for payload in [meant, json!({ "on": true })] {
+            let told = desk.refused(payload).await;
+            assert_eq!(told["code"], "not_opened", "nobody is asked whether they mean what cannot be done");
+            assert!(told["message"].as_str().unwrap().contains("no-such-program"), "{told}");
+        }
         let form = desk.call("tunnel", json!({})).await;
         assert_eq!((&form["provider"], &form["state"]["is"]), (&json!("command"), &json!("off")));
         assert_eq!(form["programs"][0]["id"], "cloudflared");

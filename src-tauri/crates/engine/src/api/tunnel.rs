@@ -6,7 +6,7 @@ use tunnel::{Doubt, HostKey, KnownHosts, Ngrok, Program, Provider, State};
 use super::answers::{ChangedKey, ServerKey, Status, TunnelForm, TunnelNote, TunnelProgram, TunnelState};
 use super::requests::{Empty, ShownKey, TunnelSwitch};
 use super::{Api, ApiError, ErrorCode};
-use crate::gate::{self, NotOpened};
+use crate::gate::{self, Gate, NotOpened};
 
 type Answer<T> = Result<T, ApiError>;
 
@@ -79,6 +79,9 @@ impl Api {
                 "remove `server.public_url` from the settings to use a tunnel instead",
             ));
         }
+        let refused = |error: NotOpened| not_opened(error.to_string(), &error.hint());
+        // Nobody is asked whether they mean what cannot be done.
+        Gate::can_open(&settings).map_err(refused)?;
         if matches!(settings.identity, Identity::Practice(_)) && !practice_is_fine {
             return Err(ApiError::Refused {
                 code: ErrorCode::PracticeInPublic,
@@ -87,10 +90,7 @@ impl Api {
                 hint: "connect your own tenant under Entra, or say that this is meant".to_owned(),
             });
         }
-        self.0.gate().open(&self.0, &settings).await.map_err(|error: NotOpened| {
-            let hint = error.hint();
-            not_opened(error.to_string(), &hint)
-        })
+        self.0.gate().open(&self.0, &settings).await.map_err(refused)
     }
 }
 
