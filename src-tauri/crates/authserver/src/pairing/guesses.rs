@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use model::time::Timestamp;
 
-/// Of a million codes; what that comes to is said in [`super`].
+/// Of a million codes; what that comes to is said at the top of `pairing`.
 pub const MOST_WRONG: usize = 30;
 /// Of one source that is known: two sign-ins with all their tries.
 const MOST_OF_ONE: usize = 10;
