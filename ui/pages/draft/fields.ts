@@ -133,7 +133,7 @@ const SIGN_IN_PAGE = {
   },
   'access.login_hint': {
     label: 'Account hint',
-    hint: 'The user name that the sign-in page begins with, where one person uses this server. It is not used where people are asked which account.',
+    hint: 'The user name that the sign-in page begins with, where one person uses this server. It is not used where people are asked which account, and cannot be with sign-in from anywhere: strangers would read it.',
     placeholder: 'ada@contoso.com',
     mono: true,
   },
