@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
 use model::client::Client;
 use model::consent::Consent;
 use model::event::{About, EventKind};
@@ -348,10 +348,7 @@ async fn try_code(
 
 /// Back to the page (RFC 9110 section 15.4.4).
 fn see_page(grant: &GrantId) -> Response {
-    let mut response = Redirect::to(&format!("/consent?grant={grant}")).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+    pages::see_other(&format!("/consent?grant={grant}"))
 }
 
 async fn approve(
@@ -437,10 +434,7 @@ async fn go_upstream(
     })
     .await?;
     flow.event(about_grant(&grant), EventKind::SentToUpstream);
-    let mut response = Redirect::to(&url).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(response)
+    Ok(pages::see_other(&url))
 }
 
 /// The grant a page or form names, if its sign-in is still open and this is the place to confirm it.

@@ -5,8 +5,8 @@
 //! learns whether there was anything to end.
 
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
 use model::ids::TokenHash;
 use model::ports::StoreError;
 use model::session::Ended;
@@ -49,11 +49,6 @@ async fn end(flow: &Flow, query: &[u8]) -> Result<(), StoreError> {
 }
 
 fn page(status: StatusCode) -> Response {
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    (status, headers, Html("<!doctype html><title>Signed out</title>")).into_response()
+    let html = "<!doctype html><title>Signed out</title>".to_owned();
+    pages::served(status, HeaderValue::from_static(POLICY), html)
 }

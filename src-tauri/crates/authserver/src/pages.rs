@@ -272,9 +272,15 @@ pub(crate) fn render(status: StatusCode, page: &impl Template) -> Response {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };
+    let mut response = served(status, POLICY.clone(), html);
+    response.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}
+
+/// A page that nobody keeps and whose address nobody is told. Whether it may be framed is for `policy` to say.
+pub(crate) fn served(status: StatusCode, policy: HeaderValue, html: String) -> Response {
     let headers = [
-        (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -159,11 +159,9 @@ impl Refusals<'_> {
         let (fixer, effect, hint) = by_error(&error);
         let again = (effect != Effect::SetUp).then_some(Fix::Again);
         let fixes: Vec<Fix> = again.into_iter().chain([Fix::Open(Page::Lookup)]).collect();
-        let said = first_sentence(description);
-        let what = if said.is_empty() { format!("the identity provider answered `{error}`") } else { said };
         Refusal {
             code,
-            what,
+            what: in_its_words(&error, description),
             fixer,
             hint: hint.into(),
             remedies: self.remedies(code, &fixes),
@@ -180,11 +178,7 @@ impl Refusals<'_> {
         let known = aadb2c::explain(number);
         let (fixer, effect, hint) =
             known.map_or_else(|| by_error(&error), |entry| (entry.fixer, entry.effect, entry.hint));
-        let what = match (known, first_sentence(description)) {
-            (Some(entry), _) => entry.what.to_owned(),
-            (None, said) if said.is_empty() => format!("the identity provider answered `{error}`"),
-            (None, said) => said,
-        };
+        let what = known.map_or_else(|| in_its_words(&error, description), |entry| entry.what.to_owned());
         // Of all that is called so, only this one is the person's own decision.
         let error = match error.as_str() {
             "access_denied" if number != aadb2c::CANCELLED => "interaction_required".to_owned(),
@@ -246,6 +240,12 @@ fn by_error(error: &str) -> (Fixer, Effect, &'static str) {
 /// An OAuth error code, or what is left of it: it is shown and compared, so nothing else may be in it.
 fn word(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).take(64).collect()
+}
+
+/// What happened, where no table knows it.
+fn in_its_words(error: &str, description: &str) -> String {
+    let said = first_sentence(description);
+    if said.is_empty() { format!("the identity provider answered `{error}`") } else { said }
 }
 
 /// The first sentence of the provider's text, without its number, control characters and anybody's address.
